@@ -1,0 +1,14 @@
+/** A broken invariant: a bug, never bad input. The process ends on it, because its state can no longer be trusted. */
+export class InvariantViolation extends Error {
+  override readonly name = 'InvariantViolation';
+}
+
+/** Ends in an InvariantViolation unless `condition` holds. */
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new InvariantViolation(message);
+}
+
+/** For the branch that the types rule out. */
+export function unreachable(value: never): never {
+  throw new InvariantViolation(`unreachable: ${String(value)}`);
+}

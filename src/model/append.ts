@@ -1,0 +1,74 @@
+/** An append, decoded as far as judging it needs: the events stay the author's bytes. */
+
+/** The state in which a stream must be. */
+export type Expectation =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'exists' }
+  | { readonly kind: 'revision'; readonly revision: number };
+
+/** Events for one stream; without events, a check of its state alone. */
+export interface Write {
+  readonly stream: string;
+  readonly expect: Expectation;
+  /** Each is a NewEvent in protobuf, checked (rule S14). */
+  readonly events: readonly Uint8Array[];
+}
+
+/** The place of a producer in its own source (rule S7). */
+export interface ProducerCursor {
+  readonly producer: string;
+  /** 0 for the producer's first append. */
+  readonly previous: number;
+  readonly current: number;
+}
+
+/** One atomic append. */
+export interface Append {
+  /** 16 bytes. */
+  readonly id: Uint8Array;
+  /** 16 bytes: a digest of the client's bytes alone, to tell a repeat from another append with the same id. */
+  readonly digest: Uint8Array;
+  readonly writes: readonly Write[];
+  readonly producer?: ProducerCursor;
+  /** Milliseconds since the client's first attempt with this id. */
+  readonly attemptAgeMs: number;
+  /** How many events all writes have together. */
+  readonly eventCount: number;
+  /** How many bytes all events have together. */
+  readonly eventBytes: number;
+}
+
+/** Where the events of one write ended up. */
+export interface WriteResult {
+  readonly stream: string;
+  /** The revision of the write's last event. */
+  readonly revision: number;
+}
+
+/** An append that is in the log. */
+export interface Appended {
+  readonly kind: 'appended';
+  readonly firstPosition: number;
+  readonly position: number;
+  readonly writes: readonly WriteResult[];
+  readonly createdUs: number;
+  readonly repeated: boolean;
+}
+
+/** One expectation that did not hold. */
+export interface FailedCheck {
+  readonly stream: string;
+  readonly expect: Expectation;
+  readonly actual: import('./stream.ts').StreamState;
+  /** -1 where no event was ever written. */
+  readonly actualRevision: number;
+}
+
+/** None of it is in the log, and why. */
+export interface Conflict {
+  readonly kind: 'conflict';
+  readonly checks: readonly FailedCheck[];
+  /** The position up to which the checks were judged. */
+  readonly position: number;
+}

@@ -1,0 +1,27 @@
+/** The limits of DESIGN §9. Bytes are counted in UTF-8. */
+export const LIMITS = {
+  streamNameBytesMax: 1024,
+  typeBytesMax: 256,
+  contentTypeBytesMax: 256,
+  tagBytesMax: 256,
+  tagsPerEventMax: 64,
+  metadataBytesMax: 1 << 20,
+  producerNameBytesMax: 256,
+  eventBytesMax: 16 << 20,
+  appendBytesMax: 16 << 20,
+  eventsPerAppendMax: 10_000,
+  streamsPerAppendMax: 1_000,
+  readBatchEventsMax: 1_000,
+  readBatchBytesMax: 4 << 20,
+  unaryBytesMax: 4 << 20,
+  chunkBytesMax: 1 << 20,
+  conflictEventsMax: 16,
+  conflictBytesMax: 32 << 10,
+} as const;
+
+/** Places and counts are kept as doubles; above this they would no longer be exact. */
+export const PLACE_MAX = Number.MAX_SAFE_INTEGER;
+
+/** An append id is remembered for at least this long (of log time), and for at least the last 1,000,000 appends (S6). */
+export const APPEND_ID_WINDOW_MS = 15 * 60_000;
+export const APPEND_ID_WINDOW_APPENDS = 1_000_000;
