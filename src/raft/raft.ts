@@ -1,0 +1,196 @@
+import { assert } from '../base/assert.ts';
+import { countOwnVote } from './election.ts';
+import { advanceReads, forwardReads, requestRead } from './read-index.ts';
+import { advanceCommit, replicate } from './replication.ts';
+import { RaftState } from './state.ts';
+import { step } from './step.ts';
+import { connectionLost, tick } from './ticks.ts';
+import { startTransfer } from './transfer.ts';
+import type {
+  Entry,
+  EntryType,
+  InitialState,
+  MemberId,
+  Message,
+  Persist,
+  PersistToken,
+  RaftCore,
+  RaftOptions,
+  RaftStatus,
+  Ready,
+  Role,
+} from './types.ts';
+
+/** The consensus core of one node. See types.ts for what its methods promise and DESIGN.md for how it hangs together. */
+export class Raft<P> implements RaftCore<P> {
+  private readonly state: RaftState<P>;
+  /** What the last `ready()` said. */
+  private committedTo: number;
+
+  constructor(options: RaftOptions, initial: InitialState) {
+    this.state = new RaftState<P>(options, initial);
+    this.committedTo = initial.applied;
+  }
+
+  get role(): Role {
+    return this.state.role;
+  }
+
+  get term(): number {
+    return this.state.term;
+  }
+
+  get leader(): MemberId | undefined {
+    return this.state.leader;
+  }
+
+  get commit(): number {
+    return this.state.log.commit;
+  }
+
+  get lastIndex(): number {
+    return this.state.log.lastIndex;
+  }
+
+  get persistedIndex(): number {
+    return this.state.disk.persistedIndex;
+  }
+
+  get acceptsProposals(): boolean {
+    const { leadership, log } = this.state;
+    return leadership !== undefined && leadership.transfer === undefined && log.applied >= leadership.noopIndex;
+  }
+
+  get unappliedBytes(): number {
+    return this.state.leadership?.unappliedBytes ?? 0;
+  }
+
+  tick(): void {
+    tick(this.state);
+  }
+
+  step(message: Message<P>): void {
+    step(this.state, message);
+  }
+
+  propose(type: EntryType, bytes: number, payload: P): Entry<P> {
+    const { leadership, log, term } = this.state;
+    assert(leadership !== undefined, 'only a leader takes proposals');
+    assert(leadership.transfer === undefined, 'leadership is being handed over');
+    const entry = { index: log.lastIndex + 1, term, type, bytes, payload };
+    log.append(entry);
+    leadership.unappliedBytes += bytes;
+    return entry;
+  }
+
+  requestRead(id: number): void {
+    requestRead(this.state, id);
+  }
+
+  transferLeadership(to: MemberId | undefined): boolean {
+    const { leadership } = this.state;
+    return leadership !== undefined && startTransfer(this.state, leadership, to);
+  }
+
+  persisted(token: PersistToken): void {
+    const { state } = this;
+    state.disk.completed(token);
+    countOwnVote(state);
+    if (state.leadership !== undefined) advanceCommit(state, state.leadership);
+    this.evict();
+  }
+
+  applied(index: number): void {
+    const { log, leadership } = this.state;
+    // What the own disk could still lose must not have left a trace elsewhere (rule D8).
+    assert(index <= this.applicable(), `${index} was applied, but only ${this.applicable()} may be`);
+    if (leadership !== undefined) {
+      for (let i = Math.max(log.applied, leadership.noopIndex) + 1; i <= index; i++) {
+        leadership.unappliedBytes -= log.entry(i)?.bytes ?? 0;
+      }
+    }
+    log.appliedTo(index);
+    this.evict();
+  }
+
+  connectionLost(peer: MemberId): void {
+    connectionLost(this.state, peer);
+  }
+
+  ready(diskIdle: boolean): Ready<P> {
+    this.gather();
+    const { outbox } = this.state;
+    const messages = outbox.takeMessages();
+    const persist = diskIdle && this.diskLacks() ? this.batch() : undefined;
+    this.committedTo = this.applicable();
+    return { messages, persist, committedTo: this.committedTo, reads: outbox.takeAnswers() };
+  }
+
+  hasReady(diskIdle: boolean): boolean {
+    this.gather();
+    const { outbox } = this.state;
+    if (outbox.hasMessages || outbox.hasAnswers) return true;
+    return this.applicable() > this.committedTo || (diskIdle && this.diskLacks());
+  }
+
+  termAt(index: number): number | undefined {
+    return this.state.log.termAt(index);
+  }
+
+  entryInMemory(index: number): Entry<P> | undefined {
+    return this.state.log.entry(index);
+  }
+
+  status(): RaftStatus {
+    const { role, term, vote, leader, log, disk, leadership } = this.state;
+    return {
+      role,
+      term,
+      vote,
+      leader,
+      commit: log.commit,
+      applied: log.applied,
+      lastIndex: log.lastIndex,
+      persisted: disk.persistedIndex,
+      transferee: leadership?.transfer?.to,
+      progress: [...(leadership?.progress.values() ?? [])].map((progress) => progress.status()),
+    };
+  }
+
+  /** Turns what the inputs since the last time led to into messages. */
+  private gather(): void {
+    const { state } = this;
+    if (state.leadership !== undefined) {
+      advanceReads(state, state.leadership);
+      replicate(state, state.leadership);
+    } else {
+      forwardReads(state);
+    }
+    // With nothing to write and nothing being written, whatever waits for the disk waits no longer.
+    if (state.disk.idle && !this.diskLacks()) state.outbox.releaseWaiting();
+  }
+
+  private diskLacks(): boolean {
+    const { disk, log, term, vote } = this.state;
+    return disk.lacks(log.lastIndex, term, vote);
+  }
+
+  private batch(): Persist<P> {
+    const { disk, log, outbox, hardState } = this.state;
+    const { token, from, truncateAfter } = disk.handOut(log.lastIndex, log.lastTerm, hardState);
+    const entries = log.slice(from, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+    assert(from + entries.length - 1 === log.lastIndex, 'entries that are not on disk yet must be in memory');
+    return { truncateAfter, entries, hardState, messagesAfter: outbox.takeWaiting(), token };
+  }
+
+  /** How far the log may be applied: committed, and synced on this node (rule D8). */
+  private applicable(): number {
+    const { log, disk } = this.state;
+    return Math.min(log.commit, disk.persistedIndex);
+  }
+
+  private evict(): void {
+    const { log, disk, options } = this.state;
+    log.evict(disk.persistedIndex, options.tailBytesMax);
+  }
+}

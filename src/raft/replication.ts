@@ -1,0 +1,129 @@
+import { assert } from '../base/assert.ts';
+import { quorumReached } from './configuration.ts';
+import type { Leadership } from './leadership.ts';
+import type { MessageOf } from './outbox.ts';
+import type { Progress } from './progress.ts';
+import type { RaftState } from './state.ts';
+import type { Entry } from './types.ts';
+
+/**
+ * The leader's half of replication (Raft §5.3). Nothing is sent when an entry is proposed: `replicate` runs with each
+ * `ready()`, so that all that was proposed since the last one shares a message.
+ *
+ * How a lost append comes to light, while replicating:
+ * - Later appends follow it: the follower sees a gap and refuses, and the leader probes again from `match`.
+ * - Nothing follows it: the follower still answers heartbeats. If appends are out and none went out or was answered for
+ *   a heartbeat interval, the answer makes the leader send an empty append after the last entry sent. A follower that
+ *   has everything (and may just be slow to sync) confirms it, which costs nothing; one with a gap refuses. So a slow
+ *   disk is never mistaken for a loss, and nothing is sent twice without need.
+ * - It was a range loaded from disk: repeated after an election timeout, because loading and sending it may take long.
+ * - The commit index it carried: heartbeats carry it again.
+ */
+
+/** Sends to every follower what it may be sent now. */
+export function replicate<P>(s: RaftState<P>, l: Leadership): void {
+  for (const progress of l.progress.values()) {
+    if (progress.state === 'replicate') pipeline(s, l, progress);
+    else if (!progress.probeSent) probe(s, l, progress);
+  }
+}
+
+/**
+ * Asks whether the logs agree before `next`. Entries go along if they are in memory; otherwise the question goes alone,
+ * so that no range is loaded from disk for a follower that may not even be there.
+ */
+function probe<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
+  sendAppend(s, l, progress, entriesFor(s, progress));
+  progress.probeSent = true;
+}
+
+function pipeline<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
+  const { inflightMessagesMax, inflightBytesMax } = s.options;
+  let sent = false;
+  while (progress.next <= s.log.lastIndex && !progress.loading) {
+    if (progress.windowFull(inflightMessagesMax, inflightBytesMax)) break;
+    if (progress.next < s.log.firstInMemory) {
+      // `next` stays until the range is answered, so what was pipelined must have been answered before.
+      if (!progress.hasInflight) sendLoad(s, l, progress);
+      return;
+    }
+    const entries = entriesFor(s, progress);
+    sendAppend(s, l, progress, entries);
+    progress.pipelined(progress.next + entries.length - 1, bytesOf(entries));
+    sent = true;
+  }
+  // An idle follower learns at once of what was committed; a busy one with the next append.
+  if (sent || progress.loading || progress.commitSent >= Math.min(s.log.commit, progress.next - 1)) return;
+  sendAppend(s, l, progress, []);
+}
+
+function entriesFor<P>(s: RaftState<P>, progress: Progress): Entry<P>[] {
+  return s.log.slice(progress.next, s.options.messageBytesMax, s.options.messageEntriesMax);
+}
+
+function bytesOf<P>(entries: readonly Entry<P>[]): number {
+  let bytes = 0;
+  for (const entry of entries) bytes += entry.bytes;
+  return bytes;
+}
+
+function sendAppend<P>(s: RaftState<P>, l: Leadership, progress: Progress, entries: readonly Entry<P>[]): void {
+  send(s, l, progress, entries, 0);
+  progress.commitSent = Math.min(s.log.commit, progress.next - 1 + entries.length);
+}
+
+function sendLoad<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
+  send(s, l, progress, undefined, Math.min(s.options.messageEntriesMax, s.log.firstInMemory - progress.next));
+  progress.loading = true;
+}
+
+function send<P>(
+  s: RaftState<P>,
+  l: Leadership,
+  progress: Progress,
+  entries: readonly Entry<P>[] | undefined,
+  loadMax: number,
+): void {
+  const index = progress.next - 1;
+  const logTerm = s.log.termAt(index);
+  assert(logTerm !== undefined, `the log has no entry ${index} to append after`);
+  const envelope = { type: 'append', from: s.id, to: progress.id, term: s.term } as const;
+  s.outbox.send({ ...envelope, index, logTerm, commit: s.log.commit, entries, loadMax });
+  progress.lastExchange = l.ticks;
+}
+
+export function handleAppendResponse<P>(s: RaftState<P>, l: Leadership, m: MessageOf<P, 'appendResponse'>): void {
+  const progress = l.progress.get(m.from);
+  if (progress === undefined) return;
+  progress.recentlyActive = true;
+  progress.applied = m.applied;
+  if (m.reject) {
+    // The follower skipped what cannot agree on its side; skip what cannot agree on this one.
+    progress.rejected(m.index, s.log.lastIndexNotAbove(m.rejectHint, m.logTerm));
+    return;
+  }
+  assert(m.index <= s.log.lastIndex, `${m.from} confirms entry ${m.index}, the last one is ${s.log.lastIndex}`);
+  progress.lastExchange = l.ticks;
+  if (progress.acknowledged(m.index)) advanceCommit(s, l);
+}
+
+/**
+ * Commits what a quorum has synced. This node counts with what its own disk has synced, as any other (its write runs in
+ * parallel with replication, thesis §10.2.1). Only an entry of the current term is committed by counting; older ones
+ * are committed with it (Raft §5.4.2).
+ */
+export function advanceCommit<P>(s: RaftState<P>, l: Leadership): void {
+  const index = quorumReached(s.configuration, (id) =>
+    id === s.id ? s.disk.persistedIndex : (l.progress.get(id)?.match ?? 0),
+  );
+  if (s.log.matches(index, s.term)) s.log.commitTo(index);
+}
+
+/** A follower is there but may have missed something: see the top of this file. */
+export function recover<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
+  const idle = l.ticks - progress.lastExchange;
+  if (idle < s.options.heartbeatTicks) return;
+  if (progress.state === 'probe') progress.probeSent = false;
+  else if (progress.loading) progress.loading = idle < s.options.electionTimeoutTicks;
+  else if (progress.hasInflight) sendAppend(s, l, progress, []);
+}
