@@ -1,0 +1,101 @@
+import { readFile } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+import { FactstoreError } from '../base/errors.ts';
+import { isMissing, replaceFile } from './files.ts';
+
+/** The version of the layout of a data directory. */
+export const DIRECTORY_FORMAT = 1;
+
+/**
+ * Who a data directory is. A member of a cluster is (node id, directory id): a wiped or replaced disk gets another
+ * directory id and is another member, however much its node id is the same.
+ *
+ * On disk, `identity.json`: these fields in this order and `checksum`, the CRC-32 in hexadecimal digits of the JSON of
+ * the fields without white space.
+ */
+export interface Identity {
+  /** The version of the layout of the directory. */
+  readonly format: number;
+  /** The UUID of the cluster that it belongs to; null while it belongs to none. */
+  readonly clusterId: string | null;
+  readonly nodeId: string;
+  /** A UUID, drawn when the directory is created. */
+  readonly directoryId: string;
+  /** How many times a node was started on it (rule D9). */
+  readonly incarnation: number;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+export function isUuid(text: unknown): text is string {
+  return typeof text === 'string' && UUID.test(text);
+}
+
+export function encodeIdentity(identity: Identity): string {
+  const fields = ordered(identity);
+  return `${JSON.stringify({ ...fields, checksum: checksum(fields) }, null, 2)}\n`;
+}
+
+/** The identity; a text that says what is wrong where the text holds none. */
+export function decodeIdentity(text: string): Identity | string {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return 'is not JSON';
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return 'is not a JSON object';
+  const fields = json as Partial<Identity> & { checksum?: unknown };
+  if (typeof fields.format === 'number' && fields.format > DIRECTORY_FORMAT)
+    return `was written by a newer factstore: its format is ${fields.format}, this one knows ${DIRECTORY_FORMAT}`;
+  if (fields.format !== DIRECTORY_FORMAT) return 'has no known format';
+  if (fields.clusterId !== null && !isUuid(fields.clusterId)) return 'has no valid clusterId';
+  if (typeof fields.nodeId !== 'string' || fields.nodeId === '') return 'has no valid nodeId';
+  if (!isUuid(fields.directoryId)) return 'has no valid directoryId';
+  const incarnation = fields.incarnation;
+  if (!Number.isSafeInteger(incarnation) || (incarnation ?? -1) < 0) return 'has no valid incarnation';
+  const identity = ordered(fields as Identity);
+  return fields.checksum === checksum(identity) ? identity : 'has a wrong checksum';
+}
+
+/** Undefined where there is no such file. Ends in FAILED_PRECONDITION or DATA_LOSS where it holds no identity. */
+export async function readIdentity(path: string): Promise<Identity | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw new FactstoreError(
+      'DATA_LOSS',
+      `${path} cannot be read: ${(error as Error).message}`,
+      { path },
+      { cause: error },
+    );
+  }
+  const identity = decodeIdentity(text);
+  if (typeof identity !== 'string') return identity;
+  if (identity.startsWith('was written by a newer'))
+    throw new FactstoreError(
+      'FAILED_PRECONDITION',
+      `${path} ${identity}. Start it with the version that wrote it, or a later one`,
+      { path },
+    );
+  throw new FactstoreError(
+    'DATA_LOSS',
+    `${path} ${identity}: damaged, or edited by hand. It says which member of which cluster this directory is, and nothing else does. Put back a copy of this very file, or move the directory away and let the node join again with an empty one`,
+    { path },
+  );
+}
+
+export async function writeIdentity(path: string, identity: Identity): Promise<void> {
+  await replaceFile(path, encodeIdentity(identity));
+}
+
+function ordered(identity: Identity): Identity {
+  const { format, clusterId, nodeId, directoryId, incarnation } = identity;
+  return { format, clusterId, nodeId, directoryId, incarnation };
+}
+
+function checksum(fields: Identity): string {
+  return crc32(JSON.stringify(fields)).toString(16).padStart(8, '0');
+}

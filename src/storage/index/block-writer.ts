@@ -1,0 +1,102 @@
+import { encodeUtf8 } from '../../base/bytes.ts';
+import type { Store } from '../store.ts';
+import { locateRoom, putLocateRow, putSeal } from './block-rows.ts';
+import { putHead, putProducer } from './head-rows.ts';
+import { appendIdsKey, locateKey, PLACES_PER_LOCATE_ROW } from './keys.ts';
+import type { OpenBlock } from './open-block.ts';
+import { RowWriter } from './row-writer.ts';
+
+/** How many append ids one row holds. */
+const IDS_PER_ROW = 512;
+
+/** How much is encoded and written in one go (rule C3). */
+export interface ChunkLimits {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/**
+ * Writes a full block's rows in chunks and then its seal. A chunk encodes at most so many rows before the event loop
+ * gets its turn, which it does while the chunk is being written. `stopped` is asked between the chunks.
+ *
+ * Each chunk is synced, not the seal alone: LevelDB may begin a new write-ahead file between two chunks, a sync reaches
+ * only the newest one, and so a power loss could keep the seal and lose rows that it vouches for.
+ */
+export async function writeBlock(
+  store: Store,
+  block: OpenBlock,
+  limits: ChunkLimits,
+  stopped: () => boolean,
+): Promise<boolean> {
+  const writer = new RowWriter();
+  for (const _ of fillRows(block, writer)) {
+    if (writer.rows < limits.rows && writer.bytes < limits.bytes) continue;
+    if (stopped()) return false;
+    await store.write(writer.take(), true);
+  }
+  if (stopped()) return false;
+  await store.write(writer.take(), true);
+  putSeal(writer, block.number, block.seal(lastingRows(block)));
+  await store.write(writer.take(), true);
+  return true;
+}
+
+/** How many of its rows stay as they are for ever; those of heads and producers are later blocks' to change. */
+function lastingRows(block: OpenBlock): number {
+  const locating = Math.ceil(block.size / PLACES_PER_LOCATE_ROW);
+  return block.names.size + locating + Math.ceil(block.appendIdIndexes.length / IDS_PER_ROW);
+}
+
+/** Puts all rows of a full block into the writer and pauses after each, so that the caller may take them. */
+function* fillRows(block: OpenBlock, to: RowWriter): Generator<void> {
+  yield* fillNames(block, to);
+  for (const [name, producer] of block.producers) {
+    putProducer(to, encodeUtf8(name), producer.end, producer.prior);
+    yield;
+  }
+  yield* fillLocating(block, to);
+  yield* fillAppendIds(block, to);
+}
+
+function* fillNames(block: OpenBlock, to: RowWriter): Generator<void> {
+  for (let id = 0; id < block.names.size; id++) {
+    const name = block.names.name(id);
+    const places = block.lists.list(id);
+    const kind = block.names.kind(id);
+    to.start(kind, name.length * 2 + 2 + 8 + 12 + places.length * 2).name(name);
+    const stream = block.streamById(id);
+    if (stream) {
+      const end = block.streamEnd(stream);
+      to.u53(stream.firstRevision).value().u32(block.number).u53(end.lastCreatedUs).places(places).end();
+      putHead(to, name, end, stream.prior);
+    } else to.u32(block.number).value().places(places).end();
+    yield;
+  }
+}
+
+function* fillLocating(block: OpenBlock, to: RowWriter): Generator<void> {
+  for (let place = 0; place < block.size; place += PLACES_PER_LOCATE_ROW) {
+    const entries = block.entriesBetween(place, Math.min(block.size, place + PLACES_PER_LOCATE_ROW));
+    to.startAt(locateKey(block.number, place), locateRoom(entries.length));
+    putLocateRow(to, entries);
+    to.end();
+    yield;
+  }
+}
+
+function* fillAppendIds(block: OpenBlock, to: RowWriter): Generator<void> {
+  const indexes = block.appendIdIndexes;
+  for (let from = 0; from < indexes.length; from += IDS_PER_ROW) {
+    const behind = Math.min(indexes.length, from + IDS_PER_ROW);
+    to.startAt(appendIdsKey(block.number, from / IDS_PER_ROW), 8 + (behind - from) * 24);
+    let before = indexes[from] as number;
+    to.u53(before);
+    for (let i = from; i < behind; i++) {
+      const logIndex = indexes[i] as number;
+      to.raw(block.appendIds.subarray(i * 16, i * 16 + 16)).varint(logIndex - before);
+      before = logIndex;
+    }
+    to.end();
+    yield;
+  }
+}

@@ -1,0 +1,315 @@
+import { encodeUtf8 } from '../../base/bytes.ts';
+import { FactstoreError } from '../../base/errors.ts';
+import { PayloadView } from '../../model/payload.ts';
+import { EntryType } from '../../raft/types.ts';
+import type { EntryRecord } from '../record.ts';
+import type { LocatedEntry } from './block-rows.ts';
+import { EventScanner } from './event-scan.ts';
+import type { IndexView } from './index-view.ts';
+import { damagedIndex } from './row-writer.ts';
+
+/** Where entries come from. The raft log is one. */
+export interface EntrySource {
+  /** An entry; undefined where the log does not reach it. */
+  get(index: number): Promise<EntryRecord | undefined>;
+  /** Entries `from` … `to`, both inclusive, as far as `maxBytes` allow, but at least one. */
+  read(from: number, to: number, maxBytes: number): Promise<readonly EntryRecord[]>;
+}
+
+export interface ReaderPorts {
+  readonly log: EntrySource;
+  /** An entry that memory still has. */
+  readonly recent?: (index: number) => EntryRecord | undefined;
+  /** Lets the event loop have its turn. Asked between batches for which nothing was awaited. */
+  readonly yieldTurn: () => Promise<void>;
+}
+
+/** An event as it is served. */
+export interface ReadEvent {
+  /** A RecordedEvent message. */
+  readonly bytes: Uint8Array;
+  readonly position: number;
+  readonly revision: number;
+}
+
+/** What one turn read (rule C3). */
+export interface ReadBatch {
+  readonly events: readonly ReadEvent[];
+  /** Where a read that goes on behind this batch begins: a revision in a stream, otherwise a position. */
+  readonly next: number;
+}
+
+export interface ReadRange {
+  /** A revision or a position, inclusive. Without it, the first one, or backwards the last one. */
+  readonly from?: number | undefined;
+  readonly backwards?: boolean | undefined;
+  /** How many events at most; without it, all. */
+  readonly limit?: number | undefined;
+}
+
+export interface AllRange extends ReadRange {
+  /** Leaves out the events of system streams. */
+  readonly userEvents?: boolean | undefined;
+}
+
+const TURN_EVENTS = 256;
+const TURN_BYTES = 64 << 10;
+
+/**
+ * Reads events up to a view's head, in turns of at most 256 events, or 64 KiB and one event. Each event is looked at
+ * before it is given out: it must be the one that the index says is there.
+ */
+export class EventReader {
+  private readonly ports: ReaderPorts;
+  private readonly scanner = new EventScanner();
+
+  constructor(ports: ReaderPorts) {
+    this.ports = ports;
+  }
+
+  /** A stream's events from a revision on. */
+  async *readStream(view: IndexView, stream: string, range: ReadRange = {}): AsyncGenerator<ReadBatch> {
+    const step = range.backwards ? -1 : 1;
+    const name = encodeUtf8(stream);
+    const places = view.streamPlaces(stream, {
+      ...(range.from !== undefined && { fromRevision: range.from }),
+      backwards: range.backwards === true,
+    });
+    let left = range.limit ?? Number.POSITIVE_INFINITY;
+    if (left <= 0) return;
+    const entries = new EntryWindow(this.ports);
+    for await (const batch of places) {
+      const wanted = batch.positions.slice(0, left);
+      left -= wanted.length;
+      const turn = new Turn();
+      entries.begin(await view.locateMany(wanted));
+      for (let i = 0; i < wanted.length; i++) {
+        const payload = await entries.payload(i);
+        const event = this.eventAt(payload, wanted[i] as number);
+        const revision = batch.revision + i * step;
+        if (event.revision !== revision || !this.isOf(name)) throw misplaced(stream, revision, event.position);
+        turn.add(event);
+        if (!turn.full && i + 1 < wanted.length) continue;
+        yield turn.take(revision + step);
+        if (!entries.tookTurn()) await this.ports.yieldTurn();
+      }
+      if (left === 0) return;
+    }
+  }
+
+  /** All events from a position on, in the order of the log. */
+  async *readAll(view: IndexView, range: AllRange = {}): AsyncGenerator<ReadBatch> {
+    const backwards = range.backwards === true;
+    let position = Math.max(range.from ?? (backwards ? view.head : 1), backwards ? 0 : 1);
+    if (backwards) position = Math.min(position, view.head);
+    let left = range.limit ?? Number.POSITIVE_INFINITY;
+    if (position < 1 || position > view.head || left <= 0) return;
+    const turn = new Turn();
+    const walk = new EntryWalk(this.ports, view.appliedIndex, (await view.locate(position)).logIndex, backwards);
+    for await (const record of walk.entries()) {
+      if (record.type !== EntryType.events || record.count === 0) continue;
+      const payload = new PlacedPayload(record);
+      while (payload.holds(position) && position <= view.head) {
+        const event = this.eventAt(payload, position);
+        position += backwards ? -1 : 1;
+        turn.looked++;
+        if (!range.userEvents || !this.scanner.isSystem()) {
+          turn.add(event);
+          left--;
+        }
+        if (left > 0 && !turn.full) continue;
+        if (!turn.empty) yield turn.take(position);
+        if (left === 0) return;
+        turn.looked = 0;
+        if (!walk.tookTurn()) await this.ports.yieldTurn();
+      }
+      if (position < 1 || position > view.head) break;
+    }
+    if (!turn.empty) yield turn.take(position);
+  }
+
+  private eventAt(payload: PlacedPayload, position: number): ReadEvent {
+    const bytes = payload.event(position);
+    if (!bytes || !this.scanner.scan(bytes, 0, bytes.length) || this.scanner.position !== position) {
+      throw damagedIndex(`position ${position} is not in entry ${payload.record.index}`);
+    }
+    return { bytes, position, revision: this.scanner.revision };
+  }
+
+  private isOf(name: Uint8Array): boolean {
+    const { bytes, streamStart, streamEnd } = this.scanner;
+    if (streamEnd - streamStart !== name.length) return false;
+    for (let i = 0; i < name.length; i++) if (bytes[streamStart + i] !== name[i]) return false;
+    return true;
+  }
+}
+
+/** Gathers what one turn gives out. */
+class Turn {
+  private events: ReadEvent[] = [];
+  private bytes = 0;
+  /** How many events were looked at, those left out included. */
+  looked = 0;
+
+  get full(): boolean {
+    return this.events.length >= TURN_EVENTS || this.bytes >= TURN_BYTES || this.looked >= TURN_EVENTS;
+  }
+
+  get empty(): boolean {
+    return this.events.length === 0;
+  }
+
+  add(event: ReadEvent): void {
+    this.events.push(event);
+    this.bytes += event.bytes.length;
+  }
+
+  take(next: number): ReadBatch {
+    const events = this.events;
+    this.events = [];
+    this.bytes = 0;
+    return { events, next };
+  }
+}
+
+/** An entry's events by position. */
+class PlacedPayload {
+  readonly record: EntryRecord;
+  private readonly payload: PayloadView;
+
+  constructor(record: EntryRecord) {
+    this.record = record;
+    try {
+      this.payload = new PayloadView(record.payload, record.count);
+    } catch (cause) {
+      throw new FactstoreError('DATA_LOSS', `raft log: entry ${record.index} cannot be read`, {}, { cause });
+    }
+  }
+
+  holds(position: number): boolean {
+    return position >= this.record.firstPosition && position < this.record.nextPosition;
+  }
+
+  event(position: number): Uint8Array | undefined {
+    return this.holds(position) ? this.payload.event(position - this.record.firstPosition) : undefined;
+  }
+}
+
+/** Goes through the entries of the log, one after another; takes from memory those that it has. */
+class EntryWalk {
+  private readonly ports: ReaderPorts;
+  private readonly last: number;
+  private readonly first: number;
+  private readonly backwards: boolean;
+  private awaited = false;
+
+  constructor(ports: ReaderPorts, last: number, first: number, backwards: boolean) {
+    this.ports = ports;
+    this.last = last;
+    this.first = first;
+    this.backwards = backwards;
+  }
+
+  /** Whether anything was read from the disk since this was asked last: the event loop has had its turn then. */
+  tookTurn(): boolean {
+    const awaited = this.awaited;
+    this.awaited = false;
+    return awaited;
+  }
+
+  async *entries(): AsyncGenerator<EntryRecord> {
+    const step = this.backwards ? -1 : 1;
+    let ahead = 1;
+    for (let index = this.first; index >= 1 && index <= this.last; ) {
+      const recent = this.ports.recent?.(index);
+      if (recent) {
+        yield recent;
+        index += step;
+        continue;
+      }
+      this.awaited = true;
+      const records = this.backwards ? await this.behind(index, ahead) : await this.ahead(index);
+      if (records.length === 0) throw damagedIndex(`it names entry ${index}, which the raft log does not have`);
+      yield* records;
+      index += step * records.length;
+      const bytes = records.reduce((sum, record) => sum + record.bytes.length, 0);
+      const fitting = Math.floor((records.length * TURN_BYTES) / (bytes * 2));
+      ahead = Math.max(1, Math.min(TURN_EVENTS, ahead * 4, fitting));
+    }
+  }
+
+  private ahead(index: number): Promise<readonly EntryRecord[]> {
+    return this.ports.log.read(index, Math.min(this.last, index + TURN_EVENTS - 1), TURN_BYTES);
+  }
+
+  /** Up to `count` entries that end with `index`, the last one first; one alone where they are larger than expected. */
+  private async behind(index: number, count: number): Promise<readonly EntryRecord[]> {
+    const records = await this.ports.log.read(Math.max(1, index - count + 1), index, TURN_BYTES);
+    if (records.at(-1)?.index === index) return [...records].reverse();
+    const record = await this.ports.log.get(index);
+    return record ? [record] : [];
+  }
+}
+
+/** Fetches the entries of scattered events, several at once, but never more than a turn's bytes beside the first one. */
+class EntryWindow {
+  private readonly ports: ReaderPorts;
+  private located: readonly LocatedEntry[] = [];
+  private readonly payloads = new Map<number, PlacedPayload>();
+  private awaited = false;
+
+  constructor(ports: ReaderPorts) {
+    this.ports = ports;
+  }
+
+  /** The events to come lie in these entries. */
+  begin(located: readonly LocatedEntry[]): void {
+    this.located = located;
+  }
+
+  /** Whether anything was read from the disk since this was asked last: the event loop has had its turn then. */
+  tookTurn(): boolean {
+    const awaited = this.awaited;
+    this.awaited = false;
+    return awaited;
+  }
+
+  /** The entry of the i-th event. */
+  async payload(i: number): Promise<PlacedPayload> {
+    const index = (this.located[i] as LocatedEntry).logIndex;
+    const held = this.payloads.get(index);
+    if (held) return held;
+    const recent = this.ports.recent?.(index);
+    return recent ? this.hold(recent) : this.fetch(i);
+  }
+
+  private async fetch(from: number): Promise<PlacedPayload> {
+    this.payloads.clear();
+    const wanted: number[] = [];
+    let bytes = 0;
+    for (let i = from; i < this.located.length; i++) {
+      const entry = this.located[i] as LocatedEntry;
+      if (entry.logIndex === wanted.at(-1)) continue;
+      bytes += entry.bytes;
+      if (wanted.length > 0 && bytes > TURN_BYTES) break;
+      wanted.push(entry.logIndex);
+    }
+    this.awaited = true;
+    const records = await Promise.all(wanted.map((index) => this.ports.log.get(index)));
+    const payloads = records.map((record, n) => {
+      if (!record) throw damagedIndex(`it names entry ${wanted[n]}, which the raft log does not have`);
+      return this.hold(record);
+    });
+    return payloads[0] as PlacedPayload;
+  }
+
+  private hold(record: EntryRecord): PlacedPayload {
+    const payload = new PlacedPayload(record);
+    this.payloads.set(record.index, payload);
+    return payload;
+  }
+}
+
+function misplaced(stream: string, revision: number, position: number): Error {
+  return damagedIndex(`position ${position} is not revision ${revision} of stream ${JSON.stringify(stream)}`);
+}

@@ -1,0 +1,235 @@
+import { InvariantViolation } from '../../base/assert.ts';
+import { decodeUtf8 } from '../../base/bytes.ts';
+import type { EntryRecord } from '../record.ts';
+import type { LocatedEntry, Seal } from './block-rows.ts';
+import type { EventScanner } from './event-scan.ts';
+import type { Cursor, CursorEnd, StreamEnd } from './head-rows.ts';
+import { Kind } from './keys.ts';
+import { NameTable } from './name-table.ts';
+import { PlaceLists } from './place-lists.ts';
+
+/** A stream's part of a block. */
+export interface StreamInBlock {
+  readonly name: string;
+  /** The number of its name and of its list of places. */
+  readonly id: number;
+  readonly category: number;
+  readonly firstRevision: number;
+  /** What the blocks before say; undefined where the stream begins here. */
+  readonly prior: StreamEnd | undefined;
+}
+
+/** A producer's part of a block. */
+export interface ProducerInBlock {
+  readonly prior: CursorEnd | undefined;
+  readonly end: CursorEnd;
+}
+
+/** Tells what the blocks before say of a stream; undefined where it was never written. */
+export type PriorOf = (stream: string) => StreamEnd | undefined;
+
+/**
+ * The block that is being filled. It only ever grows: what it says up to some position stays as it is, so that readers
+ * may hold it, and ask it with the position up to which they look. Once full and sealed, its rows say the same.
+ */
+export class OpenBlock {
+  readonly number: number;
+  /** The position of its place 0. */
+  readonly firstPosition: number;
+  /** How many places it has. */
+  readonly size: number;
+  readonly names: NameTable;
+  readonly lists = new PlaceLists();
+  readonly streams = new Map<string, StreamInBlock>();
+  readonly producers = new Map<string, ProducerInBlock>();
+  /** The append ids of the entries whose first event lies here, 16 bytes each, and their log indexes. */
+  appendIds = new Uint8Array(1 << 12);
+  readonly appendIdIndexes: number[] = [];
+  /** How many of its places are filled. */
+  filled = 0;
+  private readonly streamsById: (StreamInBlock | undefined)[] = [];
+  private lastStream: StreamInBlock | undefined;
+  /** The entries that have events here, ascending; the first may have begun in a block before. */
+  private readonly entryIndexes: number[] = [];
+  private readonly entryFirsts: number[] = [];
+  private readonly entryCreated: number[] = [];
+  private readonly entryBytes: number[] = [];
+  private lastRecord: EntryRecord | undefined;
+
+  constructor(number: number, size: number, hashSeed: number) {
+    this.number = number;
+    this.size = size;
+    this.firstPosition = number * size + 1;
+    this.names = new NameTable(hashSeed);
+  }
+
+  get full(): boolean {
+    return this.filled === this.size;
+  }
+
+  /** What is added next belongs to this entry. */
+  beginEntry(record: EntryRecord): void {
+    if (this.entryIndexes.at(-1) === record.index) return;
+    this.entryIndexes.push(record.index);
+    this.entryFirsts.push(record.firstPosition);
+    this.entryCreated.push(record.createdUs);
+    this.entryBytes.push(record.bytes.length);
+    this.lastRecord = record;
+  }
+
+  addAppendId(id: Uint8Array, logIndex: number): void {
+    const at = this.appendIdIndexes.length * 16;
+    if (at === this.appendIds.length) {
+      const larger = new Uint8Array(at * 2);
+      larger.set(this.appendIds);
+      this.appendIds = larger;
+    }
+    this.appendIds.set(id, at);
+    this.appendIdIndexes.push(logIndex);
+  }
+
+  moveProducer(name: string, cursor: Cursor, prior: CursorEnd | undefined): void {
+    // A copy: the id is a part of its entry, which would stay in memory with it.
+    const appendId = new Uint8Array(cursor.appendId);
+    this.producers.set(name, { prior, end: { ...cursor, appendId, block: this.number } });
+  }
+
+  /** Adds the next event. A revision that does not follow its stream's head ends in an InvariantViolation (rule S2). */
+  add(event: EventScanner, priorOf: PriorOf): void {
+    const stream = this.streamOf(event, priorOf);
+    const lists = this.lists;
+    const names = this.names;
+    const place = this.filled;
+    const expected = stream.firstRevision + lists.count(stream.id);
+    if (event.revision !== expected) throw brokenRevision(stream.name, event, expected);
+    const bytes = event.bytes;
+    lists.push(stream.id, place);
+    lists.push(stream.category, place);
+    if (event.typeEnd > event.typeStart) {
+      lists.push(names.intern(Kind.type, bytes, event.typeStart, event.typeEnd), place);
+    }
+    for (let t = 0; t < event.tagCount; t++) {
+      lists.push(names.intern(Kind.tag, bytes, event.tags[t * 2] as number, event.tags[t * 2 + 1] as number), place);
+    }
+    this.filled = place + 1;
+  }
+
+  private streamOf(event: EventScanner, priorOf: PriorOf): StreamInBlock {
+    const { bytes, streamStart, streamEnd } = event;
+    const last = this.lastStream;
+    if (last && this.names.is(last.id, Kind.stream, bytes, streamStart, streamEnd)) return last;
+    const id = this.names.intern(Kind.stream, bytes, streamStart, streamEnd);
+    const stream = this.streamsById[id] ?? this.addStream(id, event, priorOf);
+    this.lastStream = stream;
+    return stream;
+  }
+
+  private addStream(id: number, event: EventScanner, priorOf: PriorOf): StreamInBlock {
+    const { bytes, streamStart, streamEnd } = event;
+    const name = decodeUtf8(bytes, streamStart, streamEnd);
+    if (name === undefined)
+      throw new InvariantViolation(`the stream's name at position ${event.position} is not UTF-8`);
+    const prior = priorOf(name);
+    const dash = bytes.subarray(streamStart, streamEnd).indexOf(0x2d);
+    const categoryEnd = dash < 0 ? streamEnd : streamStart + dash;
+    const category = this.names.intern(Kind.category, bytes, streamStart, categoryEnd);
+    const stream = { name, id, category, firstRevision: prior ? prior.revision + 1 : 0, prior };
+    while (this.streamsById.length < id) this.streamsById.push(undefined);
+    this.streamsById[id] = stream;
+    this.streams.set(name, stream);
+    return stream;
+  }
+
+  /** Whether the stream whose name stands at `start` has events here. */
+  hasStream(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.names.find(Kind.stream, bytes, start, end) >= 0;
+  }
+
+  /** The stream with this list; undefined where the list is of something else. */
+  streamById(id: number): StreamInBlock | undefined {
+    return this.streamsById[id];
+  }
+
+  /** How many places of a list lie at or before a position. */
+  countUpTo(list: number, position: number): number {
+    if (position >= this.firstPosition + this.filled - 1) return this.lists.count(list);
+    return this.lists.countBelow(list, Math.max(0, position - this.firstPosition + 1));
+  }
+
+  /** What the block says of a stream's end, looking at its first `count` events here; at least one. */
+  streamEnd(stream: StreamInBlock, count = this.lists.count(stream.id)): StreamEnd {
+    const lastPlace = this.lists.at(stream.id, count - 1);
+    const firstPlace = this.lists.at(stream.id, 0);
+    return {
+      block: this.number,
+      revision: stream.firstRevision + count - 1,
+      lastPosition: this.firstPosition + lastPlace,
+      lastCreatedUs: this.createdAt(lastPlace),
+      firstPosition: stream.prior ? stream.prior.firstPosition : this.firstPosition + firstPlace,
+      firstCreatedUs: stream.prior ? stream.prior.firstCreatedUs : this.createdAt(firstPlace),
+    };
+  }
+
+  /** When the event at a place was created. */
+  createdAt(place: number): number {
+    return this.entryCreated[this.entryNumberAt(place)] as number;
+  }
+
+  /** The entry that holds the event at a place. */
+  entryAt(place: number): LocatedEntry {
+    return this.entry(this.entryNumberAt(place));
+  }
+
+  /** The entry that holds place `from`, and those that begin behind it and before `to`. */
+  entriesBetween(from: number, to: number): LocatedEntry[] {
+    const entries: LocatedEntry[] = [];
+    const last = this.entryNumberAt(to - 1);
+    for (let n = this.entryNumberAt(from); n <= last; n++) entries.push(this.entry(n));
+    return entries;
+  }
+
+  private entry(n: number): LocatedEntry {
+    return {
+      logIndex: this.entryIndexes[n] as number,
+      firstPosition: this.entryFirsts[n] as number,
+      createdUs: this.entryCreated[n] as number,
+      bytes: this.entryBytes[n] as number,
+    };
+  }
+
+  /** The number of the last entry that begins at or before a place. */
+  private entryNumberAt(place: number): number {
+    const position = this.firstPosition + place;
+    let low = 0;
+    let high = this.entryFirsts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if ((this.entryFirsts[middle] as number) <= position) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** The seal of the full block. */
+  seal(rows: number): Seal {
+    const last = this.lastRecord;
+    if (!last || !this.full) throw new InvariantViolation(`block ${this.number} is sealed before it is full`);
+    return {
+      logIndex: last.index,
+      firstPosition: last.firstPosition,
+      lastPosition: last.nextPosition - 1,
+      firstCreatedUs: this.createdAt(0),
+      lastCreatedUs: last.createdUs,
+      rows,
+      appendIds: this.appendIdIndexes.length,
+      chain: last.chain,
+    };
+  }
+}
+
+function brokenRevision(stream: string, event: EventScanner, expected: number): InvariantViolation {
+  return new InvariantViolation(
+    `the event at position ${event.position} has revision ${event.revision} of stream ${JSON.stringify(stream)}, ` +
+      `whose next revision is ${expected}`,
+  );
+}

@@ -1,0 +1,158 @@
+import { Level } from 'level';
+import { FactstoreError } from '../base/errors.ts';
+import type { Operation, Scan, ScanRange, Store } from './store.ts';
+
+export interface LevelOptions {
+  readonly writeBufferBytes: number;
+  readonly tableBytes: number;
+  readonly cacheBytes: number;
+}
+
+/** A native call of a scan gives at most about this much, so that no turn of the event loop is long (rule C3). */
+const SCAN_BYTES = 64 << 10;
+
+const CHAINED_ROWS_MIN = 8;
+const CHAINED_BYTES_MAX = 1 << 20;
+
+type Database = Level<Uint8Array, Uint8Array>;
+
+/**
+ * A store on LevelDB. Its `buffer` encoding gives Buffers, which its types can express only as Uint8Array.
+ *
+ * LevelDB locks a database against other processes with a POSIX lock on the file LOCK. Such a lock is gone as soon as
+ * this process closes *any* descriptor of that file, and LevelDB does just that when the database is opened a second
+ * time in one process. So: open a database once, behind the directory lock; never read or copy its LOCK file.
+ */
+export class LevelStore implements Store {
+  private readonly path: string;
+  private readonly database: Database;
+  /** Set by the first write that failed: nothing that LevelDB says afterwards can be believed (rule D1). */
+  private failure: FactstoreError | undefined;
+
+  private constructor(path: string, database: Database) {
+    this.path = path;
+    this.database = database;
+  }
+
+  /** Ends in FAILED_PRECONDITION where another process has it open, in DATA_LOSS where LevelDB cannot make sense of it. */
+  static async open(path: string, options: LevelOptions): Promise<LevelStore> {
+    const database: Database = new Level(path, {
+      keyEncoding: 'buffer' as 'view',
+      valueEncoding: 'buffer' as 'view',
+      writeBufferSize: options.writeBufferBytes,
+      maxFileSize: options.tableBytes,
+      cacheSize: options.cacheBytes,
+      compression: true,
+    });
+    try {
+      await database.open();
+    } catch (error) {
+      throw openError(path, error);
+    }
+    return new LevelStore(path, database);
+  }
+
+  get(key: Uint8Array): Promise<Buffer | undefined> {
+    return this.reading(this.database.get(key) as Promise<Buffer | undefined>);
+  }
+
+  getMany(keys: readonly Uint8Array[]): Promise<(Buffer | undefined)[]> {
+    return this.reading(this.database.getMany([...keys]) as Promise<(Buffer | undefined)[]>);
+  }
+
+  async write(operations: readonly Operation[], sync: boolean): Promise<void> {
+    if (this.failure) throw this.failure;
+    try {
+      if (operations.length >= CHAINED_ROWS_MIN && bytesOf(operations) <= CHAINED_BYTES_MAX) {
+        await this.writeChained(operations, sync);
+      } else await this.database.batch([...operations], { sync });
+    } catch (error) {
+      this.failure = new FactstoreError(
+        'INTERNAL',
+        `a write to ${this.path} failed (${reasonOf(error)}). What LevelDB acknowledges after this may be lost, so this process must end and start anew`,
+        { path: this.path },
+        { cause: error },
+      );
+      throw this.failure;
+    }
+  }
+
+  /**
+   * An array of operations is cloned one by one, 9 µs each; a chained batch hands them straight to LevelDB. It gives its
+   * memory back only when it is garbage collected, which V8 does not know to be urgent; hence the bound on its size.
+   */
+  private writeChained(operations: readonly Operation[], sync: boolean): Promise<void> {
+    const batch = this.database.batch();
+    for (const operation of operations) {
+      if (operation.type === 'put') batch.put(operation.key, operation.value);
+      else batch.del(operation.key);
+    }
+    const options: object = { sync };
+    return batch.write(options);
+  }
+
+  scan(range: ScanRange): Scan {
+    const iterator = this.database.iterator({
+      ...(range.from && { gte: range.from }),
+      ...(range.to && { lt: range.to }),
+      reverse: range.backwards === true,
+      limit: range.limit ?? -1,
+      highWaterMarkBytes: SCAN_BYTES,
+    });
+    return {
+      next: (count) => this.reading(iterator.nextv(count) as Promise<[Buffer, Buffer][]>),
+      close: () => iterator.close(),
+    };
+  }
+
+  close(): Promise<void> {
+    return this.database.close();
+  }
+
+  private async reading<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      throw new FactstoreError(
+        'DATA_LOSS',
+        `a read from ${this.path} failed: ${reasonOf(error)}`,
+        { path: this.path },
+        { cause: error },
+      );
+    }
+  }
+}
+
+/** Every failure of a file counts: which of them will pass, only the operator of the disk can know. */
+function isDamage(error: unknown): boolean {
+  return codeOf(error) === 'LEVEL_CORRUPTION' || codeOf(error) === 'LEVEL_IO_ERROR';
+}
+
+function openError(path: string, error: unknown): FactstoreError {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  if (codeOf(cause) === 'LEVEL_LOCKED')
+    return new FactstoreError(
+      'FAILED_PRECONDITION',
+      `database ${path} is in use by another process`,
+      { path },
+      { cause },
+    );
+  const code = /no space left/i.test(reasonOf(cause)) ? 'DISK_RESERVE' : isDamage(cause) ? 'DATA_LOSS' : 'INTERNAL';
+  return new FactstoreError(code, `database ${path} cannot be opened: ${reasonOf(cause)}`, { path }, { cause });
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function bytesOf(operations: readonly Operation[]): number {
+  let bytes = 0;
+  for (const operation of operations)
+    bytes += operation.key.length + (operation.type === 'put' ? operation.value.length : 0);
+  return bytes;
+}

@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import type { EntryType } from '../raft/types.ts';
+
+/**
+ * One entry of the raft log, as it is stored, sent to peers and read back: encoded once, by the leader.
+ *
+ *     offset  bytes  what (integers little-endian)
+ *          0      1  format version (1)
+ *          1      1  entry type
+ *          2      2  flags, set by scavenging, outside the chain
+ *          4      4  count: how many events (positions) it holds
+ *          8      8  term
+ *         16      8  first position: of its first event; without events, the position that the next event will get
+ *         24      8  created, microseconds since 1970
+ *         32     32  digest: SHA-256 of the payload
+ *         64     32  chain hash: SHA-256 of (previous chain hash, log index, bytes 1, 4–63 of this header)
+ *         96      4  length of the payload
+ *        100      4  checksum: CRC-32 of the log index (8 bytes, little-endian), bytes 0–99 and the payload
+ *        104      …  payload
+ *
+ * The chain (rule D4) gives integrity, order and replica equality in one: two nodes agree on everything up to an index
+ * if and only if their chain hashes there are the same. It starts at SHA-256 of the cluster id.
+ */
+const FORMAT = 1;
+export const RECORD_HEADER_BYTES = 104;
+
+/** A sealed entry: its index and its bytes. */
+export class EntryRecord {
+  readonly index: number;
+  readonly bytes: Buffer;
+
+  constructor(index: number, bytes: Buffer) {
+    this.index = index;
+    this.bytes = bytes;
+  }
+
+  get type(): EntryType {
+    return this.bytes[1] as EntryType;
+  }
+
+  get flags(): number {
+    return this.bytes.readUInt16LE(2);
+  }
+
+  get count(): number {
+    return this.bytes.readUInt32LE(4);
+  }
+
+  get term(): number {
+    return readUint53(this.bytes, 8);
+  }
+
+  get firstPosition(): number {
+    return readUint53(this.bytes, 16);
+  }
+
+  /** The position that the first event of the next entry will get. */
+  get nextPosition(): number {
+    return this.firstPosition + this.count;
+  }
+
+  get createdUs(): number {
+    return readUint53(this.bytes, 24);
+  }
+
+  get digest(): Buffer {
+    return this.bytes.subarray(32, 64);
+  }
+
+  get chain(): Buffer {
+    return this.bytes.subarray(64, 96);
+  }
+
+  get payload(): Buffer {
+    return this.bytes.subarray(RECORD_HEADER_BYTES);
+  }
+}
+
+/** What the leader decides about an entry before it is sealed. */
+export interface EntryDraft {
+  readonly index: number;
+  readonly term: number;
+  readonly type: EntryType;
+  readonly firstPosition: number;
+  readonly count: number;
+  readonly createdUs: number;
+  readonly payload: Uint8Array;
+}
+
+/** The chain hash before the first entry. */
+export function genesisChain(clusterId: Uint8Array): Buffer {
+  return createHash('sha256').update(clusterId).digest();
+}
+
+/** Gives an entry its digest, chain hash and checksum. */
+export function sealEntry(draft: EntryDraft, previousChain: Uint8Array): EntryRecord {
+  const bytes = Buffer.allocUnsafe(RECORD_HEADER_BYTES + draft.payload.length);
+  bytes[0] = FORMAT;
+  bytes[1] = draft.type;
+  bytes.writeUInt16LE(0, 2);
+  bytes.writeUInt32LE(draft.count, 4);
+  writeUint53(bytes, 8, draft.term);
+  writeUint53(bytes, 16, draft.firstPosition);
+  writeUint53(bytes, 24, draft.createdUs);
+  bytes.set(draft.payload, RECORD_HEADER_BYTES);
+  createHash('sha256').update(draft.payload).digest().copy(bytes, 32);
+  chainHash(previousChain, draft.index, bytes).copy(bytes, 64);
+  bytes.writeUInt32LE(draft.payload.length, 96);
+  bytes.writeUInt32LE(checksum(draft.index, bytes), 100);
+  return new EntryRecord(draft.index, bytes);
+}
+
+/** Why bytes are not the record that should stand there; undefined where they are. The cheap check, at every read. */
+export function recordDamage(index: number, bytes: Buffer): string | undefined {
+  if (bytes.length < RECORD_HEADER_BYTES) return `it has ${bytes.length} bytes, fewer than a header`;
+  if (bytes[0] !== FORMAT) return `its format is ${bytes[0]}, not ${FORMAT}`;
+  if (bytes.readUInt32LE(96) !== bytes.length - RECORD_HEADER_BYTES) return 'its length is wrong';
+  if (bytes.readUInt32LE(100) !== checksum(index, bytes)) return 'its checksum is wrong';
+  return undefined;
+}
+
+/** Whether digest and chain hash are what they must be, behind `previousChain`: the full check, at every receipt. */
+export function chainDamage(record: EntryRecord, previousChain: Uint8Array): string | undefined {
+  if (!createHash('sha256').update(record.payload).digest().equals(record.digest)) return 'its digest is wrong';
+  if (!chainHash(previousChain, record.index, record.bytes).equals(record.chain)) return 'its chain hash is wrong';
+  return undefined;
+}
+
+/** A place in the raft log that the next entry joins on to. Each entry is one; so is the empty log. */
+export interface LogPlace {
+  readonly index: number;
+  readonly term: number;
+  readonly nextPosition: number;
+  readonly createdUs: number;
+  readonly chain: Buffer;
+}
+
+/** The place before the first entry. `genesis` is the chain hash there. */
+export function emptyLog(genesis: Uint8Array): LogPlace {
+  return { index: 0, term: 0, nextPosition: 1, createdUs: 0, chain: Buffer.from(genesis) };
+}
+
+/** The place behind an entry, as a copy: it does not keep the bytes of a big record in memory. */
+export function placeOf(place: LogPlace): LogPlace {
+  const { index, term, nextPosition, createdUs, chain } = place;
+  return { index, term, nextPosition, createdUs, chain: Buffer.from(chain) };
+}
+
+/** Why an entry cannot follow a place (rule S2); undefined where it can. It looks at headers only, not at the chain. */
+export function continuityDamage(previous: LogPlace, record: EntryRecord): string | undefined {
+  if (record.index !== previous.index + 1) return `it has index ${record.index} behind index ${previous.index}`;
+  if (record.term < previous.term) return `its term ${record.term} is lower than term ${previous.term} before it`;
+  if (record.firstPosition !== previous.nextPosition)
+    return `its first position is ${record.firstPosition}, but the next one is ${previous.nextPosition}`;
+  if (record.createdUs < previous.createdUs) return `its time ${record.createdUs} is before ${previous.createdUs}`;
+  return undefined;
+}
+
+const scratch = Buffer.alloc(32 + 8 + 1 + 60);
+
+function chainHash(previous: Uint8Array, index: number, header: Buffer): Buffer {
+  scratch.set(previous, 0);
+  writeUint53(scratch, 32, index);
+  scratch[40] = header[1] as number;
+  header.copy(scratch, 41, 4, 64);
+  return createHash('sha256').update(scratch).digest();
+}
+
+const indexScratch = Buffer.alloc(8);
+
+function checksum(index: number, bytes: Buffer): number {
+  writeUint53(indexScratch, 0, index);
+  const header = crc32(bytes.subarray(0, 100), crc32(indexScratch));
+  return crc32(bytes.subarray(RECORD_HEADER_BYTES), header);
+}
+
+/** Integers below 2^53 in 8 bytes, little-endian. */
+export function readUint53(bytes: Buffer, offset: number): number {
+  return bytes.readUInt32LE(offset) + bytes.readUInt32LE(offset + 4) * 0x1_0000_0000;
+}
+
+export function writeUint53(bytes: Buffer, offset: number, value: number): void {
+  bytes.writeUInt32LE(value % 0x1_0000_0000, offset);
+  bytes.writeUInt32LE(Math.floor(value / 0x1_0000_0000), offset + 4);
+}

@@ -1,0 +1,33 @@
+/**
+ * The smallest face of a key-value database that factstore stands on: ordered keys, atomic batches, synced on demand.
+ * Production stands on LevelDB (level-store.ts); the simulator on a disk that loses what LevelDB was seen to lose.
+ *
+ * Callers of `write` await each call before the next one: two LevelDB batches under way can land in either order.
+ */
+export interface Store {
+  get(key: Uint8Array): Promise<Buffer | undefined>;
+  getMany(keys: readonly Uint8Array[]): Promise<(Buffer | undefined)[]>;
+  /** All of it or nothing. With `sync`, durable once it returns. Any error is fatal to the process (rule D1). */
+  write(operations: readonly Operation[], sync: boolean): Promise<void>;
+  /** Rows in the order of their keys, as they were when the scan began. Always closed by the caller. */
+  scan(range: ScanRange): Scan;
+  close(): Promise<void>;
+}
+
+export type Operation =
+  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: Uint8Array };
+
+/** `from` is inclusive, `to` exclusive; both optional. */
+export interface ScanRange {
+  readonly from?: Uint8Array;
+  readonly to?: Uint8Array;
+  readonly backwards?: boolean;
+  readonly limit?: number;
+}
+
+export interface Scan {
+  /** At most `count` further rows; none means the end. */
+  next(count: number): Promise<[key: Buffer, value: Buffer][]>;
+  close(): Promise<void>;
+}

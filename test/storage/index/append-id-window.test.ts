@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { AppendIdWindow } from '../../../src/storage/index/append-id-window.ts';
+import { EventIndex } from '../../../src/storage/index/event-index.ts';
+import { feed, LogFixture, uuid } from './log-fixture.ts';
+import { MemoryStore } from './memory-store.ts';
+
+describe('the window of append ids', () => {
+  it('finds each of the last ids and answers nothing for others [S6]', () => {
+    const window = new AppendIdWindow({ idsMin: 1000, timeUs: 0 }, 1, 64);
+    for (let i = 1; i <= 5000; i++) {
+      window.add(uuid(i), 0, i * 2, i);
+      if (i % 500 !== 0) continue;
+      for (let back = 0; back < Math.min(i, 1000); back++)
+        expect(window.find(uuid(i - back))).toContain((i - back) * 2);
+    }
+    for (let i = 6000; i < 7000; i++) expect(window.find(uuid(i))).toEqual([]);
+  });
+
+  it('keeps at least so many ids, and forgets those beyond them [S6]', () => {
+    const window = new AppendIdWindow({ idsMin: 1000, timeUs: 0 }, 1, 64);
+    for (let i = 1; i <= 5000; i++) window.add(uuid(i), 0, i, i);
+    expect(window.size).toBeGreaterThanOrEqual(1000);
+    expect(window.size).toBeLessThanOrEqual(1000 + 2 * 64);
+    expect(window.find(uuid(1))).toEqual([]);
+    expect(window.forgottenUpToUs).toBe(5000 - window.size);
+  });
+
+  it('keeps ids for at least so much log time, however many there are [S6]', () => {
+    const window = new AppendIdWindow({ idsMin: 10, timeUs: 2000 }, 1, 64);
+    for (let i = 1; i <= 5000; i++) window.add(uuid(i), 0, i, i);
+    for (let i = 3000; i <= 5000; i++) expect(window.find(uuid(i))).toEqual([i]);
+    expect(window.find(uuid(1))).toEqual([]);
+  });
+
+  it('names every entry that may have an id that was used again [S6]', () => {
+    const window = new AppendIdWindow({ idsMin: 1000, timeUs: 0 }, 1, 64);
+    window.add(uuid(7), 0, 10, 1);
+    window.add(uuid(8), 0, 11, 1);
+    window.add(uuid(7), 0, 12, 1);
+    expect([...window.find(uuid(7))].sort()).toEqual([10, 12]);
+  });
+
+  it('is the same after a restart, from the rows of the sealed blocks and the log behind them [S6]', async () => {
+    const log = new LogFixture();
+    const store = new MemoryStore();
+    const options = { blockEvents: 16, appendIdsMin: 100, appendIdWindowUs: 50_000 };
+    const first = await EventIndex.open(store, log.chainAt, options);
+    for (let i = 0; i < 400; i++) log.append({ writes: [{ stream: `s-${i % 7}`, events: [{ type: 'T' }] }] });
+    await feed(first, log);
+    await first.idle();
+    const second = await EventIndex.open(store, log.chainAt, options);
+    await feed(second, log);
+    for (const { id, logIndex } of log.ids.slice(-100)) expect(second.findAppendId(id)).toEqual([logIndex]);
+    expect(second.appendIdsForgottenUpToUs).toBeGreaterThan(0);
+    const since = log.ids.filter(
+      ({ logIndex }) => log.records[logIndex - 1]!.createdUs > second.appendIdsForgottenUpToUs,
+    );
+    for (const { id, logIndex } of since) expect(second.findAppendId(id)).toEqual([logIndex]);
+  });
+
+  it('reaches back over log time after a restart, too [S6]', async () => {
+    const log = new LogFixture();
+    const store = new MemoryStore();
+    const options = { blockEvents: 16, appendIdsMin: 1, appendIdWindowUs: 300_000 };
+    const first = await EventIndex.open(store, log.chainAt, options);
+    for (let i = 0; i < 400; i++) log.append({ writes: [{ stream: 's', events: [{ type: 'T' }] }] });
+    await feed(first, log);
+    await first.idle();
+    const second = await EventIndex.open(store, log.chainAt, options);
+    await feed(second, log);
+    for (const { id, logIndex } of log.ids.slice(-300)) expect(second.findAppendId(id)).toEqual([logIndex]);
+  });
+});
