@@ -1,0 +1,133 @@
+import { toHex } from '../base/bytes.ts';
+import { invalid } from '../base/errors.ts';
+import { MessageReader } from '../proto/message-reader.ts';
+import { MessageWriter } from '../proto/message-writer.ts';
+import { id16 } from './codec.ts';
+
+/** One founder, as the founding record names it. */
+export interface FoundingMember {
+  readonly nodeId: string;
+  /** 16 bytes. */
+  readonly directoryId: Uint8Array;
+  /** Where clients reach it. */
+  readonly address: string;
+  /** Where peers reach it. */
+  readonly peerAddress: string;
+}
+
+/** The record that begins a cluster: log entry 1 of every member. */
+export interface FoundingRecord {
+  /** 16 bytes. */
+  readonly clusterId: Uint8Array;
+  /** In the order of their node ids. */
+  readonly members: readonly FoundingMember[];
+  readonly createdUs: number;
+}
+
+/** Who a node says it is. */
+export interface Identification extends FoundingMember {
+  /** 16 bytes; empty: it belongs to no cluster yet. */
+  readonly clusterId: Uint8Array;
+  /** The members that its founding record names. */
+  readonly members: readonly FoundingMember[];
+}
+
+export function encodeFoundingRecord(record: FoundingRecord): Buffer {
+  const writer = new MessageWriter().data(1, record.clusterId);
+  for (const member of record.members) writer.nested(2, (nested) => writeMember(nested, member));
+  return writer.uint(3, record.createdUs).finish();
+}
+
+/** Ends in INVALID_ARGUMENT where the bytes are not a founding record, whole and without contradictions. */
+export function decodeFoundingRecord(bytes: Uint8Array): FoundingRecord {
+  const reader = new MessageReader('FoundingRecord', bytes);
+  const members: FoundingMember[] = [];
+  let clusterId: Uint8Array | undefined;
+  let createdUs = 0;
+  while (reader.next()) {
+    if (reader.field === 1) clusterId = id16(reader, 'cluster_id');
+    else if (reader.field === 2)
+      members.push(decodeMember(reader.nested(`members[${members.length}]`, 'FoundingMember')));
+    else if (reader.field === 3) createdUs = reader.uint('created_us');
+    else throw reader.foreign();
+  }
+  if (!clusterId) throw invalid('cluster_id', 'is missing in a founding record');
+  if (members.length === 0) throw invalid('members', 'a founding record names nobody');
+  if (new Set(members.map((member) => member.nodeId)).size < members.length) {
+    throw invalid('members', 'a founding record names one node id twice');
+  }
+  if (new Set(members.map((member) => toHex(member.directoryId))).size < members.length) {
+    throw invalid('members', 'a founding record names one data directory twice');
+  }
+  return { clusterId, members, createdUs };
+}
+
+function writeMember(writer: MessageWriter, member: FoundingMember): void {
+  writer.text(1, member.nodeId).data(2, member.directoryId).text(3, member.address).text(4, member.peerAddress);
+}
+
+function decodeMember(reader: MessageReader): FoundingMember {
+  const member = { nodeId: '', address: '', peerAddress: '' };
+  let directoryId: Uint8Array | undefined;
+  while (reader.next()) {
+    if (reader.field === 1) member.nodeId = reader.text('node_id');
+    else if (reader.field === 2) directoryId = id16(reader, 'directory_id');
+    else if (reader.field === 3) member.address = reader.text('address');
+    else if (reader.field === 4) member.peerAddress = reader.text('peer_address');
+  }
+  if (member.nodeId === '') throw invalid(`${reader.path}node_id`, 'is missing');
+  if (!directoryId) throw invalid(`${reader.path}directory_id`, 'is missing');
+  return { ...member, directoryId };
+}
+
+export function encodeIdentifyRequest(nodeId: string): Buffer {
+  return new MessageWriter().text(1, nodeId).finish();
+}
+
+/** The node id of the asking node. */
+export function decodeIdentifyRequest(bytes: Uint8Array): string {
+  const reader = new MessageReader('IdentifyRequest', bytes);
+  let nodeId = '';
+  while (reader.next()) if (reader.field === 1) nodeId = reader.text('node_id');
+  return nodeId;
+}
+
+export function encodeIdentification(node: Identification): Buffer {
+  const writer = new MessageWriter().text(1, node.nodeId).data(2, node.directoryId).data(3, node.clusterId);
+  writer.text(4, node.address).text(5, node.peerAddress);
+  for (const member of node.members) writer.nested(6, (nested) => writeMember(nested, member));
+  return writer.finish();
+}
+
+export function decodeIdentification(bytes: Uint8Array): Identification {
+  const reader = new MessageReader('IdentifyResponse', bytes);
+  const node = { nodeId: '', address: '', peerAddress: '' };
+  const members: FoundingMember[] = [];
+  let clusterId: Uint8Array = new Uint8Array(0);
+  let directoryId: Uint8Array | undefined;
+  while (reader.next()) {
+    if (reader.field === 1) node.nodeId = reader.text('node_id');
+    else if (reader.field === 2) directoryId = id16(reader, 'directory_id');
+    else if (reader.field === 3)
+      clusterId = reader.data('cluster_id').length === 0 ? clusterId : id16(reader, 'cluster_id');
+    else if (reader.field === 4) node.address = reader.text('address');
+    else if (reader.field === 5) node.peerAddress = reader.text('peer_address');
+    else if (reader.field === 6)
+      members.push(decodeMember(reader.nested(`members[${members.length}]`, 'FoundingMember')));
+  }
+  if (node.nodeId === '') throw invalid('node_id', 'is missing in an IdentifyResponse');
+  if (!directoryId) throw invalid('directory_id', 'is missing in an IdentifyResponse');
+  return { ...node, directoryId, clusterId, members };
+}
+
+export function encodeFoundRequest(record: Uint8Array): Buffer {
+  return new MessageWriter(record.length + 16).data(1, record).finish();
+}
+
+/** The founding record as bytes: a copy, for it is kept. */
+export function decodeFoundRequest(bytes: Uint8Array): Uint8Array {
+  const reader = new MessageReader('FoundRequest', bytes);
+  let record: Uint8Array = new Uint8Array(0);
+  while (reader.next()) if (reader.field === 1) record = Uint8Array.from(reader.data('record'));
+  return record;
+}

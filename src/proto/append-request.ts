@@ -1,0 +1,158 @@
+import { EMPTY } from '../base/bytes.ts';
+import { invalid } from '../base/errors.ts';
+import type { Expectation, ProducerCursor } from '../model/append.ts';
+import { EXPECT_MAX, Expect, expectNumber } from './enums.ts';
+import { MessageReader } from './message-reader.ts';
+import { MessageWriter } from './message-writer.ts';
+
+/** A Write as it arrived. */
+export interface DecodedWrite {
+  stream: string;
+  /** A number of factstore.v1.Expect; 0 and 1 mean "any". */
+  expect: number;
+  /** Only with Expect.revision. */
+  revision: number;
+  /** Each a NewEvent as bytes, views into the message, not checked. */
+  events: Uint8Array[];
+}
+
+/** An AppendRequest as it arrived: its wire form is right, nothing else is checked. */
+export interface DecodedAppend {
+  /** Of any length; empty where it is missing. */
+  appendId: Uint8Array;
+  writes: DecodedWrite[];
+  producer?: ProducerCursor;
+  attemptAgeMs: number;
+  /** Absent means true. */
+  forward: boolean;
+  /** The fields `writes` and `producer` with their tags, in order: what the digest of rule S6 is made of. */
+  content: Uint8Array[];
+  /** The whole message, to be passed on (rule S9). */
+  raw: Uint8Array;
+}
+
+const Field = { appendId: 1, writes: 2, producer: 3, attemptAgeMs: 4, forward: 5 } as const;
+
+/** Ends in INVALID_ARGUMENT where the bytes are not an AppendRequest. */
+export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
+  const append: DecodedAppend = {
+    appendId: EMPTY,
+    writes: [],
+    attemptAgeMs: 0,
+    forward: true,
+    content: [],
+    raw: bytes,
+  };
+  const reader = new MessageReader('AppendRequest', bytes);
+  while (reader.next()) {
+    switch (reader.field) {
+      case Field.appendId:
+        append.appendId = reader.data('append_id');
+        break;
+      case Field.writes:
+        append.writes.push(decodeWrite(reader.nested(`writes[${append.writes.length}]`, 'Write')));
+        append.content.push(bytes.subarray(reader.fieldStart, reader.offset));
+        break;
+      case Field.producer:
+        if (append.producer) throw invalid('producer', 'stands there twice');
+        append.producer = decodeProducer(reader.nested('producer', 'ProducerCursor'));
+        append.content.push(bytes.subarray(reader.fieldStart, reader.offset));
+        break;
+      case Field.attemptAgeMs:
+        append.attemptAgeMs = reader.uint('attempt_age_ms');
+        break;
+      case Field.forward:
+        append.forward = reader.bool('forward');
+        break;
+      default:
+        throw reader.foreign();
+    }
+  }
+  return append;
+}
+
+function decodeWrite(reader: MessageReader): DecodedWrite {
+  const write: DecodedWrite = { stream: '', expect: 0, revision: 0, events: [] };
+  while (reader.next()) {
+    switch (reader.field) {
+      case 1:
+        write.stream = reader.text('stream');
+        break;
+      case 2:
+        write.expect = reader.enumeration('expect', EXPECT_MAX);
+        break;
+      case 3:
+        write.revision = reader.uint('revision');
+        break;
+      case 4:
+        write.events.push(reader.data('events'));
+        break;
+      default:
+        throw reader.foreign();
+    }
+  }
+  if (write.revision !== 0 && write.expect !== Expect.revision) {
+    throw invalid(`${reader.path}revision`, 'is given, but "expect" does not ask for a revision');
+  }
+  return write;
+}
+
+function decodeProducer(reader: MessageReader): ProducerCursor {
+  const cursor = { producer: '', previous: 0, current: 0 };
+  while (reader.next()) {
+    if (reader.field === 1) cursor.producer = reader.text('producer');
+    else if (reader.field === 2) cursor.previous = reader.uint('previous');
+    else if (reader.field === 3) cursor.current = reader.uint('current');
+    else throw reader.foreign();
+  }
+  return cursor;
+}
+
+/** What an AppendRequest is encoded from; the events are encoded already. */
+export interface AppendToEncode {
+  readonly appendId: Uint8Array;
+  readonly writes: readonly {
+    readonly stream: string;
+    readonly expect: Expectation;
+    /** Each a NewEvent as bytes. */
+    readonly events: readonly Uint8Array[];
+  }[];
+  readonly producer?: ProducerCursor | undefined;
+  /** 0 on the first attempt. */
+  readonly attemptAgeMs?: number | undefined;
+  readonly forward?: boolean | undefined;
+}
+
+export function encodeAppendRequest(append: AppendToEncode): Buffer {
+  let size = 64 + append.appendId.length;
+  for (const write of append.writes) {
+    size += 32 + write.stream.length * 3;
+    for (const event of write.events) size += 6 + event.length;
+  }
+  const writer = new MessageWriter(size);
+  writer.data(Field.appendId, append.appendId);
+  for (const write of append.writes) {
+    writer.nested(Field.writes, (nested) => {
+      nested.text(1, write.stream).uint(2, expectNumber(write.expect));
+      if (write.expect.kind === 'revision') nested.uint(3, write.expect.revision);
+      for (const event of write.events) nested.dataAlways(4, event);
+    });
+  }
+  const producer = append.producer;
+  if (producer) {
+    writer.nested(Field.producer, (nested) => {
+      nested.text(1, producer.producer).uint(2, producer.previous).uint(3, producer.current);
+    });
+  }
+  writer.uint(Field.attemptAgeMs, append.attemptAgeMs ?? 0);
+  if (append.forward !== undefined) writer.uintAlways(Field.forward, append.forward ? 1 : 0);
+  return writer.finish();
+}
+
+/**
+ * The field attempt_age_ms alone. In protobuf, concatenation is merge: behind the bytes of an AppendRequest it makes
+ * them a repeat, and leaves all others as they were (rule S8).
+ */
+export function encodeAttemptAge(attemptAgeMs: number): Buffer {
+  return new MessageWriter(16).uint(Field.attemptAgeMs, attemptAgeMs).finish();
+}

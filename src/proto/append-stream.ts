@@ -1,0 +1,110 @@
+import type { FactstoreError } from '../base/errors.ts';
+import { invalid } from '../base/errors.ts';
+import { decodeErrorDetail, encodeErrorDetail } from './error-detail.ts';
+import { MessageReader } from './message-reader.ts';
+import { MessageWriter } from './message-writer.ts';
+
+/** A message of the client in AppendStream. */
+export type AppendStreamRequest =
+  /** `append` is an AppendRequest as bytes: a bad one is answered for its sequence alone and does not end the call. */
+  | { readonly kind: 'append'; readonly sequence: number; readonly append: Uint8Array }
+  | { readonly kind: 'begin'; readonly sequence: number; readonly totalBytes: number }
+  | { readonly kind: 'chunk'; readonly sequence: number; readonly chunk: Uint8Array };
+
+/** A message of the node in AppendStream. */
+export type AppendStreamResponse =
+  /** `answer` is an AppendResponse as bytes: a follower passes on the leader's. */
+  | { readonly kind: 'answer'; readonly sequence: number; readonly answer: Uint8Array }
+  | { readonly kind: 'error'; readonly sequence: number; readonly error: FactstoreError }
+  | { readonly kind: 'granted'; readonly sequence: number };
+
+const Request = { sequence: 1, append: 2, begin: 3, chunk: 4 } as const;
+const Response = { sequence: 1, answer: 2, error: 3, granted: 4 } as const;
+
+export function encodeAppendStreamRequest(request: AppendStreamRequest): Buffer {
+  switch (request.kind) {
+    case 'append':
+      return encodeAppendMessage(request.sequence, request.append);
+    case 'begin':
+      return new MessageWriter(32)
+        .uint(Request.sequence, request.sequence)
+        .nested(Request.begin, (nested) => nested.uint(1, request.totalBytes))
+        .finish();
+    case 'chunk':
+      return new MessageWriter(request.chunk.length + 24)
+        .uint(Request.sequence, request.sequence)
+        .dataAlways(Request.chunk, request.chunk)
+        .finish();
+  }
+}
+
+/** The hot one among them. `suffix` is merged into the append: see `encodeAttemptAge`. */
+export function encodeAppendMessage(sequence: number, append: Uint8Array, suffix?: Uint8Array): Buffer {
+  const length = append.length + (suffix?.length ?? 0);
+  const writer = new MessageWriter(length + 48)
+    .uint(Request.sequence, sequence)
+    .dataHeader(Request.append, length)
+    .raw(append);
+  return (suffix ? writer.raw(suffix) : writer).finish();
+}
+
+/** Ends in INVALID_ARGUMENT where the bytes are not an AppendStreamRequest; there is then no sequence to answer to. */
+export function decodeAppendStreamRequest(bytes: Uint8Array): AppendStreamRequest {
+  const reader = new MessageReader('AppendStreamRequest', bytes);
+  let sequence = 0;
+  let request: AppendStreamRequest | undefined;
+  while (reader.next()) {
+    if (reader.field === Request.sequence) sequence = reader.uint('sequence');
+    else if (request) throw invalid('message', 'is given twice in one AppendStreamRequest');
+    else if (reader.field === Request.append) request = { kind: 'append', sequence, append: reader.data('append') };
+    else if (reader.field === Request.begin) request = { kind: 'begin', sequence, totalBytes: decodeBegin(reader) };
+    else if (reader.field === Request.chunk) request = { kind: 'chunk', sequence, chunk: reader.data('chunk') };
+    else throw reader.foreign();
+  }
+  if (!request) throw invalid('message', 'is missing in an AppendStreamRequest');
+  if (sequence === 0) throw invalid('sequence', 'is missing in an AppendStreamRequest: it counts from 1');
+  return request.sequence === sequence ? request : { ...request, sequence };
+}
+
+function decodeBegin(outer: MessageReader): number {
+  const reader = outer.nested('begin', 'AppendBegin');
+  let totalBytes = 0;
+  while (reader.next()) {
+    if (reader.field !== 1) throw reader.foreign();
+    totalBytes = reader.uint('total_bytes');
+  }
+  return totalBytes;
+}
+
+export function encodeAppendStreamResponse(response: AppendStreamResponse): Buffer {
+  switch (response.kind) {
+    case 'answer':
+      return new MessageWriter(response.answer.length + 24)
+        .uint(Response.sequence, response.sequence)
+        .dataAlways(Response.answer, response.answer)
+        .finish();
+    case 'error':
+      return new MessageWriter()
+        .uint(Response.sequence, response.sequence)
+        .dataAlways(Response.error, encodeErrorDetail(response.error))
+        .finish();
+    case 'granted':
+      return new MessageWriter(32).uint(Response.sequence, response.sequence).uintAlways(Response.granted, 1).finish();
+  }
+}
+
+/** Ends in INVALID_ARGUMENT where the bytes are not an AppendStreamResponse. */
+export function decodeAppendStreamResponse(bytes: Uint8Array): AppendStreamResponse {
+  const reader = new MessageReader('AppendStreamResponse', bytes);
+  let sequence = 0;
+  let response: AppendStreamResponse | undefined;
+  while (reader.next()) {
+    if (reader.field === Response.sequence) sequence = reader.uint('sequence');
+    else if (reader.field === Response.answer) response = { kind: 'answer', sequence, answer: reader.data('answer') };
+    else if (reader.field === Response.error) {
+      response = { kind: 'error', sequence, error: decodeErrorDetail(reader.data('error'), 'error.') };
+    } else if (reader.field === Response.granted && reader.bool('granted')) response = { kind: 'granted', sequence };
+  }
+  if (!response) throw invalid('message', 'is missing in an AppendStreamResponse');
+  return response.sequence === sequence ? response : { ...response, sequence };
+}

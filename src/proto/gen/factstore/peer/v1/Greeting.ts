@@ -1,0 +1,25 @@
+// Original file: proto/factstore/peer/v1/peer.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface Greeting {
+  'clusterId'?: (Buffer | Uint8Array | string);
+  'nodeId'?: (string);
+  'directoryId'?: (Buffer | Uint8Array | string);
+  'incarnation'?: (number | string | Long);
+  'protocolVersion'?: (number);
+  'to'?: (string);
+  'processId'?: (Buffer | Uint8Array | string);
+  'bulk'?: (boolean);
+}
+
+export interface Greeting__Output {
+  'clusterId': (Buffer);
+  'nodeId': (string);
+  'directoryId': (Buffer);
+  'incarnation': (number);
+  'protocolVersion': (number);
+  'to': (string);
+  'processId': (Buffer);
+  'bulk': (boolean);
+}

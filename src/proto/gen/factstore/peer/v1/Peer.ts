@@ -1,0 +1,60 @@
+// Original file: proto/factstore/peer/v1/peer.proto
+
+import type * as grpc from '@grpc/grpc-js'
+import type { MethodDefinition } from '@grpc/proto-loader'
+import type { ForwardRequest as _factstore_peer_v1_ForwardRequest, ForwardRequest__Output as _factstore_peer_v1_ForwardRequest__Output } from '../../../factstore/peer/v1/ForwardRequest.ts';
+import type { ForwardResponse as _factstore_peer_v1_ForwardResponse, ForwardResponse__Output as _factstore_peer_v1_ForwardResponse__Output } from '../../../factstore/peer/v1/ForwardResponse.ts';
+import type { FoundRequest as _factstore_peer_v1_FoundRequest, FoundRequest__Output as _factstore_peer_v1_FoundRequest__Output } from '../../../factstore/peer/v1/FoundRequest.ts';
+import type { FoundResponse as _factstore_peer_v1_FoundResponse, FoundResponse__Output as _factstore_peer_v1_FoundResponse__Output } from '../../../factstore/peer/v1/FoundResponse.ts';
+import type { IdentifyRequest as _factstore_peer_v1_IdentifyRequest, IdentifyRequest__Output as _factstore_peer_v1_IdentifyRequest__Output } from '../../../factstore/peer/v1/IdentifyRequest.ts';
+import type { IdentifyResponse as _factstore_peer_v1_IdentifyResponse, IdentifyResponse__Output as _factstore_peer_v1_IdentifyResponse__Output } from '../../../factstore/peer/v1/IdentifyResponse.ts';
+import type { PeerMessage as _factstore_peer_v1_PeerMessage, PeerMessage__Output as _factstore_peer_v1_PeerMessage__Output } from '../../../factstore/peer/v1/PeerMessage.ts';
+
+export interface PeerClient extends grpc.Client {
+  Forward(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_ForwardRequest, _factstore_peer_v1_ForwardResponse__Output>;
+  Forward(options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_ForwardRequest, _factstore_peer_v1_ForwardResponse__Output>;
+  forward(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_ForwardRequest, _factstore_peer_v1_ForwardResponse__Output>;
+  forward(options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_ForwardRequest, _factstore_peer_v1_ForwardResponse__Output>;
+  
+  Found(argument: _factstore_peer_v1_FoundRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_FoundResponse__Output>): grpc.ClientUnaryCall;
+  Found(argument: _factstore_peer_v1_FoundRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_peer_v1_FoundResponse__Output>): grpc.ClientUnaryCall;
+  Found(argument: _factstore_peer_v1_FoundRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_FoundResponse__Output>): grpc.ClientUnaryCall;
+  Found(argument: _factstore_peer_v1_FoundRequest, callback: grpc.requestCallback<_factstore_peer_v1_FoundResponse__Output>): grpc.ClientUnaryCall;
+  found(argument: _factstore_peer_v1_FoundRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_FoundResponse__Output>): grpc.ClientUnaryCall;
+  found(argument: _factstore_peer_v1_FoundRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_peer_v1_FoundResponse__Output>): grpc.ClientUnaryCall;
+  found(argument: _factstore_peer_v1_FoundRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_FoundResponse__Output>): grpc.ClientUnaryCall;
+  found(argument: _factstore_peer_v1_FoundRequest, callback: grpc.requestCallback<_factstore_peer_v1_FoundResponse__Output>): grpc.ClientUnaryCall;
+  
+  Identify(argument: _factstore_peer_v1_IdentifyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_IdentifyResponse__Output>): grpc.ClientUnaryCall;
+  Identify(argument: _factstore_peer_v1_IdentifyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_peer_v1_IdentifyResponse__Output>): grpc.ClientUnaryCall;
+  Identify(argument: _factstore_peer_v1_IdentifyRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_IdentifyResponse__Output>): grpc.ClientUnaryCall;
+  Identify(argument: _factstore_peer_v1_IdentifyRequest, callback: grpc.requestCallback<_factstore_peer_v1_IdentifyResponse__Output>): grpc.ClientUnaryCall;
+  identify(argument: _factstore_peer_v1_IdentifyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_IdentifyResponse__Output>): grpc.ClientUnaryCall;
+  identify(argument: _factstore_peer_v1_IdentifyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_peer_v1_IdentifyResponse__Output>): grpc.ClientUnaryCall;
+  identify(argument: _factstore_peer_v1_IdentifyRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_IdentifyResponse__Output>): grpc.ClientUnaryCall;
+  identify(argument: _factstore_peer_v1_IdentifyRequest, callback: grpc.requestCallback<_factstore_peer_v1_IdentifyResponse__Output>): grpc.ClientUnaryCall;
+  
+  Messages(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>;
+  Messages(options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>;
+  messages(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>;
+  messages(options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>;
+  
+}
+
+export interface PeerHandlers extends grpc.UntypedServiceImplementation {
+  Forward: grpc.handleBidiStreamingCall<_factstore_peer_v1_ForwardRequest__Output, _factstore_peer_v1_ForwardResponse>;
+  
+  Found: grpc.handleUnaryCall<_factstore_peer_v1_FoundRequest__Output, _factstore_peer_v1_FoundResponse>;
+  
+  Identify: grpc.handleUnaryCall<_factstore_peer_v1_IdentifyRequest__Output, _factstore_peer_v1_IdentifyResponse>;
+  
+  Messages: grpc.handleBidiStreamingCall<_factstore_peer_v1_PeerMessage__Output, _factstore_peer_v1_PeerMessage>;
+  
+}
+
+export interface PeerDefinition extends grpc.ServiceDefinition {
+  Forward: MethodDefinition<_factstore_peer_v1_ForwardRequest, _factstore_peer_v1_ForwardResponse, _factstore_peer_v1_ForwardRequest__Output, _factstore_peer_v1_ForwardResponse__Output>
+  Found: MethodDefinition<_factstore_peer_v1_FoundRequest, _factstore_peer_v1_FoundResponse, _factstore_peer_v1_FoundRequest__Output, _factstore_peer_v1_FoundResponse__Output>
+  Identify: MethodDefinition<_factstore_peer_v1_IdentifyRequest, _factstore_peer_v1_IdentifyResponse, _factstore_peer_v1_IdentifyRequest__Output, _factstore_peer_v1_IdentifyResponse__Output>
+  Messages: MethodDefinition<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output, _factstore_peer_v1_PeerMessage__Output>
+}

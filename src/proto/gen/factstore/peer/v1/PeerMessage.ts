@@ -1,0 +1,16 @@
+// Original file: proto/factstore/peer/v1/peer.proto
+
+import type { Greeting as _factstore_peer_v1_Greeting, Greeting__Output as _factstore_peer_v1_Greeting__Output } from '../../../factstore/peer/v1/Greeting.ts';
+import type { RaftMessage as _factstore_peer_v1_RaftMessage, RaftMessage__Output as _factstore_peer_v1_RaftMessage__Output } from '../../../factstore/peer/v1/RaftMessage.ts';
+
+export interface PeerMessage {
+  'greeting'?: (_factstore_peer_v1_Greeting | null);
+  'raft'?: (_factstore_peer_v1_RaftMessage | null);
+  'message'?: "greeting"|"raft";
+}
+
+export interface PeerMessage__Output {
+  'greeting'?: (_factstore_peer_v1_Greeting__Output | null);
+  'raft'?: (_factstore_peer_v1_RaftMessage__Output | null);
+  'message'?: "greeting"|"raft";
+}

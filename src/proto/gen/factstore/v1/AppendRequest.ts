@@ -1,0 +1,23 @@
+// Original file: proto/factstore/v1/events.proto
+
+import type { Write as _factstore_v1_Write, Write__Output as _factstore_v1_Write__Output } from '../../factstore/v1/Write.ts';
+import type { ProducerCursor as _factstore_v1_ProducerCursor, ProducerCursor__Output as _factstore_v1_ProducerCursor__Output } from '../../factstore/v1/ProducerCursor.ts';
+import type { Long } from '@grpc/proto-loader';
+
+export interface AppendRequest {
+  'appendId'?: (Buffer | Uint8Array | string);
+  'writes'?: (_factstore_v1_Write)[];
+  'producer'?: (_factstore_v1_ProducerCursor | null);
+  'attemptAgeMs'?: (number | string | Long);
+  'forward'?: (boolean);
+  '_forward'?: "forward";
+}
+
+export interface AppendRequest__Output {
+  'appendId': (Buffer);
+  'writes': (_factstore_v1_Write__Output)[];
+  'producer': (_factstore_v1_ProducerCursor__Output | null);
+  'attemptAgeMs': (number);
+  'forward'?: (boolean);
+  '_forward'?: "forward";
+}

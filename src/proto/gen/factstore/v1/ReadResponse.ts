@@ -1,0 +1,14 @@
+// Original file: proto/factstore/v1/events.proto
+
+import type { ReadStart as _factstore_v1_ReadStart, ReadStart__Output as _factstore_v1_ReadStart__Output } from '../../factstore/v1/ReadStart.ts';
+import type { RecordedEvent as _factstore_v1_RecordedEvent, RecordedEvent__Output as _factstore_v1_RecordedEvent__Output } from '../../factstore/v1/RecordedEvent.ts';
+
+export interface ReadResponse {
+  'start'?: (_factstore_v1_ReadStart | null);
+  'events'?: (_factstore_v1_RecordedEvent)[];
+}
+
+export interface ReadResponse__Output {
+  'start': (_factstore_v1_ReadStart__Output | null);
+  'events': (_factstore_v1_RecordedEvent__Output)[];
+}

@@ -1,0 +1,99 @@
+import type * as grpc from '@grpc/grpc-js';
+import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
+
+import type { ForwardRequest as _factstore_peer_v1_ForwardRequest, ForwardRequest__Output as _factstore_peer_v1_ForwardRequest__Output } from './factstore/peer/v1/ForwardRequest.ts';
+import type { ForwardResponse as _factstore_peer_v1_ForwardResponse, ForwardResponse__Output as _factstore_peer_v1_ForwardResponse__Output } from './factstore/peer/v1/ForwardResponse.ts';
+import type { FoundRequest as _factstore_peer_v1_FoundRequest, FoundRequest__Output as _factstore_peer_v1_FoundRequest__Output } from './factstore/peer/v1/FoundRequest.ts';
+import type { FoundResponse as _factstore_peer_v1_FoundResponse, FoundResponse__Output as _factstore_peer_v1_FoundResponse__Output } from './factstore/peer/v1/FoundResponse.ts';
+import type { FoundingMember as _factstore_peer_v1_FoundingMember, FoundingMember__Output as _factstore_peer_v1_FoundingMember__Output } from './factstore/peer/v1/FoundingMember.ts';
+import type { FoundingRecord as _factstore_peer_v1_FoundingRecord, FoundingRecord__Output as _factstore_peer_v1_FoundingRecord__Output } from './factstore/peer/v1/FoundingRecord.ts';
+import type { Greeting as _factstore_peer_v1_Greeting, Greeting__Output as _factstore_peer_v1_Greeting__Output } from './factstore/peer/v1/Greeting.ts';
+import type { IdentifyRequest as _factstore_peer_v1_IdentifyRequest, IdentifyRequest__Output as _factstore_peer_v1_IdentifyRequest__Output } from './factstore/peer/v1/IdentifyRequest.ts';
+import type { IdentifyResponse as _factstore_peer_v1_IdentifyResponse, IdentifyResponse__Output as _factstore_peer_v1_IdentifyResponse__Output } from './factstore/peer/v1/IdentifyResponse.ts';
+import type { PeerClient as _factstore_peer_v1_PeerClient, PeerDefinition as _factstore_peer_v1_PeerDefinition } from './factstore/peer/v1/Peer.ts';
+import type { PeerMessage as _factstore_peer_v1_PeerMessage, PeerMessage__Output as _factstore_peer_v1_PeerMessage__Output } from './factstore/peer/v1/PeerMessage.ts';
+import type { RaftMessage as _factstore_peer_v1_RaftMessage, RaftMessage__Output as _factstore_peer_v1_RaftMessage__Output } from './factstore/peer/v1/RaftMessage.ts';
+import type { AppendBegin as _factstore_v1_AppendBegin, AppendBegin__Output as _factstore_v1_AppendBegin__Output } from './factstore/v1/AppendBegin.ts';
+import type { AppendRequest as _factstore_v1_AppendRequest, AppendRequest__Output as _factstore_v1_AppendRequest__Output } from './factstore/v1/AppendRequest.ts';
+import type { AppendResponse as _factstore_v1_AppendResponse, AppendResponse__Output as _factstore_v1_AppendResponse__Output } from './factstore/v1/AppendResponse.ts';
+import type { AppendStreamRequest as _factstore_v1_AppendStreamRequest, AppendStreamRequest__Output as _factstore_v1_AppendStreamRequest__Output } from './factstore/v1/AppendStreamRequest.ts';
+import type { AppendStreamResponse as _factstore_v1_AppendStreamResponse, AppendStreamResponse__Output as _factstore_v1_AppendStreamResponse__Output } from './factstore/v1/AppendStreamResponse.ts';
+import type { Appended as _factstore_v1_Appended, Appended__Output as _factstore_v1_Appended__Output } from './factstore/v1/Appended.ts';
+import type { CaughtUp as _factstore_v1_CaughtUp, CaughtUp__Output as _factstore_v1_CaughtUp__Output } from './factstore/v1/CaughtUp.ts';
+import type { Conflict as _factstore_v1_Conflict, Conflict__Output as _factstore_v1_Conflict__Output } from './factstore/v1/Conflict.ts';
+import type { Consistency as _factstore_v1_Consistency, Consistency__Output as _factstore_v1_Consistency__Output } from './factstore/v1/Consistency.ts';
+import type { ErrorDetail as _factstore_v1_ErrorDetail, ErrorDetail__Output as _factstore_v1_ErrorDetail__Output } from './factstore/v1/ErrorDetail.ts';
+import type { EventsClient as _factstore_v1_EventsClient, EventsDefinition as _factstore_v1_EventsDefinition } from './factstore/v1/Events.ts';
+import type { FailedCheck as _factstore_v1_FailedCheck, FailedCheck__Output as _factstore_v1_FailedCheck__Output } from './factstore/v1/FailedCheck.ts';
+import type { GetProducerRequest as _factstore_v1_GetProducerRequest, GetProducerRequest__Output as _factstore_v1_GetProducerRequest__Output } from './factstore/v1/GetProducerRequest.ts';
+import type { GetProducerResponse as _factstore_v1_GetProducerResponse, GetProducerResponse__Output as _factstore_v1_GetProducerResponse__Output } from './factstore/v1/GetProducerResponse.ts';
+import type { HeadRequest as _factstore_v1_HeadRequest, HeadRequest__Output as _factstore_v1_HeadRequest__Output } from './factstore/v1/HeadRequest.ts';
+import type { HeadResponse as _factstore_v1_HeadResponse, HeadResponse__Output as _factstore_v1_HeadResponse__Output } from './factstore/v1/HeadResponse.ts';
+import type { NewEvent as _factstore_v1_NewEvent, NewEvent__Output as _factstore_v1_NewEvent__Output } from './factstore/v1/NewEvent.ts';
+import type { ProducerCursor as _factstore_v1_ProducerCursor, ProducerCursor__Output as _factstore_v1_ProducerCursor__Output } from './factstore/v1/ProducerCursor.ts';
+import type { ReadRequest as _factstore_v1_ReadRequest, ReadRequest__Output as _factstore_v1_ReadRequest__Output } from './factstore/v1/ReadRequest.ts';
+import type { ReadResponse as _factstore_v1_ReadResponse, ReadResponse__Output as _factstore_v1_ReadResponse__Output } from './factstore/v1/ReadResponse.ts';
+import type { ReadStart as _factstore_v1_ReadStart, ReadStart__Output as _factstore_v1_ReadStart__Output } from './factstore/v1/ReadStart.ts';
+import type { RecordedEvent as _factstore_v1_RecordedEvent, RecordedEvent__Output as _factstore_v1_RecordedEvent__Output } from './factstore/v1/RecordedEvent.ts';
+import type { SubscribeRequest as _factstore_v1_SubscribeRequest, SubscribeRequest__Output as _factstore_v1_SubscribeRequest__Output } from './factstore/v1/SubscribeRequest.ts';
+import type { SubscribeResponse as _factstore_v1_SubscribeResponse, SubscribeResponse__Output as _factstore_v1_SubscribeResponse__Output } from './factstore/v1/SubscribeResponse.ts';
+import type { Write as _factstore_v1_Write, Write__Output as _factstore_v1_Write__Output } from './factstore/v1/Write.ts';
+import type { WriteResult as _factstore_v1_WriteResult, WriteResult__Output as _factstore_v1_WriteResult__Output } from './factstore/v1/WriteResult.ts';
+
+type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
+  new(...args: ConstructorParameters<Constructor>): Subtype;
+};
+
+export interface ProtoGrpcType {
+  factstore: {
+    peer: {
+      v1: {
+        ForwardRequest: MessageTypeDefinition<_factstore_peer_v1_ForwardRequest, _factstore_peer_v1_ForwardRequest__Output>
+        ForwardResponse: MessageTypeDefinition<_factstore_peer_v1_ForwardResponse, _factstore_peer_v1_ForwardResponse__Output>
+        FoundRequest: MessageTypeDefinition<_factstore_peer_v1_FoundRequest, _factstore_peer_v1_FoundRequest__Output>
+        FoundResponse: MessageTypeDefinition<_factstore_peer_v1_FoundResponse, _factstore_peer_v1_FoundResponse__Output>
+        FoundingMember: MessageTypeDefinition<_factstore_peer_v1_FoundingMember, _factstore_peer_v1_FoundingMember__Output>
+        FoundingRecord: MessageTypeDefinition<_factstore_peer_v1_FoundingRecord, _factstore_peer_v1_FoundingRecord__Output>
+        Greeting: MessageTypeDefinition<_factstore_peer_v1_Greeting, _factstore_peer_v1_Greeting__Output>
+        IdentifyRequest: MessageTypeDefinition<_factstore_peer_v1_IdentifyRequest, _factstore_peer_v1_IdentifyRequest__Output>
+        IdentifyResponse: MessageTypeDefinition<_factstore_peer_v1_IdentifyResponse, _factstore_peer_v1_IdentifyResponse__Output>
+        Peer: SubtypeConstructor<typeof grpc.Client, _factstore_peer_v1_PeerClient> & { service: _factstore_peer_v1_PeerDefinition }
+        PeerMessage: MessageTypeDefinition<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>
+        RaftMessage: MessageTypeDefinition<_factstore_peer_v1_RaftMessage, _factstore_peer_v1_RaftMessage__Output>
+        RaftMessageType: EnumTypeDefinition
+      }
+    }
+    v1: {
+      AppendBegin: MessageTypeDefinition<_factstore_v1_AppendBegin, _factstore_v1_AppendBegin__Output>
+      AppendRequest: MessageTypeDefinition<_factstore_v1_AppendRequest, _factstore_v1_AppendRequest__Output>
+      AppendResponse: MessageTypeDefinition<_factstore_v1_AppendResponse, _factstore_v1_AppendResponse__Output>
+      AppendStreamRequest: MessageTypeDefinition<_factstore_v1_AppendStreamRequest, _factstore_v1_AppendStreamRequest__Output>
+      AppendStreamResponse: MessageTypeDefinition<_factstore_v1_AppendStreamResponse, _factstore_v1_AppendStreamResponse__Output>
+      Appended: MessageTypeDefinition<_factstore_v1_Appended, _factstore_v1_Appended__Output>
+      CaughtUp: MessageTypeDefinition<_factstore_v1_CaughtUp, _factstore_v1_CaughtUp__Output>
+      Conflict: MessageTypeDefinition<_factstore_v1_Conflict, _factstore_v1_Conflict__Output>
+      Consistency: MessageTypeDefinition<_factstore_v1_Consistency, _factstore_v1_Consistency__Output>
+      ErrorDetail: MessageTypeDefinition<_factstore_v1_ErrorDetail, _factstore_v1_ErrorDetail__Output>
+      Events: SubtypeConstructor<typeof grpc.Client, _factstore_v1_EventsClient> & { service: _factstore_v1_EventsDefinition }
+      Expect: EnumTypeDefinition
+      FailedCheck: MessageTypeDefinition<_factstore_v1_FailedCheck, _factstore_v1_FailedCheck__Output>
+      GetProducerRequest: MessageTypeDefinition<_factstore_v1_GetProducerRequest, _factstore_v1_GetProducerRequest__Output>
+      GetProducerResponse: MessageTypeDefinition<_factstore_v1_GetProducerResponse, _factstore_v1_GetProducerResponse__Output>
+      HeadRequest: MessageTypeDefinition<_factstore_v1_HeadRequest, _factstore_v1_HeadRequest__Output>
+      HeadResponse: MessageTypeDefinition<_factstore_v1_HeadResponse, _factstore_v1_HeadResponse__Output>
+      NewEvent: MessageTypeDefinition<_factstore_v1_NewEvent, _factstore_v1_NewEvent__Output>
+      ProducerCursor: MessageTypeDefinition<_factstore_v1_ProducerCursor, _factstore_v1_ProducerCursor__Output>
+      ReadRequest: MessageTypeDefinition<_factstore_v1_ReadRequest, _factstore_v1_ReadRequest__Output>
+      ReadResponse: MessageTypeDefinition<_factstore_v1_ReadResponse, _factstore_v1_ReadResponse__Output>
+      ReadStart: MessageTypeDefinition<_factstore_v1_ReadStart, _factstore_v1_ReadStart__Output>
+      RecordedEvent: MessageTypeDefinition<_factstore_v1_RecordedEvent, _factstore_v1_RecordedEvent__Output>
+      Retry: EnumTypeDefinition
+      StreamState: EnumTypeDefinition
+      SubscribeRequest: MessageTypeDefinition<_factstore_v1_SubscribeRequest, _factstore_v1_SubscribeRequest__Output>
+      SubscribeResponse: MessageTypeDefinition<_factstore_v1_SubscribeResponse, _factstore_v1_SubscribeResponse__Output>
+      Write: MessageTypeDefinition<_factstore_v1_Write, _factstore_v1_Write__Output>
+      WriteResult: MessageTypeDefinition<_factstore_v1_WriteResult, _factstore_v1_WriteResult__Output>
+    }
+  }
+}
+

@@ -1,0 +1,76 @@
+import type * as grpc from '@grpc/grpc-js';
+import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
+
+import type { AppendBegin as _factstore_v1_AppendBegin, AppendBegin__Output as _factstore_v1_AppendBegin__Output } from './factstore/v1/AppendBegin.ts';
+import type { AppendRequest as _factstore_v1_AppendRequest, AppendRequest__Output as _factstore_v1_AppendRequest__Output } from './factstore/v1/AppendRequest.ts';
+import type { AppendResponse as _factstore_v1_AppendResponse, AppendResponse__Output as _factstore_v1_AppendResponse__Output } from './factstore/v1/AppendResponse.ts';
+import type { AppendStreamRequest as _factstore_v1_AppendStreamRequest, AppendStreamRequest__Output as _factstore_v1_AppendStreamRequest__Output } from './factstore/v1/AppendStreamRequest.ts';
+import type { AppendStreamResponse as _factstore_v1_AppendStreamResponse, AppendStreamResponse__Output as _factstore_v1_AppendStreamResponse__Output } from './factstore/v1/AppendStreamResponse.ts';
+import type { Appended as _factstore_v1_Appended, Appended__Output as _factstore_v1_Appended__Output } from './factstore/v1/Appended.ts';
+import type { CaughtUp as _factstore_v1_CaughtUp, CaughtUp__Output as _factstore_v1_CaughtUp__Output } from './factstore/v1/CaughtUp.ts';
+import type { Conflict as _factstore_v1_Conflict, Conflict__Output as _factstore_v1_Conflict__Output } from './factstore/v1/Conflict.ts';
+import type { Consistency as _factstore_v1_Consistency, Consistency__Output as _factstore_v1_Consistency__Output } from './factstore/v1/Consistency.ts';
+import type { ErrorDetail as _factstore_v1_ErrorDetail, ErrorDetail__Output as _factstore_v1_ErrorDetail__Output } from './factstore/v1/ErrorDetail.ts';
+import type { EventsClient as _factstore_v1_EventsClient, EventsDefinition as _factstore_v1_EventsDefinition } from './factstore/v1/Events.ts';
+import type { FailedCheck as _factstore_v1_FailedCheck, FailedCheck__Output as _factstore_v1_FailedCheck__Output } from './factstore/v1/FailedCheck.ts';
+import type { GetProducerRequest as _factstore_v1_GetProducerRequest, GetProducerRequest__Output as _factstore_v1_GetProducerRequest__Output } from './factstore/v1/GetProducerRequest.ts';
+import type { GetProducerResponse as _factstore_v1_GetProducerResponse, GetProducerResponse__Output as _factstore_v1_GetProducerResponse__Output } from './factstore/v1/GetProducerResponse.ts';
+import type { GetStreamRequest as _factstore_v1_GetStreamRequest, GetStreamRequest__Output as _factstore_v1_GetStreamRequest__Output } from './factstore/v1/GetStreamRequest.ts';
+import type { GetStreamResponse as _factstore_v1_GetStreamResponse, GetStreamResponse__Output as _factstore_v1_GetStreamResponse__Output } from './factstore/v1/GetStreamResponse.ts';
+import type { HeadRequest as _factstore_v1_HeadRequest, HeadRequest__Output as _factstore_v1_HeadRequest__Output } from './factstore/v1/HeadRequest.ts';
+import type { HeadResponse as _factstore_v1_HeadResponse, HeadResponse__Output as _factstore_v1_HeadResponse__Output } from './factstore/v1/HeadResponse.ts';
+import type { NewEvent as _factstore_v1_NewEvent, NewEvent__Output as _factstore_v1_NewEvent__Output } from './factstore/v1/NewEvent.ts';
+import type { ProducerCursor as _factstore_v1_ProducerCursor, ProducerCursor__Output as _factstore_v1_ProducerCursor__Output } from './factstore/v1/ProducerCursor.ts';
+import type { ReadRequest as _factstore_v1_ReadRequest, ReadRequest__Output as _factstore_v1_ReadRequest__Output } from './factstore/v1/ReadRequest.ts';
+import type { ReadResponse as _factstore_v1_ReadResponse, ReadResponse__Output as _factstore_v1_ReadResponse__Output } from './factstore/v1/ReadResponse.ts';
+import type { ReadStart as _factstore_v1_ReadStart, ReadStart__Output as _factstore_v1_ReadStart__Output } from './factstore/v1/ReadStart.ts';
+import type { RecordedEvent as _factstore_v1_RecordedEvent, RecordedEvent__Output as _factstore_v1_RecordedEvent__Output } from './factstore/v1/RecordedEvent.ts';
+import type { StreamsClient as _factstore_v1_StreamsClient, StreamsDefinition as _factstore_v1_StreamsDefinition } from './factstore/v1/Streams.ts';
+import type { SubscribeRequest as _factstore_v1_SubscribeRequest, SubscribeRequest__Output as _factstore_v1_SubscribeRequest__Output } from './factstore/v1/SubscribeRequest.ts';
+import type { SubscribeResponse as _factstore_v1_SubscribeResponse, SubscribeResponse__Output as _factstore_v1_SubscribeResponse__Output } from './factstore/v1/SubscribeResponse.ts';
+import type { Write as _factstore_v1_Write, Write__Output as _factstore_v1_Write__Output } from './factstore/v1/Write.ts';
+import type { WriteResult as _factstore_v1_WriteResult, WriteResult__Output as _factstore_v1_WriteResult__Output } from './factstore/v1/WriteResult.ts';
+
+type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
+  new(...args: ConstructorParameters<Constructor>): Subtype;
+};
+
+export interface ProtoGrpcType {
+  factstore: {
+    v1: {
+      AppendBegin: MessageTypeDefinition<_factstore_v1_AppendBegin, _factstore_v1_AppendBegin__Output>
+      AppendRequest: MessageTypeDefinition<_factstore_v1_AppendRequest, _factstore_v1_AppendRequest__Output>
+      AppendResponse: MessageTypeDefinition<_factstore_v1_AppendResponse, _factstore_v1_AppendResponse__Output>
+      AppendStreamRequest: MessageTypeDefinition<_factstore_v1_AppendStreamRequest, _factstore_v1_AppendStreamRequest__Output>
+      AppendStreamResponse: MessageTypeDefinition<_factstore_v1_AppendStreamResponse, _factstore_v1_AppendStreamResponse__Output>
+      Appended: MessageTypeDefinition<_factstore_v1_Appended, _factstore_v1_Appended__Output>
+      CaughtUp: MessageTypeDefinition<_factstore_v1_CaughtUp, _factstore_v1_CaughtUp__Output>
+      Conflict: MessageTypeDefinition<_factstore_v1_Conflict, _factstore_v1_Conflict__Output>
+      Consistency: MessageTypeDefinition<_factstore_v1_Consistency, _factstore_v1_Consistency__Output>
+      ErrorDetail: MessageTypeDefinition<_factstore_v1_ErrorDetail, _factstore_v1_ErrorDetail__Output>
+      Events: SubtypeConstructor<typeof grpc.Client, _factstore_v1_EventsClient> & { service: _factstore_v1_EventsDefinition }
+      Expect: EnumTypeDefinition
+      FailedCheck: MessageTypeDefinition<_factstore_v1_FailedCheck, _factstore_v1_FailedCheck__Output>
+      GetProducerRequest: MessageTypeDefinition<_factstore_v1_GetProducerRequest, _factstore_v1_GetProducerRequest__Output>
+      GetProducerResponse: MessageTypeDefinition<_factstore_v1_GetProducerResponse, _factstore_v1_GetProducerResponse__Output>
+      GetStreamRequest: MessageTypeDefinition<_factstore_v1_GetStreamRequest, _factstore_v1_GetStreamRequest__Output>
+      GetStreamResponse: MessageTypeDefinition<_factstore_v1_GetStreamResponse, _factstore_v1_GetStreamResponse__Output>
+      HeadRequest: MessageTypeDefinition<_factstore_v1_HeadRequest, _factstore_v1_HeadRequest__Output>
+      HeadResponse: MessageTypeDefinition<_factstore_v1_HeadResponse, _factstore_v1_HeadResponse__Output>
+      NewEvent: MessageTypeDefinition<_factstore_v1_NewEvent, _factstore_v1_NewEvent__Output>
+      ProducerCursor: MessageTypeDefinition<_factstore_v1_ProducerCursor, _factstore_v1_ProducerCursor__Output>
+      ReadRequest: MessageTypeDefinition<_factstore_v1_ReadRequest, _factstore_v1_ReadRequest__Output>
+      ReadResponse: MessageTypeDefinition<_factstore_v1_ReadResponse, _factstore_v1_ReadResponse__Output>
+      ReadStart: MessageTypeDefinition<_factstore_v1_ReadStart, _factstore_v1_ReadStart__Output>
+      RecordedEvent: MessageTypeDefinition<_factstore_v1_RecordedEvent, _factstore_v1_RecordedEvent__Output>
+      Retry: EnumTypeDefinition
+      StreamState: EnumTypeDefinition
+      Streams: SubtypeConstructor<typeof grpc.Client, _factstore_v1_StreamsClient> & { service: _factstore_v1_StreamsDefinition }
+      SubscribeRequest: MessageTypeDefinition<_factstore_v1_SubscribeRequest, _factstore_v1_SubscribeRequest__Output>
+      SubscribeResponse: MessageTypeDefinition<_factstore_v1_SubscribeResponse, _factstore_v1_SubscribeResponse__Output>
+      Write: MessageTypeDefinition<_factstore_v1_Write, _factstore_v1_Write__Output>
+      WriteResult: MessageTypeDefinition<_factstore_v1_WriteResult, _factstore_v1_WriteResult__Output>
+    }
+  }
+}
+

@@ -1,0 +1,147 @@
+import { invalid } from '../base/errors.ts';
+import type { StreamState } from '../model/stream.ts';
+import { type Consistency, decodeConsistency, writeConsistency } from './consistency.ts';
+import { STREAM_STATE_MAX, stateNumber, stateOf } from './enums.ts';
+import { MessageReader } from './message-reader.ts';
+import { MessageWriter } from './message-writer.ts';
+
+/** One stream or everything. */
+export type Target = { readonly kind: 'stream'; readonly stream: string } | { readonly kind: 'all' };
+
+/** Where a read begins. All are inclusive. */
+export type ReadFrom =
+  | { readonly kind: 'revision'; readonly revision: number }
+  | { readonly kind: 'position'; readonly position: number }
+  | { readonly kind: 'time'; readonly timeUs: number };
+
+/** A ReadRequest. */
+export interface ReadRequest {
+  readonly target: Target;
+  readonly backwards: boolean;
+  /** Undefined: the first event (backwards: the last). */
+  readonly start: ReadFrom | undefined;
+  /** 0: no limit. */
+  readonly limit: number;
+  readonly consistency: Consistency;
+  /** True: without events of streams whose names begin with "$". */
+  readonly userEvents: boolean;
+}
+
+/** The snapshot that a read sees. */
+export interface ReadStart {
+  readonly head: number;
+  /** Only for a stream. */
+  readonly state?: StreamState | undefined;
+  /** Only for a stream; -1 where no event was ever written. */
+  readonly headRevision?: number | undefined;
+}
+
+/** A ReadResponse; each event is a RecordedEvent as bytes. */
+export interface ReadResponse {
+  /** Only in the first message. */
+  readonly start?: ReadStart | undefined;
+  readonly events: readonly Uint8Array[];
+}
+
+const Request = {
+  stream: 1,
+  all: 2,
+  backwards: 3,
+  fromRevision: 4,
+  fromPosition: 5,
+  fromTimeUs: 6,
+  limit: 7,
+  consistency: 8,
+  userEvents: 9,
+} as const;
+
+export function encodeReadRequest(request: ReadRequest): Buffer {
+  const writer = new MessageWriter();
+  if (request.target.kind === 'stream') writer.textAlways(Request.stream, request.target.stream);
+  else writer.bool(Request.all, true);
+  writer.bool(Request.backwards, request.backwards);
+  const start = request.start;
+  if (start?.kind === 'revision') writer.uintAlways(Request.fromRevision, start.revision);
+  else if (start?.kind === 'position') writer.uintAlways(Request.fromPosition, start.position);
+  else if (start?.kind === 'time') writer.uintAlways(Request.fromTimeUs, start.timeUs);
+  writer.uint(Request.limit, request.limit);
+  writer.nested(Request.consistency, (nested) => writeConsistency(nested, request.consistency));
+  return writer.bool(Request.userEvents, request.userEvents).finish();
+}
+
+/** Ends in INVALID_ARGUMENT where the bytes are not a ReadRequest with a target. */
+export function decodeReadRequest(bytes: Uint8Array): ReadRequest {
+  const request: { -readonly [K in keyof ReadRequest]: ReadRequest[K] | undefined } = {
+    target: undefined,
+    backwards: false,
+    start: undefined,
+    limit: 0,
+    consistency: { kind: 'linearizable' },
+    userEvents: false,
+  };
+  const reader = new MessageReader('ReadRequest', bytes);
+  while (reader.next()) {
+    if (reader.field === Request.stream) request.target = { kind: 'stream', stream: reader.text('stream') };
+    else if (reader.field === Request.all) request.target = reader.bool('all') ? { kind: 'all' } : undefined;
+    else if (reader.field === Request.backwards) request.backwards = reader.bool('backwards');
+    else if (reader.field === Request.limit) request.limit = reader.uint('limit');
+    else if (reader.field === Request.userEvents) request.userEvents = reader.bool('user_events');
+    else if (reader.field === Request.consistency) {
+      request.consistency = decodeConsistency(reader.nested('consistency', 'Consistency'));
+    } else request.start = decodeFrom(reader);
+  }
+  if (!request.target) throw invalid('target', 'is missing: name a stream, or ask for all');
+  return request as ReadRequest;
+}
+
+function decodeFrom(reader: MessageReader): ReadFrom {
+  switch (reader.field) {
+    case Request.fromRevision:
+      return { kind: 'revision', revision: reader.uint('from_revision') };
+    case Request.fromPosition:
+      return { kind: 'position', position: reader.uint('from_position') };
+    case Request.fromTimeUs:
+      return { kind: 'time', timeUs: reader.uint('from_time_us') };
+    default:
+      throw reader.foreign();
+  }
+}
+
+export function encodeReadResponse(response: ReadResponse): Buffer {
+  let size = 64;
+  for (const event of response.events) size += event.length + 6;
+  const writer = new MessageWriter(size);
+  const start = response.start;
+  if (start) {
+    writer.nested(1, (nested) => {
+      nested.uint(1, start.head);
+      if (start.state) nested.uint(2, stateNumber(start.state)).uint(3, Math.max(start.headRevision ?? 0, 0));
+    });
+  }
+  for (const event of response.events) writer.dataAlways(2, event);
+  return writer.finish();
+}
+
+/** Ends in INVALID_ARGUMENT where the bytes are not a ReadResponse. */
+export function decodeReadResponse(bytes: Uint8Array): ReadResponse {
+  const reader = new MessageReader('ReadResponse', bytes);
+  const events: Uint8Array[] = [];
+  let start: ReadStart | undefined;
+  while (reader.next()) {
+    if (reader.field === 2) events.push(reader.data('events'));
+    else if (reader.field === 1) start = decodeStart(reader.nested('start', 'ReadStart'));
+  }
+  return { start, events };
+}
+
+function decodeStart(reader: MessageReader): ReadStart {
+  let [head, state, headRevision] = [0, 0, 0];
+  while (reader.next()) {
+    if (reader.field === 1) head = reader.uint('head');
+    else if (reader.field === 2) state = reader.enumeration('state', STREAM_STATE_MAX);
+    else if (reader.field === 3) headRevision = reader.uint('head_revision');
+  }
+  if (state === 0) return { head };
+  const named = stateOf(state);
+  return { head, state: named, headRevision: named === 'none' ? -1 : headRevision };
+}

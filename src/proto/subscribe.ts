@@ -1,0 +1,82 @@
+import { invalid } from '../base/errors.ts';
+import { MessageReader } from './message-reader.ts';
+import { MessageWriter } from './message-writer.ts';
+import type { Target } from './read.ts';
+
+/** A SubscribeRequest. */
+export interface SubscribeRequest {
+  readonly target: Target;
+  /** Undefined: with the first event. */
+  readonly start: { readonly kind: 'after'; readonly position: number } | { readonly kind: 'now' } | undefined;
+  /** True: without events of streams whose names begin with "$". */
+  readonly userEvents: boolean;
+}
+
+/** A SubscribeResponse; each event is a RecordedEvent as bytes. */
+export interface SubscribeResponse {
+  readonly events: readonly Uint8Array[];
+  /** Set: everything up to this position has been delivered. */
+  readonly caughtUp?: number | undefined;
+  /** How far the subscription has looked. */
+  readonly checkpoint: number;
+}
+
+const Request = { stream: 1, all: 2, afterPosition: 3, fromNow: 4, userEvents: 5 } as const;
+const Response = { events: 1, caughtUp: 2, checkpoint: 3 } as const;
+
+export function encodeSubscribeRequest(request: SubscribeRequest): Buffer {
+  const writer = new MessageWriter();
+  if (request.target.kind === 'stream') writer.textAlways(Request.stream, request.target.stream);
+  else writer.bool(Request.all, true);
+  if (request.start?.kind === 'after') writer.uintAlways(Request.afterPosition, request.start.position);
+  else if (request.start?.kind === 'now') writer.bool(Request.fromNow, true);
+  return writer.bool(Request.userEvents, request.userEvents).finish();
+}
+
+/** Ends in INVALID_ARGUMENT where the bytes are not a SubscribeRequest with a target. */
+export function decodeSubscribeRequest(bytes: Uint8Array): SubscribeRequest {
+  const reader = new MessageReader('SubscribeRequest', bytes);
+  let target: Target | undefined;
+  let start: SubscribeRequest['start'];
+  let userEvents = false;
+  while (reader.next()) {
+    if (reader.field === Request.stream) target = { kind: 'stream', stream: reader.text('stream') };
+    else if (reader.field === Request.all) target = reader.bool('all') ? { kind: 'all' } : undefined;
+    else if (reader.field === Request.afterPosition) start = { kind: 'after', position: reader.uint('after_position') };
+    else if (reader.field === Request.fromNow) start = reader.bool('from_now') ? { kind: 'now' } : undefined;
+    else if (reader.field === Request.userEvents) userEvents = reader.bool('user_events');
+    else throw reader.foreign();
+  }
+  if (!target) throw invalid('target', 'is missing: name a stream, or ask for all');
+  return { target, start, userEvents };
+}
+
+export function encodeSubscribeResponse(response: SubscribeResponse): Buffer {
+  let size = 64;
+  for (const event of response.events) size += event.length + 6;
+  const writer = new MessageWriter(size);
+  for (const event of response.events) writer.dataAlways(Response.events, event);
+  const caughtUp = response.caughtUp;
+  if (caughtUp !== undefined) writer.nested(Response.caughtUp, (nested) => nested.uint(1, caughtUp));
+  return writer.uint(Response.checkpoint, response.checkpoint).finish();
+}
+
+/** Ends in INVALID_ARGUMENT where the bytes are not a SubscribeResponse. */
+export function decodeSubscribeResponse(bytes: Uint8Array): SubscribeResponse {
+  const reader = new MessageReader('SubscribeResponse', bytes);
+  const events: Uint8Array[] = [];
+  let caughtUp: number | undefined;
+  let checkpoint = 0;
+  while (reader.next()) {
+    if (reader.field === Response.events) events.push(reader.data('events'));
+    else if (reader.field === Response.caughtUp) caughtUp = decodeCaughtUp(reader.nested('caught_up', 'CaughtUp'));
+    else if (reader.field === Response.checkpoint) checkpoint = reader.uint('checkpoint');
+  }
+  return { events, caughtUp, checkpoint };
+}
+
+function decodeCaughtUp(reader: MessageReader): number {
+  let position = 0;
+  while (reader.next()) if (reader.field === 1) position = reader.uint('position');
+  return position;
+}

@@ -1,0 +1,273 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { FactstoreError } from '../../src/base/errors.ts';
+import { decodeStreamMessage, encodeGreetingMessage, encodeRaftMessage, type Greeting } from '../../src/peer/codec.ts';
+import {
+  decodeForwardRequest,
+  decodeForwardResponse,
+  encodeForwardRequest,
+  encodeForwardResponse,
+} from '../../src/peer/forward-codec.ts';
+import {
+  decodeFoundingRecord,
+  decodeFoundRequest,
+  decodeIdentification,
+  decodeIdentifyRequest,
+  encodeFoundingRecord,
+  encodeFoundRequest,
+  encodeIdentification,
+  encodeIdentifyRequest,
+} from '../../src/peer/founding-codec.ts';
+import { peerService as reflected } from '../../src/proto/load.ts';
+import type { PeerMessage } from '../../src/replica/ports.ts';
+import { append, record } from './support.ts';
+
+const ends = { from: 'n1/x', to: 'n2/y' };
+const uint = fc.maxSafeNat();
+const id = fc.uint8Array({ minLength: 16, maxLength: 16 });
+const name = fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' });
+
+const WIRE_NAMES: Record<PeerMessage['type'], string> = {
+  append: 'APPEND',
+  appendResponse: 'APPEND_RESPONSE',
+  heartbeat: 'HEARTBEAT',
+  heartbeatResponse: 'HEARTBEAT_RESPONSE',
+  preVote: 'PRE_VOTE',
+  preVoteResponse: 'PRE_VOTE_RESPONSE',
+  vote: 'VOTE',
+  voteResponse: 'VOTE_RESPONSE',
+  readIndex: 'READ_INDEX',
+  readIndexResponse: 'READ_INDEX_RESPONSE',
+  timeoutNow: 'TIMEOUT_NOW',
+};
+
+const raftMessage: fc.Arbitrary<PeerMessage> = fc
+  .record({
+    type: fc.constantFrom(...(Object.keys(WIRE_NAMES) as PeerMessage['type'][])),
+    term: uint,
+    index: fc.nat(1_000_000),
+    logTerm: uint,
+    commit: uint,
+    reject: fc.boolean(),
+    rejectHint: uint,
+    context: uint,
+    applied: uint,
+    transfer: fc.boolean(),
+    payloads: fc.array(fc.string({ maxLength: 300 }), { maxLength: 4 }),
+  })
+  .map((all) => {
+    const { type, term, index, logTerm, commit, reject, rejectHint, context, applied, transfer, payloads } = all;
+    const envelope = { ...ends, term };
+    switch (type) {
+      case 'append': {
+        const records = payloads.map((payload, i) => record(index + 1 + i, payload));
+        return { ...append(ends.from, ends.to, index, records), term, logTerm, commit } as PeerMessage;
+      }
+      case 'appendResponse':
+        return { ...envelope, type, index, reject, rejectHint, logTerm, applied };
+      case 'heartbeat':
+        return { ...envelope, type, commit, context };
+      case 'heartbeatResponse':
+        return { ...envelope, type, context, applied };
+      case 'preVote':
+      case 'vote':
+        return { ...envelope, type, index, logTerm, transfer };
+      case 'preVoteResponse':
+      case 'voteResponse':
+        return { ...envelope, type, reject };
+      case 'readIndex':
+        return { ...envelope, type, context };
+      case 'readIndexResponse':
+        return { ...envelope, type, context, index, reject };
+      default:
+        return { ...envelope, type: 'timeoutNow' };
+    }
+  });
+
+const greeting: fc.Arbitrary<Greeting> = fc.record({
+  clusterId: id,
+  nodeId: name,
+  directoryId: id,
+  incarnation: uint,
+  processId: id,
+  protocolVersion: fc.nat(),
+  to: name,
+  bulk: fc.boolean(),
+});
+
+const member = fc.record({ nodeId: name, directoryId: id, address: name, peerAddress: name });
+const members = fc.uniqueArray(member, {
+  minLength: 1,
+  maxLength: 4,
+  comparator: (a, b) => a.nodeId === b.nodeId || Buffer.compare(a.directoryId, b.directoryId) === 0,
+});
+
+/** Buffers and Uint8Arrays with the same bytes are the same. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+  if (Array.isArray(value)) return value.map(plain);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
+}
+
+/** What protobufjs' reflection calls the fields of a RaftMessage. */
+function reflectedRaft(message: PeerMessage, clockUs: number): Record<string, unknown> {
+  const { from: _, to: __, type, ...fields } = message;
+  const rest: Record<string, unknown> = { ...fields };
+  if (message.type === 'append') {
+    delete rest.loadMax;
+    rest.entries = (message.entries ?? []).map((entry) => entry.payload?.bytes);
+  }
+  if (type === 'heartbeat' || type === 'heartbeatResponse') rest.clockUs = clockUs;
+  return { ...rest, type: WIRE_NAMES[type] };
+}
+
+describe('the codec of the peer protocol agrees with peer.proto', () => {
+  test('Raft messages, both ways', () => {
+    fc.assert(
+      fc.property(raftMessage, uint, (message, clock) => {
+        const clockUs = message.type === 'heartbeat' || message.type === 'heartbeatResponse' ? clock : 0;
+        const mine = encodeRaftMessage(message, clockUs);
+        const theirs = reflected.Messages.requestDeserialize(mine);
+        expect(theirs.message).toBe('raft');
+        expect(plain(theirs.raft)).toMatchObject(plain(reflectedRaft(message, clockUs)) as object);
+
+        const encoded = reflected.Messages.requestSerialize({ raft: reflectedRaft(message, clockUs) as never });
+        const back = decodeStreamMessage(encoded, ends);
+        expect(plain(back)).toEqual(plain({ kind: 'raft', message, clockUs }));
+      }),
+    );
+  });
+
+  test('greetings, both ways', () => {
+    fc.assert(
+      fc.property(greeting, (all) => {
+        const theirs = reflected.Messages.requestDeserialize(encodeGreetingMessage(all));
+        expect(plain(theirs)).toEqual(plain({ greeting: all, message: 'greeting' }));
+        const encoded = reflected.Messages.requestSerialize({ greeting: all as never });
+        expect(plain(decodeStreamMessage(encoded, ends))).toEqual(plain({ kind: 'greeting', greeting: all }));
+      }),
+    );
+  });
+
+  test('identification and founding, both ways', () => {
+    const { Identify, Found } = reflected;
+    fc.assert(
+      fc.property(member, members, id, uint, (me, all, clusterId, createdUs) => {
+        const node = { ...me, clusterId, members: all };
+        expect(plain(Identify.responseDeserialize(encodeIdentification(node)))).toEqual(plain(node));
+        expect(plain(decodeIdentification(Identify.responseSerialize(node as never)))).toEqual(plain(node));
+        expect(Identify.requestDeserialize(encodeIdentifyRequest(me.nodeId)).nodeId).toBe(me.nodeId);
+        expect(decodeIdentifyRequest(Identify.requestSerialize({ nodeId: me.nodeId }))).toBe(me.nodeId);
+
+        const bytes = encodeFoundingRecord({ clusterId, members: all, createdUs });
+        expect(plain(decodeFoundingRecord(bytes))).toEqual(plain({ clusterId, members: all, createdUs }));
+        expect(plain(Found.requestDeserialize(encodeFoundRequest(bytes)).record)).toBe(plain(bytes));
+        expect(plain(decodeFoundRequest(Found.requestSerialize({ record: bytes })))).toBe(plain(bytes));
+      }),
+    );
+  });
+
+  test('forwarded appends, both ways', () => {
+    const { Forward } = reflected;
+    const shape = fc.record({
+      sequence: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+      append: fc.uint8Array({ minLength: 1, maxLength: 300 }),
+      deadlineMs: uint,
+      lane: uint,
+    });
+    fc.assert(
+      fc.property(shape, greeting, (request, hello) => {
+        const theirs = Forward.requestDeserialize(encodeForwardRequest({ kind: 'append', ...request }));
+        expect(plain(theirs)).toMatchObject(plain(request) as object);
+        const back = decodeForwardRequest(Forward.requestSerialize(request as never));
+        expect(plain(back)).toEqual(plain({ kind: 'append', ...request }));
+
+        const first = encodeForwardRequest({ kind: 'greeting', greeting: hello });
+        expect(plain(Forward.requestDeserialize(first).greeting)).toEqual(plain(hello));
+        expect(plain(decodeForwardRequest(first))).toEqual(plain({ kind: 'greeting', greeting: hello }));
+
+        const { sequence, append: answer } = request;
+        const response = encodeForwardResponse({ kind: 'answer', sequence, answer });
+        expect(plain(Forward.responseDeserialize(response))).toMatchObject(plain({ sequence, answer }) as object);
+        expect(plain(decodeForwardResponse(response))).toEqual(plain({ kind: 'answer', sequence, answer }));
+      }),
+    );
+    expect(decodeForwardResponse(Forward.responseSerialize({}))).toEqual({ kind: 'accepted' });
+    expect(Forward.responseDeserialize(encodeForwardResponse({ kind: 'accepted' })).sequence).toBe(0);
+    const error = new FactstoreError('DISK_RESERVE', 'full', { free: '7' });
+    const back = decodeForwardResponse(encodeForwardResponse({ kind: 'error', sequence: 3, error }));
+    expect(back).toEqual({ kind: 'error', sequence: 3, error });
+    expect(
+      Forward.responseDeserialize(encodeForwardResponse({ kind: 'error', sequence: 3, error })).error,
+    ).toMatchObject({ code: 'DISK_RESERVE', message: 'full', definite: true, details: { free: '7' } });
+  });
+});
+
+describe('what comes from a peer is not trusted', () => {
+  const decoders: Record<string, (bytes: Buffer) => unknown> = {
+    PeerMessage: (bytes) => decodeStreamMessage(bytes, ends),
+    IdentifyRequest: decodeIdentifyRequest,
+    IdentifyResponse: decodeIdentification,
+    FoundRequest: decodeFoundRequest,
+    FoundingRecord: decodeFoundingRecord,
+    ForwardRequest: decodeForwardRequest,
+    ForwardResponse: decodeForwardResponse,
+  };
+
+  function refusesOrDecodes(decode: (bytes: Buffer) => unknown, bytes: Buffer): void {
+    try {
+      decode(bytes);
+    } catch (error) {
+      expect(error).toBeInstanceOf(FactstoreError);
+      expect(['INVALID_ARGUMENT', 'DATA_LOSS']).toContain((error as FactstoreError).code);
+    }
+  }
+
+  test.each(Object.entries(decoders))('random bytes as %s end in a plain error at worst', (_, decode) => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => refusesOrDecodes(decode, Buffer.from(bytes))),
+      { numRuns: 500 },
+    );
+  });
+
+  test('a Raft message with a changed byte, or cut short, ends in a plain error at worst', () => {
+    fc.assert(
+      fc.property(raftMessage, fc.nat(), fc.nat(255), fc.boolean(), (message, at, value, cut) => {
+        const bytes = encodeRaftMessage(message, 1);
+        if (cut) return refusesOrDecodes(decoders.PeerMessage!, bytes.subarray(0, at % (bytes.length + 1)));
+        bytes[at % bytes.length] = value;
+        refusesOrDecodes(decoders.PeerMessage!, bytes);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('an entry that was damaged on its way is refused with DATA_LOSS and its index [D4]', () => {
+    const bytes = encodeRaftMessage(append(ends.from, ends.to, 6, [record(7), record(8)]), 0);
+    bytes[bytes.length - 1]! ^= 1;
+    expect(() => decodeStreamMessage(bytes, ends)).toThrow(/entry 8 arrived damaged: its checksum is wrong/);
+  });
+
+  test('an entry at another place than its own is refused [D4]', () => {
+    const bytes = encodeRaftMessage(append(ends.from, ends.to, 7, [record(7)]), 0);
+    expect(() => decodeStreamMessage(bytes, ends)).toThrow(/entry 8 arrived damaged/);
+  });
+
+  test('an append without sealed entries is a bug of the sender', () => {
+    const bare = { ...append(ends.from, ends.to, 6, []), entries: undefined } as PeerMessage;
+    expect(() => encodeRaftMessage(bare, 0)).toThrow(/without its entries/);
+  });
+
+  test('a founding record that contradicts itself is refused (DESIGN §6)', () => {
+    const clusterId = Buffer.alloc(16, 1);
+    const n1 = { nodeId: 'n1', directoryId: Buffer.alloc(16, 2), address: 'a', peerAddress: 'b' };
+    const twin = { ...n1, nodeId: 'n2' };
+    const again = { ...n1, directoryId: Buffer.alloc(16, 3) };
+    const made = (all: (typeof n1)[]) => encodeFoundingRecord({ clusterId, members: all, createdUs: 1 });
+    expect(() => decodeFoundingRecord(made([]))).toThrow(/names nobody/);
+    expect(() => decodeFoundingRecord(made([n1, twin]))).toThrow(/one data directory twice/);
+    expect(() => decodeFoundingRecord(made([n1, again]))).toThrow(/one node id twice/);
+    expect(() => decodeFoundingRecord(Buffer.alloc(0))).toThrow(/cluster_id: is missing/);
+  });
+});
