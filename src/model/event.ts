@@ -148,8 +148,10 @@ export function scanRecordedEvent(bytes: Uint8Array, start = 0, end = bytes.leng
       if (reader.field === Field.type) keys.type = decoded;
       else if (reader.field === Field.stream) keys.stream = decoded;
       else keys.tags.push(decoded);
-    } else if (reader.field === Field.revision) keys.revision = reader.value;
-    else if (reader.field === Field.position) keys.position = reader.value;
+    } else if (reader.wireType === WireType.varint) {
+      if (reader.field === Field.revision) keys.revision = reader.value;
+      else if (reader.field === Field.position) keys.position = reader.value;
+    }
   }
   return reader.bad || keys.stream === '' || keys.revision < 0 || keys.position < 1 ? undefined : keys;
 }

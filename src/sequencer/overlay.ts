@@ -1,0 +1,105 @@
+import type { WriteResult } from '../model/append.ts';
+import type { StreamHead } from '../model/stream.ts';
+import type { KnownCursor } from './ports.ts';
+
+/** What one proposed entry changes, once it is applied. */
+export interface Effects {
+  readonly index: number;
+  /** The append id as a map key. */
+  readonly appendKey: string;
+  readonly digest: Uint8Array;
+  readonly writes: readonly WriteResult[];
+  readonly cursor: { readonly producer: string; readonly current: number; readonly appendId: Uint8Array } | undefined;
+}
+
+/**
+ * The effects of the entries that this leader has proposed and that look-ups may not know yet (rule S3).
+ *
+ * An entry is forgotten only when it is applied *and* no older look-up is waiting: what a look-up does not include is
+ * always still here. So the newest word on a stream is the overlay's where it has one, else the look-up's.
+ */
+export class Overlay {
+  /** In the order of the log. */
+  private readonly entries: Effects[] = [];
+  private readonly heads = new Map<string, { readonly head: StreamHead; readonly index: number }>();
+  private readonly appends = new Map<string, Effects>();
+  private readonly cursors = new Map<string, KnownCursor>();
+  /** How many waiting look-ups there are for each applied index that they remember. */
+  private readonly waiting = new Map<number, number>();
+  private appliedIndex = 0;
+
+  head(stream: string): StreamHead | undefined {
+    return this.heads.get(stream)?.head;
+  }
+
+  cursor(producer: string): KnownCursor | undefined {
+    return this.cursors.get(producer);
+  }
+
+  append(appendKey: string): Effects | undefined {
+    return this.appends.get(appendKey);
+  }
+
+  get size(): number {
+    return this.entries.length;
+  }
+
+  add(effects: Effects): void {
+    this.entries.push(effects);
+    this.appends.set(effects.appendKey, effects);
+    for (const { stream, revision } of effects.writes) {
+      this.heads.set(stream, { head: { state: 'exists', revision, firstVisible: 0 }, index: effects.index });
+    }
+    if (effects.cursor) {
+      const { producer, current, appendId } = effects.cursor;
+      this.cursors.set(producer, { current, appendId, logIndex: effects.index });
+    }
+  }
+
+  /** A look-up that remembers `appliedIndex` began; whatever came after it is kept until `lookupDone`. */
+  lookupWaits(appliedIndex: number): void {
+    this.waiting.set(appliedIndex, (this.waiting.get(appliedIndex) ?? 0) + 1);
+  }
+
+  lookupDone(appliedIndex: number): void {
+    const count = this.waiting.get(appliedIndex) ?? 0;
+    if (count > 1) this.waiting.set(appliedIndex, count - 1);
+    else this.waiting.delete(appliedIndex);
+    this.forget();
+  }
+
+  /** Everything up to this index is in the index now. */
+  applied(index: number): void {
+    this.appliedIndex = index;
+    this.forget();
+  }
+
+  /** Leadership is lost: what was proposed may never come to be. */
+  clear(): void {
+    this.entries.length = 0;
+    this.heads.clear();
+    this.appends.clear();
+    this.cursors.clear();
+  }
+
+  private forget(): void {
+    let safe = this.appliedIndex;
+    for (const index of this.waiting.keys()) safe = Math.min(safe, index);
+    let count = 0;
+    for (const effects of this.entries) {
+      if (effects.index > safe) break;
+      this.forgetOne(effects);
+      count++;
+    }
+    if (count > 0) this.entries.splice(0, count);
+  }
+
+  private forgetOne(effects: Effects): void {
+    this.appends.delete(effects.appendKey);
+    for (const { stream } of effects.writes) {
+      if (this.heads.get(stream)?.index === effects.index) this.heads.delete(stream);
+    }
+    const producer = effects.cursor?.producer;
+    if (producer !== undefined && this.cursors.get(producer)?.logIndex === effects.index) this.cursors.delete(producer);
+  }
+}

@@ -1,0 +1,25 @@
+import type { StreamHead } from '../model/stream.ts';
+
+/** What the index knows of the log up to one applied entry. Judging combines it with the overlay (rule S3). */
+export interface Lookup {
+  /** The log index of the last entry that the answers include. */
+  readonly appliedIndex: number;
+  head(stream: string): StreamHead;
+  cursor(producer: string): KnownCursor | undefined;
+}
+
+/** The last accepted append of a producer (rule S7). */
+export interface KnownCursor {
+  readonly current: number;
+  readonly appendId: Uint8Array;
+  /** The log index of the entry. */
+  readonly logIndex: number;
+}
+
+/** The end of the leader's log, on which the next entry will stand. */
+export interface LogEnd {
+  /** The position that the next event gets. */
+  readonly nextPosition: number;
+  /** `created` of the last entry, microseconds since 1970. */
+  readonly createdUs: number;
+}

@@ -1,0 +1,181 @@
+import { bytesEqual } from '../base/bytes.ts';
+import { FactstoreError } from '../base/errors.ts';
+import type { Append, FailedCheck, WriteResult } from '../model/append.ts';
+import { PLACE_MAX } from '../model/limits.ts';
+import { encodePayload, type PlacedWrite } from '../model/payload.ts';
+import { NEVER_WRITTEN, type StreamHead } from '../model/stream.ts';
+import { holds } from './expectation.ts';
+import { type Effects, Overlay } from './overlay.ts';
+import type { KnownCursor, LogEnd, Lookup } from './ports.ts';
+
+/** An append that was found good: the entry it becomes, with every place in it decided. */
+export interface Accepted {
+  readonly kind: 'accepted';
+  readonly firstPosition: number;
+  readonly count: number;
+  readonly createdUs: number;
+  readonly payload: Uint8Array;
+  readonly writes: readonly WriteResult[];
+}
+
+export type Judgement = Accepted | NotAccepted;
+
+/** An append that becomes no entry. */
+export type NotAccepted =
+  /** The same append is in the log already, at this index; undefined: too long ago to say where (rule S7). */
+  | { readonly kind: 'repeat'; readonly logIndex: number | undefined }
+  | { readonly kind: 'conflict'; readonly checks: readonly FailedCheck[] }
+  /** Depends on state, so the caller confirms it before it answers (rule S5). */
+  | { readonly kind: 'refused'; readonly error: FactstoreError };
+
+const DAY_US = 86_400_000_000;
+
+/**
+ * Judges appends, one after another, on the leader, before they are proposed (DESIGN §7).
+ *
+ * Judging is a synchronous function of a look-up, the overlay and the end of the log; the caller proposes what it
+ * accepted in the same turn and then calls `proposed` (rule S1: nothing comes between).
+ */
+export class Sequencer {
+  private readonly overlay = new Overlay();
+
+  /** The append with this id, if it was proposed and is not yet known to the index. First of all checks (rule S6). */
+  inFlight(append: Append): NotAccepted | undefined {
+    const effects = this.overlay.append(appendKey(append.id));
+    if (!effects) return undefined;
+    return bytesEqual(effects.digest, append.digest)
+      ? { kind: 'repeat', logIndex: effects.index }
+      : { kind: 'refused', error: appendIdReused(append.id) };
+  }
+
+  /** Judges an append that is not a repeat by its id. `nowUs` is the leader's clock. */
+  judge(append: Append, lookup: Lookup, end: LogEnd, nowUs: number): Judgement {
+    const cursor = this.judgeCursor(append, lookup);
+    if (cursor) return cursor;
+    const checks: FailedCheck[] = [];
+    const placed: PlacedWrite[] = [];
+    const results: WriteResult[] = [];
+    for (const write of append.writes) {
+      const head = this.head(write.stream, lookup);
+      if (!holds(write.expect, head, write.events.length > 0)) {
+        checks.push({ stream: write.stream, expect: write.expect, actual: head.state, actualRevision: head.revision });
+      } else if (write.events.length > 0) {
+        placed.push({ stream: write.stream, firstRevision: head.revision + 1, events: write.events });
+        results.push({ stream: write.stream, revision: head.revision + write.events.length });
+      }
+    }
+    if (checks.length > 0) return { kind: 'conflict', checks };
+    if (end.nextPosition + append.eventCount > PLACE_MAX) return { kind: 'refused', error: outOfPlaces() };
+    const createdUs = Math.max(nowUs, end.createdUs);
+    const payload = encodePayload(append, placed, end.nextPosition, createdUs);
+    return {
+      kind: 'accepted',
+      firstPosition: end.nextPosition,
+      count: append.eventCount,
+      createdUs,
+      payload,
+      writes: results,
+    };
+  }
+
+  /** The accepted append is in the leader's log at `index`. */
+  proposed(append: Append, accepted: Accepted, index: number): void {
+    const effects: Effects = {
+      index,
+      appendKey: appendKey(append.id),
+      digest: append.digest,
+      writes: accepted.writes,
+      cursor: append.producer && {
+        producer: append.producer.producer,
+        current: append.producer.current,
+        appendId: append.id,
+      },
+    };
+    this.overlay.add(effects);
+  }
+
+  lookupWaits(appliedIndex: number): void {
+    this.overlay.lookupWaits(appliedIndex);
+  }
+
+  lookupDone(appliedIndex: number): void {
+    this.overlay.lookupDone(appliedIndex);
+  }
+
+  applied(index: number): void {
+    this.overlay.applied(index);
+  }
+
+  /** Leadership is lost (DESIGN §7): the overlay is dropped, for what it holds may never come to be. */
+  leadershipLost(): void {
+    this.overlay.clear();
+  }
+
+  /** How many proposed entries the overlay holds. */
+  get overlaySize(): number {
+    return this.overlay.size;
+  }
+
+  private head(stream: string, lookup: Lookup): StreamHead {
+    return this.overlay.head(stream) ?? lookup.head(stream) ?? NEVER_WRITTEN;
+  }
+
+  private judgeCursor(append: Append, lookup: Lookup): NotAccepted | undefined {
+    const wanted = append.producer;
+    if (!wanted) return undefined;
+    const known = this.overlay.cursor(wanted.producer) ?? lookup.cursor(wanted.producer);
+    const current = known?.current ?? 0;
+    if (known && wanted.current === current) {
+      return bytesEqual(known.appendId, append.id)
+        ? { kind: 'repeat', logIndex: known.logIndex }
+        : { kind: 'refused', error: cursorTaken(append, known) };
+    }
+    if (wanted.current < current) return { kind: 'repeat', logIndex: undefined };
+    if (wanted.previous === current) return undefined;
+    return { kind: 'refused', error: cursorMismatch(append, known) };
+  }
+}
+
+/** A key for maps: Latin-1 text of the bytes, which is short and quick to hash. */
+export function appendKey(id: Uint8Array): string {
+  return String.fromCharCode(...id);
+}
+
+/** Whether the clock jumped by more than a day while the node ran (rule S15). */
+export function clockJumped(elapsedWallUs: number, elapsedMonotonicMs: number): boolean {
+  return Math.abs(elapsedWallUs - elapsedMonotonicMs * 1000) > DAY_US;
+}
+
+export function appendIdReused(id: Uint8Array): FactstoreError {
+  return new FactstoreError(
+    'APPEND_ID_REUSED',
+    'this append id was used before, for an append with other content. Nothing was written. Use a new append id for each logical append.',
+    { appendId: Array.from(id, (byte) => byte.toString(16).padStart(2, '0')).join('') },
+  );
+}
+
+function cursorMismatch(append: Append, known: KnownCursor | undefined): FactstoreError {
+  const { producer, previous } = append.producer ?? { producer: '', previous: 0 };
+  const at = known?.current ?? 0;
+  return new FactstoreError(
+    'CURSOR_MISMATCH',
+    `producer "${producer}" is at ${at}, not at ${previous}. Nothing was written. Go on behind ${at}.`,
+    { producer, expected: previous, actual: at },
+  );
+}
+
+function cursorTaken(append: Append, known: KnownCursor): FactstoreError {
+  const producer = append.producer?.producer ?? '';
+  return new FactstoreError(
+    'CURSOR_MISMATCH',
+    `producer "${producer}" is at ${known.current} already, with another append id: its source has changed, or two producers share the name. Nothing was written.`,
+    { producer, expected: append.producer?.previous ?? 0, actual: known.current },
+  );
+}
+
+function outOfPlaces(): FactstoreError {
+  return new FactstoreError(
+    'LIMIT_EXCEEDED',
+    `the store has given all positions up to ${PLACE_MAX}. Nothing was written.`,
+  );
+}
