@@ -1,0 +1,102 @@
+import type { ClusterStatus } from '../client/cluster.ts';
+import type { ProducerState, StreamInfo } from '../client/lookups.ts';
+import type { Consistency } from '../client/options.ts';
+
+export type { ClusterStatus, Consistency, ProducerState, StreamInfo };
+
+/**
+ * What the commands need of the SDK, and no more: payloads as bytes, because a command line passes them on untouched.
+ * Tests give their own.
+ */
+
+/** An event as it stands in the store. */
+export interface StoredEvent {
+  readonly stream: string;
+  readonly revision: bigint;
+  readonly position: bigint;
+  readonly id: string;
+  readonly type: string;
+  readonly data: Uint8Array;
+  readonly contentType: string;
+  readonly metadata: Uint8Array;
+  readonly tags: readonly string[];
+  readonly schemaVersion: number;
+  readonly createdUs: bigint;
+  /** The id of the append that it came with, where the answer carries it. */
+  readonly appendId?: string | undefined;
+}
+
+/** An event to be appended. */
+export interface EventToAppend {
+  readonly id?: string;
+  readonly type: string;
+  readonly data: Uint8Array;
+  readonly contentType?: string;
+  readonly metadata?: Uint8Array;
+  readonly tags?: readonly string[];
+  readonly schemaVersion?: number;
+}
+
+export type Expectation = 'any' | 'none' | 'exists' | bigint;
+
+export interface WriteToAppend {
+  readonly stream: string;
+  readonly expect: Expectation;
+  readonly events: readonly EventToAppend[];
+}
+
+/** The place of a producer in its own source (rule S7). */
+interface Producer {
+  readonly producer: string;
+  readonly previous: bigint;
+  readonly current: bigint;
+}
+
+export interface AppendOptions {
+  readonly appendId?: string | undefined;
+  readonly producer?: Producer;
+  /** How long it may take, repeats included. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface AppendOutcome {
+  readonly position: bigint;
+  /** Of the last write that had events. */
+  readonly revision: bigint;
+  readonly repeated: boolean;
+}
+
+export type Target = { readonly stream: string } | { readonly all: true; readonly userEvents: boolean };
+
+export interface ReadOptions {
+  readonly fromRevision?: bigint;
+  readonly fromPosition?: bigint;
+  readonly fromTimeUs?: bigint;
+  readonly backwards?: boolean;
+  readonly limit?: bigint;
+  readonly consistency?: Consistency;
+  readonly signal?: AbortSignal;
+}
+
+export interface SubscribeOptions {
+  readonly after?: bigint;
+  readonly fromNow?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export type SubscriptionMessage =
+  | { readonly kind: 'event'; readonly event: StoredEvent }
+  | { readonly kind: 'caughtUp'; readonly position: bigint };
+
+export interface Store {
+  append(writes: readonly WriteToAppend[], options: AppendOptions): Promise<AppendOutcome>;
+  read(target: Target, options: ReadOptions): AsyncIterable<StoredEvent>;
+  subscribe(target: Target, options: SubscribeOptions): AsyncIterable<SubscriptionMessage>;
+  producer(name: string, signal?: AbortSignal): Promise<ProducerState>;
+  stream(name: string, consistency: Consistency, signal?: AbortSignal): Promise<StreamInfo>;
+  status(signal?: AbortSignal): Promise<ClusterStatus>;
+  /** Gives the node id of the new leader. */
+  transfer(to: string | undefined, signal?: AbortSignal): Promise<string>;
+  close(): Promise<void>;
+}

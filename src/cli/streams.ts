@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { parseConsistency } from './args.ts';
+import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
+import { jsonText, timeText } from './json.ts';
+import type { StreamInfo } from './store.ts';
+import { pairsText } from './table.ts';
+
+interface Flags extends ConnectionFlags {
+  readonly consistency: string;
+}
+
+export function addStreams(program: Command, context: Context): void {
+  const streams = program.command('streams').description('look at streams');
+  const command = clusterCommand(streams, 'get <STREAM>', 'the state of one stream; exit code 1 where it has no events')
+    .option('--consistency <LEVEL>', 'linearizable, local, or atLeast:POSITION', 'linearizable')
+    .action((stream: string, flags: Flags) => get(context, stream, flags));
+  examples(command, 'factstore streams get order-1', 'factstore streams get order-1 --json');
+}
+
+async function get(context: Context, stream: string, flags: Flags): Promise<void> {
+  const consistency = parseConsistency(flags.consistency);
+  const info = await withStore(context, flags, (store) => store.stream(stream, consistency, context.signal));
+  await context.out.line(flags.json ? streamJson(info) : streamText(info, context));
+}
+
+function streamJson(info: StreamInfo): string {
+  const { createdUs, lastAppendedUs, ...rest } = info;
+  return jsonText({
+    ...rest,
+    created: createdUs > 0n ? timeText(createdUs) : null,
+    lastAppended: lastAppendedUs > 0n ? timeText(lastAppendedUs) : null,
+  });
+}
+
+function streamText(info: StreamInfo, context: Context): string {
+  return pairsText(context.out, [
+    ['stream', info.stream],
+    ['state', info.state],
+    ['events', String(info.count)],
+    ['first revision', String(info.firstRevision)],
+    ['head revision', String(info.headRevision)],
+    ['last position', String(info.lastPosition)],
+    ['created', info.createdUs > 0n ? timeText(info.createdUs) : '-'],
+    ['last appended', info.lastAppendedUs > 0n ? timeText(info.lastAppendedUs) : '-'],
+  ]);
+}
