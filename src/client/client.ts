@@ -1,0 +1,162 @@
+import { appendWrites, asWrites } from './append.ts';
+import type { AppendPipeline } from './append-pipeline.ts';
+import { textArgument } from './arguments.ts';
+import type { ClusterClient } from './cluster.ts';
+import type { EventShape, NewEvent } from './event-types.ts';
+import {
+  getProducer,
+  getStream,
+  headAnywhere,
+  type LookupOptions,
+  type ProducerState,
+  type StreamInfo,
+} from './lookups.ts';
+import type {
+  AppendManyOptions,
+  AppendOptions,
+  AppendResult,
+  CallOptions,
+  ReadAllOptions,
+  ReadStreamOptions,
+  StreamWrite,
+  SubscribeOptions,
+  UpdateOptions,
+} from './options.ts';
+import { EventRead, readRequest } from './read.ts';
+import type { Session } from './session.ts';
+import { Subscription } from './subscribe.ts';
+import { type Decide, updateStream } from './update.ts';
+
+/** How long `close` waits for the answers of appends, at most. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Looks streams up. */
+export interface StreamsClient {
+  /** The state and the figures of a stream. Ends in NOT_FOUND where no event was ever written to it. */
+  get(stream: string, options?: LookupOptions): Promise<StreamInfo>;
+}
+
+/** What a client is made of. */
+export interface ClientParts {
+  readonly session: Session;
+  readonly pipeline: AppendPipeline;
+  readonly cluster: ClusterClient;
+  readonly closed: AbortController;
+}
+
+/**
+ * A connection to a factstore cluster, made by {@link connect}. One is enough for a whole program: all its calls share
+ * the connections, and all its appends one pipeline. Every method ends in a FactstoreError where it fails; its `code`
+ * says why, its `definite` whether it is certain that nothing was written.
+ */
+export class FactstoreClient implements AsyncDisposable {
+  /** The cluster itself: its members, its leader. */
+  readonly cluster: ClusterClient;
+  /** Looks streams up. */
+  readonly streams: StreamsClient;
+  private readonly parts: ClientParts;
+  private closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(parts: ClientParts) {
+    this.parts = parts;
+    this.cluster = parts.cluster;
+    this.streams = { get: (stream, options) => getStream(parts.session, stream, options) };
+  }
+
+  /**
+   * Appends events to one stream, whole or not at all; resolves once a majority of disks has them. Appends are sent in
+   * the order in which this method is called, many in flight; a call need not wait for the one before it. What can be
+   * repeated safely is repeated, with the same append id, until `timeoutMs` is over.
+   *
+   * Ends in a FactstoreError: CONFLICT (the stream is not as expected; see {@link conflictOf}), INVALID_ARGUMENT,
+   * APPEND_ID_REUSED, CURSOR_MISMATCH, NO_LEADER or UNREACHABLE (nothing was written), DEADLINE_EXCEEDED or CANCELLED
+   * (look at `definite`), OVERLOADED.
+   */
+  append<E extends EventShape = EventShape>(
+    stream: string,
+    events: readonly NewEvent<E>[],
+    options?: AppendOptions,
+  ): Promise<AppendResult>;
+  /** Appends events to several streams, all or none of them, and checks the state of others. */
+  append<E extends EventShape = EventShape>(
+    writes: readonly StreamWrite<E>[],
+    options?: AppendManyOptions,
+  ): Promise<AppendResult>;
+  append<E extends EventShape>(
+    target: string | readonly StreamWrite<E>[],
+    second?: readonly NewEvent<E>[] | AppendManyOptions,
+    third?: AppendOptions,
+  ): Promise<AppendResult> {
+    const { writes, options } = asWrites(target, second, third);
+    return appendWrites(this.parts.session, this.parts.pipeline, writes, options);
+  }
+
+  /**
+   * Reads one stream, forwards or backwards, up to the head as it is when the read begins. A stream without events reads
+   * as nothing.
+   */
+  read<E extends EventShape = EventShape>(stream: string, options: ReadStreamOptions = {}): EventRead<E> {
+    const { session } = this.parts;
+    const target = { kind: 'stream', stream: textArgument('stream', stream) } as const;
+    return new EventRead(session, readRequest(session, target, options), options);
+  }
+
+  /** Reads every stream in the order of positions, up to the head as it is when the read begins. */
+  readAll<E extends EventShape = EventShape>(options: ReadAllOptions = {}): EventRead<E> {
+    const { session } = this.parts;
+    return new EventRead(session, readRequest(session, { kind: 'all' }, options), options);
+  }
+
+  /** Follows one stream or all of them: what is there already, then what is appended, each event once and in order. */
+  subscribe<E extends EventShape = EventShape>(options: SubscribeOptions): Subscription<E> {
+    return new Subscription(this.parts.session, options);
+  }
+
+  /**
+   * Reads a stream, decides, and appends what was decided if nobody has written to the stream in between; otherwise
+   * decides anew, after a short random wait. Gives undefined where there was nothing to do.
+   *
+   * Ends in what `decide` throws, in CONFLICT after `attemptsMax` decisions, and in the errors of `append`.
+   */
+  update<E extends EventShape = EventShape>(
+    stream: string,
+    decide: Decide<E>,
+    options?: UpdateOptions,
+  ): Promise<AppendResult | undefined> {
+    return updateStream(this.parts.session, this.parts.pipeline, stream, decide, options);
+  }
+
+  /** The last position of the store; 0: it is empty. */
+  head(options?: LookupOptions): Promise<bigint> {
+    return headAnywhere(this.parts.session, options);
+  }
+
+  /** How far a producer (an import, a connector) has come. */
+  producer(name: string, options?: CallOptions): Promise<ProducerState> {
+    return getProducer(this.parts.session, name, options);
+  }
+
+  /**
+   * Waits for the answers of the appends in flight, 5 s at most, then ends every call: subscriptions end quietly, the
+   * rest in CANCELLED.
+   */
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private async end(): Promise<void> {
+    const { session, pipeline, closed } = this.parts;
+    const waited = new AbortController();
+    await Promise.race([pipeline.idle(), session.clock.sleep(CLOSE_TIMEOUT_MS, waited.signal)]);
+    waited.abort();
+    pipeline.close();
+    closed.abort();
+    session.nodes.close();
+  }
+}

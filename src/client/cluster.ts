@@ -1,0 +1,199 @@
+import { toHex } from '../base/bytes.ts';
+import type { StatusResponse__Output } from '../proto/gen/factstore/v1/StatusResponse.ts';
+import { clusterService } from '../proto/load.ts';
+import type { LeaderFinder } from './leader-finder.ts';
+import { type CallLimits, type Node, PROBE_TIMEOUT_MS } from './node.ts';
+import { Attempts } from './nodes.ts';
+import type { CallOptions } from './options.ts';
+import { type Session, underSignals } from './session.ts';
+import { aborted, asFactstoreError, unreachable } from './status-error.ts';
+
+/** What a node is at the moment; `starting`: it takes no part (yet, or any more). */
+export type NodeRole = 'leader' | 'follower' | 'candidate' | 'pre-candidate' | 'starting';
+
+/** What is known of a member whether it answers or not. */
+export interface MemberIdentity {
+  readonly nodeId: string;
+  /** Where clients reach it, host:port. */
+  readonly address: string;
+  /** Where peers reach it, host:port. */
+  readonly peerAddress: string;
+  /** True: it counts in a majority. */
+  readonly voter: boolean;
+}
+
+/** A member that answered. */
+export interface ReachableMember extends MemberIdentity {
+  readonly reachable: true;
+  /** The UUID of its data directory. */
+  readonly directoryId: string;
+  readonly role: NodeRole;
+  readonly term: bigint;
+  /** The node id of the leader that it knows; empty: none. */
+  readonly leader: string;
+  /** The last log index known to be committed. */
+  readonly commitIndex: bigint;
+  /** The last log index that it has applied. */
+  readonly appliedIndex: bigint;
+  /** The last log index on its own disk. */
+  readonly persistedIndex: bigint;
+  /** Its last applied position. */
+  readonly head: bigint;
+  /** How many positions it is behind the most advanced member that answered. */
+  readonly lag: bigint;
+  /** The chain hash at `appliedIndex`, hexadecimal: members with the same index have the same one. */
+  readonly chainHash: string;
+  readonly version: string;
+  readonly uptimeMs: bigint;
+  /** Why it takes no appends; empty: it does. */
+  readonly notReady: string;
+}
+
+/** A member that did not answer within 2 s, and why. */
+export interface UnreachableMember extends MemberIdentity {
+  readonly reachable: false;
+  readonly unreachable: string;
+}
+
+export type MemberStatus = ReachableMember | UnreachableMember;
+
+/** The cluster as its members see it. */
+export interface ClusterStatus {
+  /** A UUID; empty before the cluster is founded. */
+  readonly clusterId: string;
+  /** The node id of the member that leads; undefined: none says so of itself. */
+  readonly leader: string | undefined;
+  /** By node id. */
+  readonly members: readonly MemberStatus[];
+}
+
+/** The cluster itself. */
+export class ClusterClient {
+  private readonly session: Session;
+  private readonly leaders: LeaderFinder;
+
+  /** @internal */
+  constructor(session: Session, leaders: LeaderFinder) {
+    this.session = session;
+    this.leaders = leaders;
+  }
+
+  /** Asks every member how it is. Ends in UNREACHABLE where not one answers. */
+  status(options: Pick<CallOptions, 'signal'> = {}): Promise<ClusterStatus> {
+    return underSignals(this.session, options.signal, (signal) => this.askAll(signal));
+  }
+
+  private async askAll(signal: AbortSignal): Promise<ClusterStatus> {
+    const round = new StatusRound({ timeoutMs: PROBE_TIMEOUT_MS, signal });
+    await Promise.all(this.session.nodes.all.map((node) => round.ask(node)));
+    // Members that are known by another address than the one they were reached at are not asked a second time.
+    const missing = [...round.members.values()].filter(({ nodeId, address }) => address && !round.byNode.has(nodeId));
+    const nodes = missing
+      .map(({ address }) => this.session.nodes.add(address))
+      .filter((node) => !round.asked.has(node));
+    await Promise.all(nodes.map((node) => round.ask(node)));
+    if (signal.aborted) throw aborted('asking the members', signal);
+    if (round.byNode.size === 0) throw unreachable(round.reasons);
+    return round.conclude();
+  }
+
+  /**
+   * Hands leadership over, to this member or to the most advanced one, and gives the node id of the new leader. Ends in
+   * a FactstoreError: INVALID_ARGUMENT (no such member), FAILED_PRECONDITION, NO_LEADER, DEADLINE_EXCEEDED.
+   */
+  transferLeadership(nodeId?: string, options: CallOptions = {}): Promise<string> {
+    const { timeoutMs = this.session.timeoutMs } = options;
+    return underSignals(this.session, options.signal, (signal) => this.transfer(nodeId ?? '', { timeoutMs, signal }));
+  }
+
+  private async transfer(nodeId: string, limits: CallLimits & { readonly signal: AbortSignal }): Promise<string> {
+    const { session } = this;
+    const attempts = new Attempts('the transfer of leadership', session.nodes, limits, session.clock);
+    for (;;) {
+      try {
+        const { node } = await this.leaders.search(limits.signal);
+        const answer = await node.unary(clusterService.TransferLeadership, { nodeId }, attempts.left());
+        this.leaders.lost(node);
+        return answer.leader;
+      } catch (error) {
+        await attempts.failed(undefined, error);
+      }
+    }
+  }
+}
+
+/** One round of questions. */
+class StatusRound {
+  readonly asked = new Set<Node>();
+  readonly byNode = new Map<string, StatusResponse__Output>();
+  readonly members = new Map<string, MemberIdentity>();
+  readonly reasons = new Map<string, string>();
+  private readonly limits: CallLimits;
+
+  constructor(limits: CallLimits) {
+    this.limits = limits;
+  }
+
+  async ask(node: Node): Promise<void> {
+    this.asked.add(node);
+    try {
+      const status = await node.status(this.limits);
+      const own = { nodeId: status.nodeId, address: node.address, peerAddress: '', voter: false };
+      if (!this.members.has(status.nodeId)) this.members.set(status.nodeId, own);
+      this.byNode.set(status.nodeId, status);
+      for (const { nodeId, address, peerAddress, voter } of status.members) {
+        this.members.set(nodeId, { nodeId, address, peerAddress, voter });
+      }
+    } catch (thrown) {
+      const error = asFactstoreError(thrown);
+      this.reasons.set(node.address, String(error.details.reason ?? error.message));
+    }
+  }
+
+  conclude(): ClusterStatus {
+    const answers = [...this.byNode.values()];
+    const head = Math.max(...answers.map((status) => status.head));
+    const leads = answers.filter((status) => status.role === 'ROLE_LEADER').sort((a, b) => b.term - a.term)[0];
+    const members = [...this.members.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+    return {
+      clusterId: answers.find((status) => status.clusterId !== '')?.clusterId ?? '',
+      leader: leads?.nodeId,
+      members: members.map((member) => this.member(member, head)),
+    };
+  }
+
+  private member(member: MemberIdentity, head: number): MemberStatus {
+    const status = this.byNode.get(member.nodeId);
+    if (status) return { ...member, ...figures(status, head) };
+    const told = [...this.byNode.values()].flatMap((other) => other.members).find((m) => m.nodeId === member.nodeId);
+    const why = this.reasons.get(member.address) || told?.unreachable || 'it did not answer';
+    return { ...member, reachable: false, unreachable: why };
+  }
+}
+
+const ROLES: Readonly<Record<StatusResponse__Output['role'], NodeRole>> = {
+  ROLE_UNSPECIFIED: 'starting',
+  ROLE_FOLLOWER: 'follower',
+  ROLE_PRE_CANDIDATE: 'pre-candidate',
+  ROLE_CANDIDATE: 'candidate',
+  ROLE_LEADER: 'leader',
+};
+
+function figures(status: StatusResponse__Output, head: number): Omit<ReachableMember, keyof MemberIdentity> {
+  return {
+    reachable: true,
+    directoryId: status.directoryId,
+    role: ROLES[status.role] ?? 'starting',
+    term: BigInt(status.term),
+    leader: status.leader,
+    commitIndex: BigInt(status.commitIndex),
+    appliedIndex: BigInt(status.appliedIndex),
+    persistedIndex: BigInt(status.persistedIndex),
+    head: BigInt(status.head),
+    lag: BigInt(head - status.head),
+    chainHash: toHex(status.chainHash),
+    version: status.version,
+    uptimeMs: BigInt(status.uptimeMs),
+    notReady: status.notReady,
+  };
+}

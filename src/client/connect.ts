@@ -1,0 +1,63 @@
+import { setMaxListeners } from 'node:events';
+import { FactstoreError } from '../base/errors.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { AppendPipeline } from './append-pipeline.ts';
+import { FactstoreClient } from './client.ts';
+import { ClusterClient } from './cluster.ts';
+import { LeaderFinder } from './leader-finder.ts';
+import { Attempts, Nodes } from './nodes.ts';
+import type { ConnectOptions } from './options.ts';
+import { Seen, type Session } from './session.ts';
+import { parseUrl } from './url.ts';
+
+/**
+ * Connects to a cluster.
+ *
+ * @param url One or more nodes of it, such as `factstore://127.0.0.1:2113` or `factstore://a:2113,b:2113`; the others
+ * are learned from them. The port is 2113 unless given.
+ * @returns A client, once one node has answered; the cluster need not have a leader yet.
+ *
+ * Ends in a FactstoreError: INVALID_ARGUMENT (the URL), UNREACHABLE (no node answered within `connectTimeoutMs`; the
+ * text names each of them and why).
+ */
+export async function connect(url: string, options: ConnectOptions = {}): Promise<FactstoreClient> {
+  const clock = systemClock;
+  const nodes = new Nodes(parseUrl(url), clock);
+  const closed = new AbortController();
+  // Every call listens to it.
+  setMaxListeners(0, closed.signal);
+  const session: Session = {
+    nodes,
+    clock,
+    seen: new Seen(),
+    timeoutMs: options.timeoutMs ?? 30_000,
+    closing: closed.signal,
+  };
+  const leaders = new LeaderFinder(nodes, clock);
+  try {
+    await firstContact(session, leaders, options.connectTimeoutMs ?? 5_000);
+  } catch (error) {
+    nodes.close();
+    throw error;
+  }
+  const pipeline = new AppendPipeline(leaders, clock, {
+    messages: options.appendsInFlightMax ?? 1_024,
+    bytes: options.appendBytesInFlightMax ?? 8 << 20,
+    queuedBytes: options.appendBytesQueuedMax ?? 256 << 20,
+  });
+  return new FactstoreClient({ session, pipeline, cluster: new ClusterClient(session, leaders), closed });
+}
+
+/** Looks for the leader once; it is enough that somebody answered. */
+async function firstContact({ nodes, clock, closing }: Session, leaders: LeaderFinder, timeoutMs: number) {
+  const attempts = new Attempts('connecting', nodes, { timeoutMs, signal: closing }, clock);
+  for (;;) {
+    try {
+      await leaders.search(closing);
+      return;
+    } catch (error) {
+      if (error instanceof FactstoreError && error.code === 'NO_LEADER') return;
+      await attempts.failed(undefined, error);
+    }
+  }
+}

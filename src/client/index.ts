@@ -1,0 +1,46 @@
+/**
+ * The SDK of factstore.
+ *
+ * @example
+ * const db = await connect('factstore://127.0.0.1:2113');
+ * await db.append('order-1', [{ type: 'OrderPlaced', data: { total: 12 } }], { expect: 'none' });
+ * for await (const event of db.read('order-1')) console.log(event.revision, event.type, event.data);
+ * await db.close();
+ *
+ * @packageDocumentation
+ */
+export { type ErrorCode, FactstoreError } from '../base/errors.ts';
+export type { StreamState } from '../model/stream.ts';
+export type { Expect } from './arguments.ts';
+export { FactstoreClient, type StreamsClient } from './client.ts';
+export type {
+  ClusterClient,
+  ClusterStatus,
+  MemberIdentity,
+  MemberStatus,
+  NodeRole,
+  ReachableMember,
+  UnreachableMember,
+} from './cluster.ts';
+export { type ConflictCheck, type ConflictDetails, conflictOf } from './conflict.ts';
+export { connect } from './connect.ts';
+export type { EventExtras, EventShape, NewEvent, RecordedEvent, RecordedEventOf } from './event-types.ts';
+export type { LookupOptions, ProducerState, StreamInfo } from './lookups.ts';
+export type {
+  AppendManyOptions,
+  AppendOptions,
+  AppendResult,
+  CallOptions,
+  ConnectOptions,
+  Consistency,
+  ProducerPlace,
+  ReadAllOptions,
+  ReadOptions,
+  ReadStreamOptions,
+  StreamWrite,
+  SubscribeOptions,
+  UpdateOptions,
+} from './options.ts';
+export type { EventRead, ReadHead } from './read.ts';
+export type { Subscription, SubscriptionMessage } from './subscribe.ts';
+export type { Decide, UpdateContext } from './update.ts';

@@ -1,0 +1,136 @@
+import { FactstoreError } from '../base/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { backoffMs } from './backoff.ts';
+import { type CallLimits, Node } from './node.ts';
+import { aborted, isRetryable, unreachable } from './status-error.ts';
+
+/** A node that has not begun to answer after this long, because it lags behind perhaps, is left for another. */
+export const FIRST_ANSWER_MS = 5_000;
+
+/** The nodes that are known: those of the URL, and the members that they named. */
+export class Nodes {
+  private readonly byAddress = new Map<string, Node>();
+  private readonly clock: Clock;
+  /** Calls that any node can answer go to this one until it fails. */
+  private preferred = 0;
+  private closed = false;
+
+  constructor(addresses: readonly string[], clock: Clock) {
+    this.clock = clock;
+    for (const address of addresses) this.add(address);
+  }
+
+  get all(): readonly Node[] {
+    return [...this.byAddress.values()];
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  /** The node at an address, which is remembered. */
+  add(address: string): Node {
+    let node = this.byAddress.get(address);
+    if (!node) {
+      node = new Node(address, this.clock);
+      this.byAddress.set(address, node);
+    }
+    return node;
+  }
+
+  /** The node for a call that any node can answer. */
+  current(): Node {
+    const { all } = this;
+    const node = all[this.preferred % all.length];
+    if (!node) throw new FactstoreError('UNREACHABLE', 'no node is known', {}, { definite: true });
+    return node;
+  }
+
+  /** Says that a call to a node failed; the next one goes to another. */
+  failed(node: Node): void {
+    if (this.current() === node) this.preferred = (this.preferred + 1) % this.byAddress.size;
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const node of this.byAddress.values()) node.close();
+  }
+
+  /**
+   * Does some work that any node can do: on the current one, and where it fails in a way that another attempt may mend,
+   * on the next, until the time is over. `what` names the work in errors.
+   */
+  async anywhere<T>(
+    what: string,
+    limits: CallLimits,
+    work: (node: Node, limits: CallLimits) => Promise<T>,
+  ): Promise<T> {
+    const attempts = new Attempts(what, this, limits, this.clock);
+    for (;;) {
+      const node = this.current();
+      try {
+        await node.reach(attempts.left());
+        const left = attempts.left();
+        return await work(node, { ...left, timeoutMs: Math.min(left.timeoutMs, FIRST_ANSWER_MS) });
+      } catch (error) {
+        await attempts.failed(node, error);
+      }
+    }
+  }
+}
+
+/** The bookkeeping of repeated attempts: who failed and why, how long to wait, and when to give up. */
+export class Attempts {
+  private readonly what: string;
+  private readonly nodes: Nodes;
+  private readonly limits: CallLimits;
+  private readonly clock: Clock;
+  private readonly reasons = new Map<string, string>();
+  private deadlineMs: number;
+  private failures = 0;
+
+  constructor(what: string, nodes: Nodes, limits: CallLimits, clock: Clock) {
+    this.what = what;
+    this.nodes = nodes;
+    this.limits = limits;
+    this.clock = clock;
+    this.deadlineMs = clock.monotonicMs() + limits.timeoutMs;
+  }
+
+  /** What remains of the limits. */
+  left(): CallLimits {
+    const timeoutMs = Math.max(1, Math.ceil(this.deadlineMs - this.clock.monotonicMs()));
+    return { timeoutMs, signal: this.limits.signal };
+  }
+
+  /** Begins anew: something has come through. */
+  progressed(): void {
+    this.failures = 0;
+    this.reasons.clear();
+    this.deadlineMs = this.clock.monotonicMs() + this.limits.timeoutMs;
+  }
+
+  /**
+   * Waits before the next attempt, or ends in the error where there must not be one. `node` is the one that failed;
+   * undefined: all of them did.
+   */
+  async failed(node: Node | undefined, error: unknown): Promise<void> {
+    const { signal } = this.limits;
+    if (signal?.aborted) throw aborted(this.what, signal);
+    if (this.nodes.isClosed) throw new FactstoreError('CANCELLED', `${this.what}: the client was closed`);
+    if (!(error instanceof FactstoreError) || !isRetryable(error)) throw error;
+    if (node) {
+      this.nodes.failed(node);
+      this.reasons.set(node.address, String(error.details.reason ?? error.message));
+    }
+    // The others are tried at once; only when all have failed is it time to wait.
+    const others = node !== undefined && this.reasons.size < this.nodes.all.length;
+    const waitMs = others ? 0 : backoffMs(this.failures++);
+    if (this.clock.monotonicMs() + waitMs >= this.deadlineMs) {
+      throw node && error.code === 'UNREACHABLE' ? unreachable(this.reasons) : error;
+    }
+    if (waitMs === 0) return;
+    await this.clock.sleep(waitMs, signal);
+    if (signal?.aborted) throw aborted(this.what, signal);
+  }
+}

@@ -1,0 +1,224 @@
+import { FactstoreError, invalid } from '../base/errors.ts';
+import type { StreamState } from '../model/stream.ts';
+import { encodeReadRequest, type ReadFrom, type ReadRequest, type ReadStart, type Target } from '../proto/read.ts';
+import { eventsService } from '../proto/services.ts';
+import { placeArgument } from './arguments.ts';
+import type { EventShape, RecordedEvent } from './event-types.ts';
+import type { Node } from './node.ts';
+import { Attempts, FIRST_ANSWER_MS } from './nodes.ts';
+import type { CallOptions, ReadAllOptions, ReadStreamOptions } from './options.ts';
+import { toRecordedEvent } from './recorded-event.ts';
+import { ServerStream } from './server-stream.ts';
+import { linkSignals, type Session } from './session.ts';
+import { aborted } from './status-error.ts';
+
+/** The snapshot that a read sees. */
+export interface ReadHead {
+  /** The last position of the store; the read goes no further. */
+  readonly head: bigint;
+  /** What the stream is; undefined for reads of everything. */
+  readonly state: StreamState | undefined;
+  /** The revision of the stream's last event, -1 where none was ever written; undefined for reads of everything. */
+  readonly revision: bigint | undefined;
+}
+
+/**
+ * The events of a read, once: `for await`, or `batches()`, or `toArray()`. Nothing is asked before the first event is
+ * taken, and no more is fetched than the consumer takes. A node that fails is replaced by another, behind the last
+ * event that was given.
+ *
+ * Ends in a FactstoreError: INVALID_ARGUMENT, UNREACHABLE, NO_LEADER, DEADLINE_EXCEEDED (no answer within `timeoutMs`),
+ * CANCELLED (the signal).
+ */
+export class EventRead<E extends EventShape> implements AsyncIterable<RecordedEvent<E>> {
+  private readonly source: ReadLoop<E>;
+  private running: AsyncGenerator<RecordedEvent<E>[], void, undefined> | undefined;
+  private first: IteratorResult<RecordedEvent<E>[], void> | undefined;
+
+  /** @internal */
+  constructor(session: Session, request: ReadRequest, options: CallOptions) {
+    this.source = new ReadLoop(session, request, options);
+  }
+
+  /** What the read sees; also of a stream without events. May be asked before the events are taken, and after. */
+  async start(): Promise<ReadHead> {
+    if (!this.source.head) this.first = await this.open().next();
+    const start = this.source.head;
+    if (!start) throw new FactstoreError('INTERNAL', 'the node answered a read without its head');
+    const revision = start.headRevision === undefined ? undefined : BigInt(start.headRevision);
+    return { head: BigInt(start.head), state: start.state, revision };
+  }
+
+  /** The events in the batches in which they come, none of them empty. */
+  async *batches(): AsyncGenerator<RecordedEvent<E>[], void, undefined> {
+    const running = this.open();
+    try {
+      for (;;) {
+        const next = this.first ?? (await running.next());
+        this.first = undefined;
+        if (next.done) return;
+        if (next.value.length > 0) yield next.value;
+      }
+    } finally {
+      await running.return();
+    }
+  }
+
+  /** All the events at once. */
+  async toArray(): Promise<RecordedEvent<E>[]> {
+    const all: RecordedEvent<E>[] = [];
+    for await (const batch of this.batches()) for (const event of batch) all.push(event);
+    return all;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<RecordedEvent<E>, void, undefined> {
+    for await (const batch of this.batches()) {
+      for (const event of batch) yield event;
+    }
+  }
+
+  private open(): AsyncGenerator<RecordedEvent<E>[], void, undefined> {
+    this.running ??= this.source.run();
+    return this.running;
+  }
+}
+
+/** Reads from one node after another until everything up to the first node's head has been given. */
+class ReadLoop<E extends EventShape> {
+  head: ReadStart | undefined;
+  private readonly session: Session;
+  private readonly options: CallOptions;
+  private request: ReadRequest;
+
+  constructor(session: Session, request: ReadRequest, options: CallOptions) {
+    this.session = session;
+    this.request = request;
+    this.options = options;
+  }
+
+  /** Gives a batch for every message, also an empty one: the first must come through for the sake of its head. */
+  async *run(): AsyncGenerator<RecordedEvent<E>[], void, undefined> {
+    const { nodes, clock, timeoutMs } = this.session;
+    const { signal, unlink } = linkSignals(this.session.closing, this.options.signal);
+    const attempts = new Attempts('the read', nodes, { timeoutMs: this.options.timeoutMs ?? timeoutMs, signal }, clock);
+    try {
+      for (;;) {
+        const node = nodes.current();
+        try {
+          await node.reach(attempts.left());
+          yield* this.readFrom(node, signal, attempts);
+          return;
+        } catch (error) {
+          await attempts.failed(node, error);
+        }
+      }
+    } finally {
+      unlink();
+    }
+  }
+
+  /** Reads what there is still to read from one node. */
+  private async *readFrom(
+    node: Node,
+    signal: AbortSignal,
+    attempts: Attempts,
+  ): AsyncGenerator<RecordedEvent<E>[], void, undefined> {
+    const call = node.serverStream(eventsService.Read, encodeReadRequest(this.request));
+    const stream = new ServerStream(call, node.address, this.session.clock);
+    const stop = () => stream.cancel();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      for (let first = true; ; first = false) {
+        const { timeoutMs } = attempts.left();
+        const message = await stream.next(first ? Math.min(timeoutMs, FIRST_ANSWER_MS) : timeoutMs);
+        if (signal.aborted) throw aborted('the read', signal);
+        if (!message) return;
+        const { events, last } = this.take(message);
+        yield events;
+        if (last) return;
+        // The time that the consumer took is not the node's.
+        attempts.progressed();
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+      stream.cancel();
+    }
+  }
+
+  /** Turns a message into events, and the request into that for what comes behind them. */
+  private take(message: { start?: ReadStart | undefined; events: readonly Uint8Array[] }): {
+    events: RecordedEvent<E>[];
+    last: boolean;
+  } {
+    if (message.start && !this.head) {
+      this.head = message.start;
+      this.session.seen.saw(message.start.head);
+      // Should another node have to go on, it must have what this one had.
+      this.request = { ...this.request, consistency: { kind: 'atLeast', position: message.start.head } };
+    }
+    const head = this.head?.head ?? Number.MAX_SAFE_INTEGER;
+    let events = message.events.map((bytes) => toRecordedEvent<E>(bytes));
+    // Another node may know more than the first one did; the read ends where it was promised to.
+    let last = false;
+    if (!this.request.backwards && Number(events.at(-1)?.position ?? 0) > head) {
+      events = events.filter((event) => Number(event.position) <= head);
+      last = true;
+    }
+    const event = events.at(-1);
+    if (!event) return { events, last };
+    const { request } = this;
+    const limit = request.limit === 0 ? 0 : request.limit - events.length;
+    if (request.limit !== 0 && limit <= 0) last = true;
+    const start = behind(request, event);
+    if (start) this.request = { ...request, start, limit };
+    else last = true;
+    return { events, last };
+  }
+}
+
+/** Where the event behind this one is to be looked for; undefined: there is none. */
+function behind(
+  { target, backwards }: ReadRequest,
+  event: { readonly revision: bigint; readonly position: bigint },
+): ReadFrom | undefined {
+  const step = backwards ? -1 : 1;
+  const next = Number(target.kind === 'stream' ? event.revision : event.position) + step;
+  if (next < (target.kind === 'stream' ? 0 : 1)) return undefined;
+  return target.kind === 'stream' ? { kind: 'revision', revision: next } : { kind: 'position', position: next };
+}
+
+/** The request for a read of one stream or of everything. */
+export function readRequest(
+  session: Session,
+  target: Target,
+  options: ReadStreamOptions & ReadAllOptions,
+): ReadRequest {
+  const limit = options.limit === undefined ? 0 : placeArgument('limit', options.limit);
+  if (limit === 0 && options.limit !== undefined) throw invalid('limit', 'is 0; the least is 1');
+  return {
+    target,
+    backwards: options.backwards ?? false,
+    start: readFrom(target, options),
+    limit,
+    consistency: session.seen.consistency('consistency', options.consistency),
+    userEvents: options.userEvents ?? false,
+  };
+}
+
+function readFrom(target: Target, options: ReadStreamOptions & ReadAllOptions): ReadFrom | undefined {
+  const { from, fromPosition, fromTime, after } = options;
+  const given = [from, fromPosition, fromTime, after].filter((place) => place !== undefined);
+  if (given.length > 1) throw invalid('from', 'give one of from, fromPosition, fromTime and after');
+  if (from !== undefined) {
+    const place = placeArgument('from', from);
+    return target.kind === 'stream' ? { kind: 'revision', revision: place } : { kind: 'position', position: place };
+  }
+  if (fromPosition !== undefined) return { kind: 'position', position: placeArgument('fromPosition', fromPosition) };
+  if (fromTime !== undefined) {
+    const us = fromTime instanceof Date ? fromTime.getTime() * 1000 : fromTime;
+    return { kind: 'time', timeUs: placeArgument('fromTime', us) };
+  }
+  if (after === undefined) return undefined;
+  if (options.backwards) throw invalid('after', 'is only for reads forwards; backwards, give from');
+  return { kind: 'position', position: Math.min(placeArgument('after', after) + 1, Number.MAX_SAFE_INTEGER) };
+}

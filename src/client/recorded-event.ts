@@ -1,0 +1,114 @@
+import { decodeUtf8, uuidText } from '../base/bytes.ts';
+import { FactstoreError } from '../base/errors.ts';
+import { decodeRecordedEvent, type RecordedEventFields } from '../proto/event.ts';
+import type { EventShape, RecordedEvent, RecordedEventOf } from './event-types.ts';
+
+const JSON_TYPE = /^application\/(?:[a-z0-9.+-]*\+)?json(?:\s*;.*)?$/i;
+
+/** Whether a content type says JSON; an empty one does. */
+export function isJsonType(contentType: string): boolean {
+  return contentType === '' || contentType === 'application/json' || JSON_TYPE.test(contentType);
+}
+
+/** Values that are computed at the first access. */
+interface Lazy {
+  data?: { readonly value: unknown };
+  metadata?: { readonly value: unknown };
+}
+
+/** A recorded event: what most readers look at is there at once, the rest when it is asked for. */
+class StoredEvent implements RecordedEventOf<string, unknown> {
+  readonly stream: string;
+  readonly revision: bigint;
+  readonly position: bigint;
+  readonly type: string;
+  readonly tags: readonly string[];
+  readonly #fields: RecordedEventFields;
+  readonly #lazy: Lazy = {};
+
+  constructor(fields: RecordedEventFields) {
+    this.stream = fields.stream;
+    this.revision = BigInt(fields.revision);
+    this.position = BigInt(fields.position);
+    this.type = fields.type;
+    this.tags = fields.tags;
+    this.#fields = fields;
+  }
+
+  get id(): string {
+    return uuidText(this.#fields.id);
+  }
+
+  get data(): unknown {
+    const fields = this.#fields;
+    if (!isJsonType(fields.contentType)) return fields.data;
+    this.#lazy.data ??= { value: parse('data', fields.data, fields) };
+    return this.#lazy.data.value;
+  }
+
+  get dataBytes(): Uint8Array {
+    return this.#fields.data;
+  }
+
+  get contentType(): string {
+    return this.#fields.contentType || 'application/json';
+  }
+
+  get metadata(): unknown {
+    this.#lazy.metadata ??= { value: parse('metadata', this.#fields.metadata, this.#fields) };
+    return this.#lazy.metadata.value;
+  }
+
+  get metadataBytes(): Uint8Array {
+    return this.#fields.metadata;
+  }
+
+  get schemaVersion(): number {
+    return this.#fields.schemaVersion || 1;
+  }
+
+  get created(): Date {
+    return new Date(Math.floor(this.#fields.createdUs / 1000));
+  }
+
+  get createdUs(): bigint {
+    return BigInt(this.#fields.createdUs);
+  }
+
+  /** For console.log and the like, which pass over getters. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    const { stream, revision, position, id, type, contentType, tags, schemaVersion, created } = this;
+    const shown = (read: () => unknown, bytes: Uint8Array) => {
+      try {
+        return read();
+      } catch {
+        return bytes;
+      }
+    };
+    const data = shown(() => this.data, this.dataBytes);
+    const metadata = shown(() => this.metadata, this.metadataBytes);
+    return { stream, revision, position, id, type, data, metadata, contentType, tags, schemaVersion, created };
+  }
+}
+
+function parse(field: string, bytes: Uint8Array, event: RecordedEventFields): unknown {
+  if (bytes.length === 0) return undefined;
+  const text = decodeUtf8(bytes);
+  try {
+    if (text === undefined) throw new SyntaxError('it is not valid UTF-8');
+    return JSON.parse(text);
+  } catch (error) {
+    const which = `the ${event.type} at position ${event.position} (revision ${event.revision} of "${event.stream}")`;
+    throw new FactstoreError(
+      'INVALID_ARGUMENT',
+      `${field} of ${which} is not JSON: ${(error as Error).message}. Its bytes are in ${field}Bytes.`,
+      { field, stream: event.stream, revision: event.revision, position: event.position },
+      { cause: error },
+    );
+  }
+}
+
+/** The event in the bytes of a RecordedEvent. That its data has the shape of `E` is the application's word. */
+export function toRecordedEvent<E extends EventShape>(bytes: Uint8Array): RecordedEvent<E> {
+  return new StoredEvent(decodeRecordedEvent(bytes)) as unknown as RecordedEvent<E>;
+}

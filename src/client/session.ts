@@ -1,0 +1,79 @@
+import type { Consistency as WireConsistency } from '../proto/consistency.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { placeArgument } from './arguments.ts';
+import type { Nodes } from './nodes.ts';
+import type { Consistency } from './options.ts';
+
+/** What all the calls of one client share. */
+export interface Session {
+  readonly nodes: Nodes;
+  readonly clock: Clock;
+  readonly seen: Seen;
+  /** How long a call may take, unless it says so itself. */
+  readonly timeoutMs: number;
+  /** Aborted when the client is closed. */
+  readonly closing: AbortSignal;
+}
+
+/**
+ * The highest position that this client has seen, in an answer of any kind. A read that is not linearizable reads at
+ * least that, so that a client never goes back in time when it changes the node (rule Q4).
+ */
+export class Seen {
+  private position = 0;
+
+  /** Remembers a position. */
+  saw(position: number): void {
+    if (position > this.position) this.position = position;
+  }
+
+  /** What a read of this consistency asks of the node. */
+  consistency(field: string, asked: Consistency | undefined): WireConsistency {
+    if (asked === undefined || asked === 'linearizable') return { kind: 'linearizable' };
+    if (asked === 'local') return this.position === 0 ? { kind: 'local' } : this.atLeast(0);
+    return this.atLeast(placeArgument(`${field}.atLeast`, asked.atLeast));
+  }
+
+  private atLeast(position: number): WireConsistency {
+    return { kind: 'atLeast', position: Math.max(position, this.position) };
+  }
+}
+
+/** A signal that follows others until it is let go. */
+export interface LinkedSignal {
+  readonly signal: AbortSignal;
+  unlink(): void;
+}
+
+/**
+ * A signal that is aborted when one of these is. Must be unlinked: AbortSignal.any, which needs no such care, leaves a
+ * trace of each of its signals at the others for as long as those live, and the client's lives as long as the program.
+ */
+export function linkSignals(first: AbortSignal, ...others: readonly (AbortSignal | undefined)[]): LinkedSignal {
+  const sources = [first, ...others].filter((source) => source !== undefined);
+  if (sources.length === 1) return { signal: first, unlink: () => {} };
+  const controller = new AbortController();
+  const abort = (event: Event) => controller.abort((event.target as AbortSignal).reason);
+  for (const source of sources) {
+    if (source.aborted) controller.abort(source.reason);
+    source.addEventListener('abort', abort, { once: true });
+  }
+  const unlink = () => {
+    for (const source of sources) source.removeEventListener('abort', abort);
+  };
+  return { signal: controller.signal, unlink };
+}
+
+/** Does some work under a signal that is aborted when the caller's is or the client is closed. */
+export async function underSignals<T>(
+  session: Session,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const link = linkSignals(session.closing, signal);
+  try {
+    return await work(link.signal);
+  } finally {
+    link.unlink();
+  }
+}

@@ -1,0 +1,160 @@
+import { FactstoreError, invalid } from '../base/errors.ts';
+import type { Target } from '../proto/read.ts';
+import { eventsService } from '../proto/services.ts';
+import { encodeSubscribeRequest, type SubscribeResponse } from '../proto/subscribe.ts';
+import { placeArgument, textArgument } from './arguments.ts';
+import type { EventShape, RecordedEvent } from './event-types.ts';
+import { head } from './lookups.ts';
+import type { Node } from './node.ts';
+import { Attempts } from './nodes.ts';
+import type { SubscribeOptions } from './options.ts';
+import { toRecordedEvent } from './recorded-event.ts';
+import { ServerStream } from './server-stream.ts';
+import { linkSignals, type Session } from './session.ts';
+
+/** What a subscription gives: events, and now and then that everything up to a position has been given. */
+export type SubscriptionMessage<E extends EventShape = EventShape> =
+  | { readonly kind: 'event'; readonly event: RecordedEvent<E> }
+  | { readonly kind: 'caughtUp'; readonly position: bigint };
+
+/** Years; what a timer can hold. */
+const FOR_EVER_MS = 2 ** 31 - 1;
+
+/**
+ * A subscription: every matching event once, in order, from its checkpoint on, whatever becomes of the node that serves
+ * it. It fetches no more than a few messages ahead of its consumer. `break`, `return()` and the signal end it quietly.
+ *
+ * Ends in a FactstoreError: INVALID_ARGUMENT, OUT_OF_RANGE (a checkpoint beyond the head), UNREACHABLE (only with
+ * `reconnectTimeoutMs`).
+ */
+export class Subscription<E extends EventShape> implements AsyncIterableIterator<SubscriptionMessage<E>> {
+  private readonly session: Session;
+  private readonly target: Target;
+  private readonly options: SubscribeOptions;
+  private readonly stopping = new AbortController();
+  private readonly messages: AsyncGenerator<SubscriptionMessage<E>, void, undefined>;
+  /** Everything up to here has been given; undefined until the head is known that "from now" means. */
+  private after: number | undefined;
+
+  /** @internal */
+  constructor(session: Session, options: SubscribeOptions) {
+    this.session = session;
+    this.options = options;
+    this.target = targetOf(options);
+    if (options.fromNow && options.after !== undefined) throw invalid('after', 'give after or fromNow, not both');
+    this.after = options.fromNow ? undefined : placeArgument('after', options.after ?? 0n);
+    this.messages = this.run();
+  }
+
+  /**
+   * A position to begin behind when this subscription is taken up again. It counts what has been given to the consumer,
+   * and what lies between without matching; undefined until "from now" is known.
+   */
+  get checkpoint(): bigint | undefined {
+    return this.after === undefined ? undefined : BigInt(this.after);
+  }
+
+  next(): Promise<IteratorResult<SubscriptionMessage<E>, undefined>> {
+    return this.messages.next() as Promise<IteratorResult<SubscriptionMessage<E>, undefined>>;
+  }
+
+  /** Ends the subscription, also while `next` is waiting. */
+  return(): Promise<IteratorResult<SubscriptionMessage<E>, undefined>> {
+    this.stopping.abort();
+    return this.messages.return() as Promise<IteratorResult<SubscriptionMessage<E>, undefined>>;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  private async *run(): AsyncGenerator<SubscriptionMessage<E>, void, undefined> {
+    const { signal, unlink } = linkSignals(this.stopping.signal, this.session.closing, this.options.signal);
+    try {
+      yield* this.untilAborted(signal);
+    } finally {
+      unlink();
+    }
+  }
+
+  private async *untilAborted(own: AbortSignal): AsyncGenerator<SubscriptionMessage<E>, void, undefined> {
+    const { nodes, clock } = this.session;
+    const limits = { timeoutMs: this.options.reconnectTimeoutMs ?? FOR_EVER_MS, signal: own };
+    const attempts = new Attempts('the subscription', nodes, limits, clock);
+    while (!own.aborted) {
+      const node = nodes.current();
+      try {
+        await node.reach(attempts.left());
+        this.after ??= (await head(this.session, node, attempts.left(), undefined)).position;
+        yield* this.follow(node, own, attempts);
+        return;
+      } catch (error) {
+        if (own.aborted) return;
+        try {
+          await attempts.failed(node, error);
+        } catch (final) {
+          if (own.aborted) return;
+          throw final;
+        }
+      }
+    }
+  }
+
+  /** Gives what one node sends, until the signal is aborted or the call fails. */
+  private async *follow(node: Node, signal: AbortSignal, attempts: Attempts): AsyncGenerator<SubscriptionMessage<E>> {
+    const start = { kind: 'after' as const, position: this.after ?? 0 };
+    const userEvents = this.options.userEvents ?? false;
+    const request = encodeSubscribeRequest({ target: this.target, start, userEvents });
+    const stream = new ServerStream(
+      node.serverStream(eventsService.Subscribe, request),
+      node.address,
+      this.session.clock,
+    );
+    const stop = () => stream.cancel();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      for (;;) {
+        const message = await stream.next(0);
+        if (signal.aborted) return;
+        // A node that ends a subscription without a word is stopping; another one takes over.
+        if (!message) throw endedByNode(node);
+        attempts.progressed();
+        yield* this.give(message, signal);
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+      stream.cancel();
+    }
+  }
+
+  private *give(message: SubscribeResponse, signal: AbortSignal): Generator<SubscriptionMessage<E>> {
+    for (const bytes of message.events) {
+      const event = toRecordedEvent<E>(bytes);
+      const position = Number(event.position);
+      if (position <= (this.after ?? 0)) continue;
+      this.session.seen.saw(position);
+      this.after = position;
+      yield { kind: 'event', event };
+      if (signal.aborted) return;
+    }
+    this.after = Math.max(this.after ?? 0, message.checkpoint);
+    if (message.caughtUp === undefined) return;
+    this.session.seen.saw(message.caughtUp);
+    yield { kind: 'caughtUp', position: BigInt(message.caughtUp) };
+  }
+}
+
+function endedByNode(node: Node): FactstoreError {
+  const reason = 'it ended the subscription';
+  return new FactstoreError('UNREACHABLE', `${node.address}: ${reason}`, { address: node.address, reason });
+}
+
+function targetOf({ stream, all, userEvents }: SubscribeOptions): Target {
+  if (all) {
+    if (stream !== undefined) throw invalid('stream', 'give a stream or all, not both');
+    return { kind: 'all' };
+  }
+  if (stream === undefined) throw invalid('stream', 'name a stream, or ask for all');
+  if (userEvents) throw invalid('userEvents', 'is only for subscriptions to all streams');
+  return { kind: 'stream', stream: textArgument('stream', stream) };
+}

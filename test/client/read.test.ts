@@ -1,0 +1,160 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { FactstoreClient, RecordedEvent } from '../../src/client/index.ts';
+import { Bench, failure, numbered, stillness } from './helpers.ts';
+
+let bench: Bench;
+let db: FactstoreClient;
+
+beforeEach(async () => {
+  bench = await Bench.start();
+  db = await bench.open();
+});
+
+afterEach(() => bench.stop());
+
+const data = (events: readonly RecordedEvent[]) => events.map((event) => event.data);
+
+describe('reading', () => {
+  test('a stream, forwards, backwards, from a place, limited', async () => {
+    await db.append('a', numbered(0, 10));
+    await db.append('b', numbered(10, 12));
+    expect(data(await db.read('a').toArray())).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(data(await db.read('a', { from: 7n }).toArray())).toEqual([7, 8, 9]);
+    expect(data(await db.read('a', { backwards: true, limit: 4 }).toArray())).toEqual([9, 8, 7, 6]);
+    expect(data(await db.read('a', { backwards: true, from: 1n }).toArray())).toEqual([1, 0]);
+    expect(data(await db.readAll({ after: 9n }).toArray())).toEqual([9, 10, 11]);
+    expect(data(await db.readAll({ from: 11n }).toArray())).toEqual([10, 11]);
+    const seen: bigint[] = [];
+    for await (const event of db.read('b')) seen.push(event.position);
+    expect(seen).toEqual([11n, 12n]);
+  });
+
+  test('S10: a stream without events reads as nothing and still tells its state', async () => {
+    await db.append('a', numbered(0, 2));
+    const read = db.read('nothing');
+    expect(await read.start()).toEqual({ head: 2n, state: 'none', revision: -1n });
+    expect(await read.toArray()).toEqual([]);
+    const other = db.read('a');
+    expect(await other.start()).toEqual({ head: 2n, state: 'exists', revision: 1n });
+    expect(data(await other.toArray())).toEqual([0, 1]);
+  });
+
+  test('an event gives what was appended', async () => {
+    await db.append('a', [
+      { type: 'J', data: { a: 1 }, metadata: { cause: 'x' }, tags: ['k:v'], schemaVersion: 3 },
+      { type: 'B', data: Uint8Array.of(1, 2) },
+      { type: 'X', data: 'text', contentType: 'text/plain' },
+      { type: 'N' },
+    ]);
+    const [json, bytes, text, nothing] = await db.read('a').toArray();
+    expect(json).toMatchObject({ stream: 'a', revision: 0n, position: 1n, type: 'J', tags: ['k:v'], schemaVersion: 3 });
+    expect(json?.data).toEqual({ a: 1 });
+    expect(json?.metadata).toEqual({ cause: 'x' });
+    expect(json?.contentType).toBe('application/json');
+    expect(json?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(json?.created.getTime()).toBe(Math.floor(Number(json?.createdUs) / 1000));
+    expect(Uint8Array.from(bytes?.data as Uint8Array)).toEqual(Uint8Array.of(1, 2));
+    expect(bytes?.contentType).toBe('application/octet-stream');
+    expect(Buffer.from(text?.data as Uint8Array).toString()).toBe('text');
+    expect([nothing?.data, nothing?.metadata, nothing?.schemaVersion]).toEqual([undefined, undefined, 1]);
+  });
+
+  test('JSON that is none fails at the access and not before', async () => {
+    await db.append('a', [{ type: 'T', data: Buffer.from('{"a":'), contentType: 'application/vnd.x+json' }]);
+    const [event] = await db.read('a').toArray();
+    expect(Buffer.from(event?.dataBytes ?? []).toString()).toBe('{"a":');
+    expect(() => event?.data).toThrow(/data of the T at position 1 \(revision 0 of "a"\) is not JSON/);
+  });
+
+  test('Q1: another node goes on behind the last event, and no further than the first head', async () => {
+    await db.append('a', numbered(0, 10));
+    bench.node(0).failReadAfter = 6;
+    const got: unknown[] = [];
+    for await (const event of db.read('a')) {
+      got.push(event.data);
+      if (got.length === 1) await db.append('a', numbered(100, 110));
+    }
+    expect(got).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(bench.node(1).reads[0]).toMatchObject({
+      start: { kind: 'revision', revision: 6 },
+      consistency: { kind: 'atLeast', position: 10 },
+    });
+    bench.node(1).failReadAfter = 3;
+    expect(data(await db.readAll({ backwards: true, limit: 5 }).toArray())).toEqual([109, 108, 107, 106, 105]);
+  });
+
+  test('Q4: a read that is not linearizable reads at least what was seen', async () => {
+    const ask = async (client: FactstoreClient, consistency: 'local' | { atLeast: bigint } | undefined) => {
+      await client.read('a', { consistency }).toArray();
+      return bench.node(0).reads.at(-1)?.consistency;
+    };
+    expect(await ask(db, 'local')).toEqual({ kind: 'local' });
+    await db.append('a', numbered(0, 5));
+    expect(await ask(db, 'local')).toEqual({ kind: 'atLeast', position: 5 });
+    expect(await ask(db, { atLeast: 2n })).toEqual({ kind: 'atLeast', position: 5 });
+    expect(await ask(db, { atLeast: 9n })).toEqual({ kind: 'atLeast', position: 9 });
+    expect(await ask(db, undefined)).toEqual({ kind: 'linearizable' });
+  });
+
+  test('a consumer that stops taking stops the node', async () => {
+    const node = bench.node(0);
+    node.readBatch = 10;
+    await db.append(
+      'a',
+      Array.from({ length: 1_000 }, () => ({ type: 'T', data: Buffer.alloc(12_000) })),
+    );
+    const batches = db.read('a').batches();
+    await batches.next();
+    // Long enough for the node to have sent everything if nothing held it back.
+    await expect.poll(() => node.written).toBeGreaterThan(5);
+    await stillness(() => node.written);
+    expect(node.written).toBeLessThan(90);
+    let rest = 10;
+    for await (const batch of batches) rest += batch.length;
+    expect(rest).toBe(1_000);
+  });
+
+  test('leaving a loop, and an abort, end the call', async () => {
+    await db.append('a', numbered(0, 50));
+    for await (const _ of db.read('a')) break;
+    const stop = new AbortController();
+    const read = async () => {
+      for await (const _ of db.read('a', { signal: stop.signal })) stop.abort();
+    };
+    expect(await failure(read())).toMatchObject({ code: 'CANCELLED' });
+  });
+
+  test('a bad argument is named', async () => {
+    expect(() => db.read('a', { limit: 0 })).toThrow(/limit: is 0/);
+    expect(() => db.read('a', { from: -1n })).toThrow(/from: -1 is below 0/);
+    expect(() => db.read('a', { from: 2n ** 63n })).toThrow(/from: .* is above/);
+    expect(() => db.readAll({ from: 1n, after: 2n })).toThrow(/give one of/);
+  });
+});
+
+describe('looking up', () => {
+  test('a stream, the head, a stream that is not there', async () => {
+    await db.append('a', numbered(0, 3));
+    expect(await db.streams.get('a')).toMatchObject({ state: 'exists', headRevision: 2n, count: 3n, lastPosition: 3n });
+    expect(await db.head()).toBe(3n);
+    expect(await failure(db.streams.get('b'))).toMatchObject({
+      code: 'NOT_FOUND',
+      message: 'stream "b" has no events',
+    });
+  });
+
+  test('the cluster, with the members that do not answer', async () => {
+    bench.node(1).kill();
+    const status = await db.cluster.status();
+    expect(status).toMatchObject({ clusterId: bench.cluster.id, leader: 'n1' });
+    expect(status.members[0]).toMatchObject({ nodeId: 'n1', reachable: true, role: 'leader', head: 0n, lag: 0n });
+    expect(status.members[1]).toMatchObject({ nodeId: 'n2', reachable: false, voter: true });
+    expect(status.members[1]).toHaveProperty('unreachable', expect.stringMatching(/connection (refused|lost)/));
+  });
+
+  test('leadership is handed over by the one that leads', async () => {
+    expect(await db.cluster.transferLeadership('n2')).toBe('n2');
+    expect(await db.append('a', numbered(0, 1))).toMatchObject({ position: 1n });
+    expect(await db.cluster.transferLeadership('n1')).toBe('n1');
+  });
+});
