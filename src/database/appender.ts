@@ -1,0 +1,263 @@
+import { bytesEqual } from '../base/bytes.ts';
+import { FactstoreError } from '../base/errors.ts';
+import type { Append, Appended, FailedCheck, WriteResult } from '../model/append.ts';
+import { scanRecordedEvent } from '../model/event.ts';
+import { APPEND_ID_WINDOW_MS } from '../model/limits.ts';
+import { PayloadView } from '../model/payload.ts';
+import type { Replica } from '../replica/replica.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Lookup } from '../sequencer/ports.ts';
+import {
+  type Accepted,
+  appendIdReused,
+  clockJumped,
+  type NotAccepted,
+  type Sequencer,
+} from '../sequencer/sequencer.ts';
+import type { EntryRecord } from '../storage/record.ts';
+
+/** A check that failed, with the events that made it fail. */
+export interface ShownCheck extends FailedCheck {
+  /** Each a RecordedEvent as bytes, oldest first. */
+  readonly events: readonly Uint8Array[];
+  /** True: there are more than these. */
+  readonly cut: boolean;
+}
+
+export type AppendOutcome =
+  | Appended
+  | { readonly kind: 'conflict'; readonly checks: readonly ShownCheck[]; readonly position: number };
+
+export interface AppenderPorts {
+  readonly replica: Replica;
+  readonly sequencer: Sequencer;
+  readonly clock: Clock;
+  /** Bytes judged and not yet applied, at most; one append of any legal size passes when nothing is pending (S1). */
+  readonly pendingBytesMax: number;
+  readonly index: {
+    readonly appliedIndex: number;
+    lookup(streams: readonly string[], producers: readonly string[]): Lookup | Promise<Lookup>;
+    /** Log indexes of applied entries that may have this append id. */
+    findAppendId(id: Uint8Array): readonly number[];
+  };
+  readonly log: { get(index: number): Promise<EntryRecord> };
+  /** False while free space is below the reserve (rule D1). */
+  diskHasRoom(): boolean;
+  /** The events of a stream behind a revision, at most a few; for the answer to a conflict. */
+  eventsAfter(stream: string, revision: number): Promise<{ events: readonly Uint8Array[]; cut: boolean }>;
+}
+
+/** An append that is judged: what became of it, and where it stood. */
+export type Judged =
+  | { readonly kind: 'proposed'; readonly index: number; readonly accepted: Accepted }
+  | { readonly kind: 'judged'; readonly judgement: NotAccepted; readonly position: number };
+
+const ROOM_RETRY_MS = 5;
+
+/**
+ * The leader's path of an append: admission, then judgement, then the log, with nothing between (rule S1), and then the
+ * answer, which is as strong as a success whatever it says (rule S5).
+ */
+export class Appender {
+  private readonly ports: AppenderPorts;
+  private readonly startedWallUs: number;
+  private readonly startedMonotonicMs: number;
+
+  constructor(ports: AppenderPorts) {
+    this.ports = ports;
+    this.startedWallUs = ports.clock.nowUs();
+    this.startedMonotonicMs = ports.clock.monotonicMs();
+  }
+
+  /** Judges without waiting; undefined where something must be looked up first. Throws what admission refuses. */
+  judgeAtOnce(append: Append): Judged | undefined {
+    const { index, sequencer, replica } = this.ports;
+    if (!replica.acceptsProposals) throw this.notLeader();
+    const inFlight = sequencer.inFlight(append);
+    if (inFlight) return this.judged(inFlight);
+    if (index.findAppendId(append.id).length > 0 || this.overloaded(append)) return undefined;
+    this.admit(append);
+    const lookup = index.lookup(streamsOf(append), producersOf(append));
+    return lookup instanceof Promise ? undefined : this.judge(append, lookup);
+  }
+
+  /** Judges after whatever waiting it needs; `patient` waits for room where it would else be refused. */
+  async judgeEventually(append: Append, patient: boolean): Promise<Judged> {
+    const { index, sequencer, replica } = this.ports;
+    const term = replica.term;
+    const lookedUpAt = index.appliedIndex;
+    // What is proposed from here on stays in the overlay until this append is judged (rule S3).
+    sequencer.lookupWaits(lookedUpAt);
+    try {
+      const repeat = await this.findRepeat(append);
+      if (repeat) return this.judged(repeat);
+      while (patient && this.overloaded(append) && replica.acceptsProposals)
+        await this.ports.clock.sleep(ROOM_RETRY_MS);
+      const lookup = await index.lookup(streamsOf(append), producersOf(append));
+      if (!replica.acceptsProposals || replica.term !== term) throw this.notLeader();
+      const inFlight = sequencer.inFlight(append);
+      if (inFlight) return this.judged(inFlight);
+      this.admit(append);
+      return this.judge(append, lookup);
+    } finally {
+      sequencer.lookupDone(lookedUpAt);
+    }
+  }
+
+  /** The answer, once it can be relied on. Rejects with what the append was refused for. */
+  async answer(append: Append, judged: Judged): Promise<AppendOutcome> {
+    if (judged.kind === 'proposed') {
+      await this.ports.replica.outcome(judged.index);
+      return appendedAt(judged.accepted);
+    }
+    const { judgement, position } = judged;
+    if (judgement.kind === 'repeat') return this.firstAnswer(append, judgement.logIndex);
+    await this.ports.replica.confirm();
+    if (judgement.kind === 'refused') throw judgement.error;
+    return { kind: 'conflict', checks: await Promise.all(judgement.checks.map((check) => this.show(check))), position };
+  }
+
+  private judge(append: Append, lookup: Lookup): Judged {
+    const { replica, sequencer, clock } = this.ports;
+    const end = replica.logEnd();
+    const judgement = sequencer.judge(append, lookup, end, clock.nowUs());
+    if (judgement.kind !== 'accepted') return this.judged(judgement);
+    const index = replica.propose(judgement);
+    sequencer.proposed(append, judgement, index);
+    return { kind: 'proposed', index, accepted: judgement };
+  }
+
+  private judged(judgement: NotAccepted): Judged {
+    return { kind: 'judged', judgement, position: this.ports.replica.logEnd().nextPosition - 1 };
+  }
+
+  /** Everything that is checked before judging and depends on this node alone (rule S1). */
+  private admit(append: Append): void {
+    const { replica, clock } = this.ports;
+    if (!replica.acceptsProposals) throw this.notLeader();
+    if (append.attemptAgeMs > APPEND_ID_WINDOW_MS) throw expired(append);
+    if (!this.ports.diskHasRoom()) throw diskReserve();
+    if (this.overloaded(append)) throw overloaded(replica.unappliedBytes);
+    const wall = clock.nowUs() - this.startedWallUs;
+    if (clockJumped(wall, clock.monotonicMs() - this.startedMonotonicMs)) throw clockNotTrusted();
+  }
+
+  private overloaded(append: Append): boolean {
+    const pending = this.ports.replica.unappliedBytes;
+    return pending > 0 && pending + append.eventBytes > this.ports.pendingBytesMax;
+  }
+
+  /** Looks for an applied append with the same id (rule S6). */
+  private async findRepeat(append: Append): Promise<NotAccepted | undefined> {
+    for (const logIndex of this.ports.index.findAppendId(append.id)) {
+      const record = await this.ports.log.get(logIndex);
+      const payload = new PayloadView(record.payload, record.count);
+      if (!bytesEqual(payload.appendId, append.id)) continue;
+      if (bytesEqual(payload.digest, append.digest)) return { kind: 'repeat', logIndex };
+      return { kind: 'refused', error: appendIdReused(append.id) };
+    }
+    return undefined;
+  }
+
+  private async firstAnswer(append: Append, logIndex: number | undefined): Promise<Appended> {
+    const { replica, log } = this.ports;
+    if (logIndex === undefined) return passedLongAgo();
+    const record = logIndex <= replica.appliedIndex ? await log.get(logIndex) : await replica.outcome(logIndex);
+    const payload = new PayloadView(record.payload, record.count);
+    if (!bytesEqual(payload.digest, append.digest)) {
+      await replica.confirm();
+      throw appendIdReused(append.id);
+    }
+    return repeatOf(record, payload);
+  }
+
+  private async show(check: FailedCheck): Promise<ShownCheck> {
+    const after = check.expect.kind === 'revision' ? check.expect.revision : -1;
+    if (check.expect.kind === 'exists' || after >= check.actualRevision) return { ...check, events: [], cut: false };
+    return { ...check, ...(await this.ports.eventsAfter(check.stream, after)) };
+  }
+
+  private notLeader(): FactstoreError {
+    const { replica } = this.ports;
+    return replica.leader === undefined ? replica.noLeader() : replica.notLeader();
+  }
+}
+
+const BREAKING: readonly string[] = [
+  'NOT_LEADER',
+  'NO_LEADER',
+  'NOT_READY',
+  'LEADERSHIP_LOST',
+  'OVERLOADED',
+  'DISK_RESERVE',
+];
+
+/** The error, if after it the later appends of the same call must not be judged either (rule S4). */
+export function breaksOrder(error: unknown): FactstoreError | undefined {
+  return error instanceof FactstoreError && BREAKING.includes(error.code) ? error : undefined;
+}
+
+function streamsOf(append: Append): readonly string[] {
+  return append.writes.map((write) => write.stream);
+}
+
+function producersOf(append: Append): readonly string[] {
+  return append.producer ? [append.producer.producer] : [];
+}
+
+function appendedAt(accepted: Accepted): Appended {
+  return {
+    kind: 'appended',
+    firstPosition: accepted.firstPosition,
+    position: accepted.firstPosition + accepted.count - 1,
+    writes: accepted.writes,
+    createdUs: accepted.createdUs,
+    repeated: false,
+  };
+}
+
+function repeatOf(record: EntryRecord, payload: PayloadView): Appended {
+  const revisions = new Map<string, number>();
+  for (let n = 0; n < record.count; n++) {
+    const event = scanRecordedEvent(payload.bytes, payload.eventStart(n), payload.eventEnd(n));
+    if (event) revisions.set(event.stream, event.revision);
+  }
+  const writes: WriteResult[] = Array.from(revisions, ([stream, revision]) => ({ stream, revision }));
+  const { firstPosition, nextPosition, createdUs } = record;
+  return { kind: 'appended', firstPosition, position: nextPosition - 1, writes, createdUs, repeated: true };
+}
+
+/** A producer's append that its cursor has passed: it is in the store, at a place that is no longer known (rule S7). */
+function passedLongAgo(): Appended {
+  return { kind: 'appended', firstPosition: 0, position: 0, writes: [], createdUs: 0, repeated: true };
+}
+
+function expired(append: Append): FactstoreError {
+  return new FactstoreError(
+    'APPEND_ID_EXPIRED',
+    `the first attempt of this append was ${Math.round(append.attemptAgeMs / 1000)} s ago, longer than append ids are remembered for sure (${APPEND_ID_WINDOW_MS / 1000} s). It was not appended now; whether it was then, a read will tell.`,
+    { ageMs: append.attemptAgeMs, windowMs: APPEND_ID_WINDOW_MS },
+  );
+}
+
+function diskReserve(): FactstoreError {
+  return new FactstoreError(
+    'DISK_RESERVE',
+    'the leader is short of disk space and takes no appends until there is more free than its reserve. Nothing was written.',
+  );
+}
+
+function overloaded(pendingBytes: number): FactstoreError {
+  return new FactstoreError(
+    'OVERLOADED',
+    `the leader has ${pendingBytes} bytes of appends that are not yet applied. Nothing was written; try again shortly.`,
+    { pendingBytes },
+  );
+}
+
+function clockNotTrusted(): FactstoreError {
+  return new FactstoreError(
+    'NOT_READY',
+    "the leader's clock jumped by more than a day while it ran. Nothing was written. Set the clock right and restart the node.",
+  );
+}

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { invalid, overLimit } from '../base/errors.ts';
+import type { Append, Expectation, ProducerCursor, Write } from '../model/append.ts';
+import { checkNewEvent } from '../model/event.ts';
+import { LIMITS } from '../model/limits.ts';
+import { checkName, checkStreamName, refuseSystemName } from '../model/stream.ts';
+
+/** An append as a client sent it: its wire form is right, nothing else is known of it. */
+export interface RawAppend {
+  readonly appendId: Uint8Array;
+  readonly writes: readonly {
+    readonly stream: string;
+    readonly expect: Expectation;
+    readonly events: readonly Uint8Array[];
+  }[];
+  readonly producer?: ProducerCursor;
+  readonly attemptAgeMs: number;
+  /** The client's bytes from which repeats are recognised. */
+  readonly content: readonly Uint8Array[];
+}
+
+/** The limits that configuration may lower. */
+export type AppendLimits = Pick<
+  { [K in keyof typeof LIMITS]: number },
+  'eventBytesMax' | 'appendBytesMax' | 'metadataBytesMax' | 'eventsPerAppendMax' | 'streamsPerAppendMax'
+>;
+
+/**
+ * Checks everything about an append that can be checked without state; ends in INVALID_ARGUMENT with the field and the
+ * reason. What passes is kept as bytes and never decoded again.
+ */
+export function checkAppend(raw: RawAppend, limits: AppendLimits = LIMITS): Append {
+  if (raw.appendId.length !== 16) {
+    throw invalid('append_id', `is not a UUID of 16 bytes: it has ${raw.appendId.length}`);
+  }
+  if (raw.writes.length === 0) throw invalid('writes', 'is empty: an append needs at least one event');
+  if (raw.writes.length > limits.streamsPerAppendMax) {
+    throw overLimit('writes', limits.streamsPerAppendMax, raw.writes.length, 'streams');
+  }
+  const { eventCount, eventBytes } = sizes(raw, limits);
+  const streams = new Set<string>();
+  const writes = raw.writes.map((write, n) => checkWrite(`writes[${n}]`, write, streams, limits));
+  return {
+    id: raw.appendId,
+    digest: digestOf(raw.content),
+    writes,
+    ...(raw.producer && { producer: checkProducer(raw.producer) }),
+    attemptAgeMs: raw.attemptAgeMs,
+    eventCount,
+    eventBytes,
+  };
+}
+
+function sizes(raw: RawAppend, limits: AppendLimits): { eventCount: number; eventBytes: number } {
+  let eventCount = 0;
+  let eventBytes = 0;
+  for (const write of raw.writes) {
+    eventCount += write.events.length;
+    for (const event of write.events) eventBytes += event.length;
+  }
+  if (eventCount === 0) throw invalid('writes', 'hold no event: an append needs at least one');
+  if (eventCount > limits.eventsPerAppendMax)
+    throw overLimit('writes', limits.eventsPerAppendMax, eventCount, 'events');
+  if (eventBytes > limits.appendBytesMax) throw overLimit('writes', limits.appendBytesMax, eventBytes, 'bytes');
+  return { eventCount, eventBytes };
+}
+
+function checkWrite(
+  field: string,
+  write: RawAppend['writes'][number],
+  streams: Set<string>,
+  limits: AppendLimits,
+): Write {
+  checkStreamName(`${field}.stream`, write.stream);
+  if (streams.has(write.stream)) {
+    throw invalid(`${field}.stream`, `${JSON.stringify(write.stream)} stands in this append twice; give it one write`);
+  }
+  streams.add(write.stream);
+  if (write.events.length > 0) refuseSystemName(`${field}.stream`, write.stream);
+  for (const [n, event] of write.events.entries()) checkNewEvent(`${field}.events[${n}]`, event, limits);
+  return write;
+}
+
+function checkProducer(cursor: ProducerCursor): ProducerCursor {
+  checkName('producer.producer', cursor.producer, LIMITS.producerNameBytesMax);
+  if (cursor.current <= cursor.previous) {
+    throw invalid('producer.current', `${cursor.current} is not greater than previous, ${cursor.previous}`);
+  }
+  return cursor;
+}
+
+function digestOf(content: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash('sha256');
+  for (const part of content) hash.update(part);
+  return hash.digest().subarray(0, 16);
+}

@@ -1,0 +1,179 @@
+import { FactstoreError, invalid } from '../base/errors.ts';
+import { LIMITS } from '../model/limits.ts';
+import { checkStreamName, type StreamState } from '../model/stream.ts';
+import type { EventIndex } from '../storage/index/event-index.ts';
+import type { EventReader, ReadBatch as Turn } from '../storage/index/event-reader.ts';
+import type { IndexView } from '../storage/index/index-view.ts';
+import type { RaftLog } from '../storage/raft-log.ts';
+import type { Consistency } from './consistency.ts';
+
+/** One stream or everything. */
+export type Target = { readonly kind: 'stream'; readonly stream: string } | { readonly kind: 'all' };
+
+export interface ReadRequest {
+  readonly target: Target;
+  readonly backwards: boolean;
+  /** Undefined: at the first event, backwards at the last one. All are inclusive. */
+  readonly start:
+    | { readonly kind: 'revision'; readonly revision: number }
+    | { readonly kind: 'position'; readonly position: number }
+    | { readonly kind: 'time'; readonly timeUs: number }
+    | undefined;
+  /** 0: none. */
+  readonly limit: number;
+  readonly consistency: Consistency;
+  /** True: without events of streams whose names begin with "$". */
+  readonly userEvents: boolean;
+}
+
+/** A part of a read; the first one carries `start`. */
+export interface ReadBatch {
+  readonly start: { readonly head: number; readonly state?: StreamState; readonly headRevision?: number } | undefined;
+  readonly events: readonly Uint8Array[];
+}
+
+export interface StreamDetails {
+  readonly stream: string;
+  readonly state: StreamState;
+  readonly headRevision: number;
+  readonly firstRevision: number;
+  readonly count: number;
+  readonly createdUs: number;
+  readonly lastAppendedUs: number;
+  readonly lastPosition: number;
+  readonly head: number;
+}
+
+/** Reads from one view of the index (rule Q1): nothing that is applied later shows, however long the read takes. */
+export class Reads {
+  private readonly index: EventIndex;
+  private readonly reader: EventReader;
+  private readonly log: Pick<RaftLog, 'findByTime' | 'get'>;
+
+  constructor(index: EventIndex, reader: EventReader, log: Pick<RaftLog, 'findByTime' | 'get'>) {
+    this.index = index;
+    this.reader = reader;
+    this.log = log;
+  }
+
+  checkStream(name: string): void {
+    checkStreamName('stream', name);
+  }
+
+  /** Ends in INVALID_ARGUMENT where the request makes no sense. */
+  check(request: ReadRequest): void {
+    if (request.target.kind === 'stream') this.checkStream(request.target.stream);
+    else if (request.start?.kind === 'revision')
+      throw invalid('from_revision', 'goes with a stream; use from_position');
+  }
+
+  async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<ReadBatch> {
+    const view = this.index.view();
+    const { target } = request;
+    let start: ReadBatch['start'] = { head: view.head };
+    if (target.kind === 'stream') {
+      const { state, revision } = await view.streamHead(target.stream);
+      start = { head: view.head, state, headRevision: revision };
+    }
+    for await (const { events } of await this.turns(view, request)) {
+      if (signal.aborted) return;
+      yield { start, events: events.map((event) => event.bytes) };
+      start = undefined;
+    }
+    if (start) yield { start, events: [] };
+  }
+
+  /** The matching events behind a position, up to the head as it is now; for subscriptions. */
+  async *behind(
+    target: Target,
+    userEvents: boolean,
+    after: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<{ readonly events: readonly Uint8Array[]; readonly lookedTo: number }> {
+    const view = this.index.view();
+    if (after >= view.head) return;
+    const turns =
+      target.kind === 'all'
+        ? this.reader.readAll(view, { from: after + 1, userEvents })
+        : await this.streamBehind(view, target.stream, after);
+    for await (const { events } of turns) {
+      if (signal.aborted) return;
+      const last = events.at(-1);
+      if (last) yield { events: events.map((event) => event.bytes), lookedTo: last.position };
+    }
+    yield { events: [], lookedTo: view.head };
+  }
+
+  /** Ends in NOT_FOUND where no event was ever written. */
+  async details(stream: string): Promise<StreamDetails> {
+    const view = this.index.view();
+    const found = await view.streamHead(stream);
+    if (found.state === 'none') {
+      throw new FactstoreError('NOT_FOUND', `no event was ever written to stream ${JSON.stringify(stream)}`, {
+        stream,
+      });
+    }
+    return {
+      stream,
+      state: found.state,
+      headRevision: Math.max(found.revision, 0),
+      firstRevision: found.firstVisible,
+      count: found.revision + 1 - found.firstVisible,
+      createdUs: found.createdUs,
+      lastAppendedUs: found.lastAppendedUs,
+      lastPosition: found.lastPosition,
+      head: view.head,
+    };
+  }
+
+  /** The events of a stream behind a revision, at most a few: what the answer to a conflict shows. */
+  async eventsAfter(stream: string, revision: number): Promise<{ events: readonly Uint8Array[]; cut: boolean }> {
+    const limit = LIMITS.conflictEventsMax + 1;
+    const shown: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const { events } of this.reader.readStream(this.index.view(), stream, { from: revision + 1, limit })) {
+      for (const event of events) {
+        bytes += event.bytes.length;
+        if (shown.length === LIMITS.conflictEventsMax || bytes > LIMITS.conflictBytesMax) {
+          return { events: shown, cut: true };
+        }
+        shown.push(event.bytes);
+      }
+    }
+    return { events: shown, cut: false };
+  }
+
+  private async streamBehind(view: IndexView, stream: string, after: number): Promise<AsyncIterable<Turn>> {
+    return this.reader.readStream(view, stream, { from: await view.revisionAfterPosition(stream, after) });
+  }
+
+  private async turns(view: IndexView, request: ReadRequest): Promise<AsyncIterable<Turn>> {
+    const { target, backwards, userEvents } = request;
+    const limit = request.limit === 0 ? undefined : request.limit;
+    if (target.kind === 'all') {
+      const from = await this.startPosition(view, request);
+      return this.reader.readAll(view, { from, backwards, limit, userEvents });
+    }
+    const from = await this.startRevision(view, target.stream, request);
+    if (from !== undefined && from < 0) return none();
+    return this.reader.readStream(view, target.stream, { from, backwards, limit });
+  }
+
+  private async startRevision(view: IndexView, stream: string, request: ReadRequest): Promise<number | undefined> {
+    if (request.start === undefined) return undefined;
+    if (request.start.kind === 'revision') return request.start.revision;
+    const position = (await this.startPosition(view, request)) ?? 0;
+    if (request.backwards) return (await view.revisionAfterPosition(stream, position)) - 1;
+    return view.revisionAfterPosition(stream, position - 1);
+  }
+
+  private async startPosition(view: IndexView, { start, backwards }: ReadRequest): Promise<number | undefined> {
+    if (start?.kind === 'position') return start.position;
+    if (start?.kind !== 'time') return undefined;
+    const index = await this.log.findByTime(backwards ? start.timeUs + 1 : start.timeUs);
+    const first = index === undefined ? view.head + 1 : ((await this.log.get(index))?.firstPosition ?? view.head + 1);
+    return backwards ? first - 1 : first;
+  }
+}
+
+async function* none(): AsyncGenerator<Turn> {}

@@ -1,0 +1,277 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { uuidBytes } from './base/bytes.ts';
+import { FactstoreError } from './base/errors.ts';
+import type { NodeOptions } from './config/options.ts';
+import { type Address, formatAddress } from './config/values.ts';
+import { Member } from './node/member.ts';
+import { NodeStorage } from './node/open-storage.ts';
+import { Founding } from './peer/founding.ts';
+import { PeerServer } from './peer/peer-server.ts';
+import { type Clock, every, systemClock, type Timer } from './runtime/clock.ts';
+import { deferred } from './runtime/deferred.ts';
+import { createLogger, type Logger } from './runtime/logger.ts';
+import { programVersion } from './runtime/version.ts';
+import { ReceiveBudget } from './server/receive-budget.ts';
+import { Server } from './server/server.ts';
+import { DataDirectory } from './storage/data-directory.ts';
+import { DiskReserve, reserveBytesFor } from './storage/disk-reserve.ts';
+import { RAFT_LOG_DATABASE } from './storage/raft-log.ts';
+
+/** What a node is built on; the defaults are the real ones. */
+export interface NodeDependencies {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** How long a start waits to be able to say what the node has become; a lone node leads within milliseconds. */
+const FIRST_ROLE_MS = 1_500;
+const PROMISE_SYNC_MS = 1_000;
+const SPACE_REFRESH_MS = 1_000;
+
+/**
+ * Starts a node. Resolves once it listens and, if that does not take long, has a role; founding a cluster with others
+ * goes on in the background. Rejects with what stops the start: a bad directory, an address in use.
+ */
+export async function startNode(options: NodeOptions, dependencies: Partial<NodeDependencies> = {}): Promise<Node> {
+  const clock = dependencies.clock ?? systemClock;
+  const logger = dependencies.logger ?? createLogger(options.logLevel, { node: options.nodeId });
+  if (options.join) throw cannotJoinYet();
+  const directory = await DataDirectory.open(options.data, {
+    nodeId: options.nodeId,
+    ballastBytes: options.ballastBytes,
+  });
+  const node = new Node(options, clock, logger, directory);
+  try {
+    await node.start();
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
+  return node;
+}
+
+/** One running node: what it has opened, in the order of the start; `stop` goes the way back. */
+export class Node {
+  readonly nodeId: string;
+  /** Settles when the node ends by itself, with the reason. */
+  readonly ended: Promise<Error | undefined>;
+  private readonly end = deferred<Error | undefined>();
+  private readonly options: NodeOptions;
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  private readonly directory: DataDirectory;
+  private readonly reserve: DiskReserve;
+  private readonly stopping = new AbortController();
+  private readonly startedMs: number;
+  private readonly timers: Timer[] = [];
+  private storage: NodeStorage | undefined;
+  private peerServer: PeerServer | undefined;
+  private server: Server | undefined;
+  private founding: Founding | undefined;
+  private member: Member | undefined;
+  private joining: Promise<void> = Promise.resolve();
+  private stopped: Promise<void> | undefined;
+  private incarnation = 0;
+  private failed = false;
+
+  constructor(options: NodeOptions, clock: Clock, logger: Logger, directory: DataDirectory) {
+    this.options = options;
+    this.nodeId = options.nodeId;
+    this.clock = clock;
+    this.logger = logger;
+    this.directory = directory;
+    this.startedMs = clock.monotonicMs();
+    this.ended = this.end.promise;
+    this.reserve = new DiskReserve({
+      path: directory.path,
+      reserveBytes:
+        options.diskReserveBytes === 0
+          ? 0
+          : reserveBytesFor(options.diskReserveBytes, RAFT_LOG_DATABASE.writeBufferBytes),
+      refreshIntervalMs: SPACE_REFRESH_MS,
+    });
+  }
+
+  /** Where clients connect. */
+  get address(): Address {
+    return { host: this.options.listen.host, port: this.server?.port ?? this.options.listen.port };
+  }
+
+  /** Where peers connect. */
+  get peerAddress(): Address {
+    const port = Number(this.peerServer?.address.split(':').at(-1) ?? this.options.peerListen.port);
+    return { host: this.options.peerListen.host, port };
+  }
+
+  /** `leader`, `follower` and so on, or what the node waits for. */
+  get role(): string {
+    return this.member?.role ?? (this.founding?.waitingFor() || 'starting');
+  }
+
+  async start(): Promise<void> {
+    const { directory, options, logger } = this;
+    if (directory.ballastReleased) {
+      logger.warn({ event: 'disk.ballast' }, 'the disk was full: the ballast file was given up to start at all');
+    }
+    this.incarnation = await directory.raiseIncarnation();
+    this.storage = await NodeStorage.open(directory, this.incarnation);
+    await this.reserve.refresh(this.clock.monotonicMs());
+    this.peerServer = await PeerServer.start(formatAddress(options.peerListen), this.peerHandlers(), logger);
+    this.server = await Server.start(this.serverPorts(), { ...options, ...options.listen });
+    this.timers.push(every(this.clock, PROMISE_SYNC_MS, () => this.everySecond()));
+    const joined = this.join();
+    this.joining = joined.catch((error: unknown) => this.fail(error));
+    await Promise.race([joined, this.clock.sleep(FIRST_ROLE_MS)]);
+  }
+
+  /** Hands leadership over, finishes what is under way, and closes everything. Safe to call more than once. */
+  stop(): Promise<void> {
+    this.stopped ??= this.shutDown();
+    return this.stopped;
+  }
+
+  private async join(): Promise<void> {
+    const storage = this.storage as NodeStorage;
+    this.founding = this.newFounding(storage);
+    await this.founding.run();
+    if (this.stopping.signal.aborted) return;
+    const member = await Member.start({
+      options: this.options,
+      clock: this.clock,
+      logger: this.logger,
+      storage,
+      reserve: this.reserve,
+      peerServer: this.peerServer as PeerServer,
+      incarnation: this.incarnation,
+      directoryId: this.directoryId,
+      fatal: (error) => this.fail(error),
+    });
+    this.member = member;
+    if (this.stopping.signal.aborted) return;
+    await member.firstRole(FIRST_ROLE_MS);
+    this.server?.setServing(true);
+  }
+
+  private newFounding(storage: NodeStorage): Founding {
+    const { options, clock, logger } = this;
+    const peerAddress = formatAddress(options.peerAdvertise ?? this.peerAddress);
+    const founders = options.cluster
+      ? options.cluster.map((member) => [member.nodeId, formatAddress(member)] as const)
+      : [[options.nodeId, peerAddress] as const];
+    return new Founding({
+      me: {
+        nodeId: options.nodeId,
+        directoryId: this.directoryId,
+        address: formatAddress(options.advertise ?? this.address),
+        peerAddress,
+      },
+      founders: new Map(founders),
+      clock,
+      logger,
+      signal: this.stopping.signal,
+      random: randomInt,
+      newClusterId: newUuid,
+      adopt: (record) => storage.adopt(record),
+      currentRecord: () => storage.foundingBytes,
+    });
+  }
+
+  private peerHandlers() {
+    const notYet = () => new FactstoreError('NOT_READY', 'the node is starting');
+    return {
+      identify: () => {
+        if (!this.founding) throw notYet();
+        return this.founding.identify();
+      },
+      found: async (record: Uint8Array) => {
+        if (!this.founding) throw notYet();
+        return this.founding.found(record);
+      },
+    };
+  }
+
+  private serverPorts() {
+    const member = () => this.joined();
+    return {
+      logger: this.logger,
+      clock: this.clock,
+      budget: new ReceiveBudget(this.options.unhandledBytesMax),
+      database: () => member().database,
+      openRoute: (patient: boolean) => member().openRoute(patient),
+      notReady: () => this.notReady(),
+      cluster: {
+        status: () => ({ ...this.identityStatus(), ...this.member?.status() }),
+        transferLeadership: (nodeId: string, signal: AbortSignal) => member().transferLeadership(nodeId, signal),
+      },
+    };
+  }
+
+  private joined(): Member {
+    if (this.member && !this.stopping.signal.aborted) return this.member;
+    throw new FactstoreError('NOT_READY', `${this.nodeId} is not ready: ${this.notReady()}`);
+  }
+
+  private notReady(): string | undefined {
+    if (this.stopping.signal.aborted) return 'stopping';
+    return this.member ? this.member.notReady() : this.founding?.waitingFor() || 'starting';
+  }
+
+  private identityStatus() {
+    return {
+      nodeId: this.nodeId,
+      directoryId: this.directory.identity.directoryId,
+      clusterId: this.directory.identity.clusterId ?? '',
+      version: programVersion(),
+      uptimeMs: Math.round(this.clock.monotonicMs() - this.startedMs),
+      notReady: this.notReady() ?? '',
+    };
+  }
+
+  private get directoryId(): Uint8Array {
+    return uuidBytes(this.directory.identity.directoryId) as Uint8Array;
+  }
+
+  private everySecond(): void {
+    this.directory.promises.sync().catch((error: unknown) => this.fail(error));
+    this.reserve.refresh(this.clock.monotonicMs()).catch((error: unknown) => this.fail(error));
+    this.member?.spaceChanged();
+  }
+
+  /** State that can no longer be trusted, or a disk that failed (rule D1): nothing more is written, the process ends. */
+  private fail(error: unknown): void {
+    if (this.failed || this.stopping.signal.aborted) return;
+    this.failed = true;
+    const reason = error instanceof Error ? error : new Error(String(error));
+    this.logger.fatal({ event: 'node.failed', err: reason }, `the node ends: ${reason.message}`);
+    this.end.resolve(reason);
+  }
+
+  private async shutDown(): Promise<void> {
+    const graceMs = this.options.shutdownTimeoutMs;
+    if (!this.failed) await this.member?.handOver(Math.min(graceMs / 2, 3_000));
+    this.stopping.abort();
+    for (const timer of this.timers) timer.cancel();
+    this.member?.endSubscriptions();
+    await this.server?.close(graceMs / 2);
+    await this.joining;
+    await this.member?.stop();
+    this.peerServer?.close();
+    await this.storage?.close();
+    await this.directory.close();
+    this.end.resolve(undefined);
+  }
+}
+
+function newUuid(): Uint8Array {
+  const bytes = randomBytes(16);
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+  return bytes;
+}
+
+function cannotJoinYet(): FactstoreError {
+  return new FactstoreError(
+    'UNIMPLEMENTED',
+    'join: a node cannot join an existing cluster yet; name all founders with --cluster when the cluster is founded',
+  );
+}

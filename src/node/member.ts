@@ -1,0 +1,293 @@
+import { randomInt } from 'node:crypto';
+import { FactstoreError } from '../base/errors.ts';
+import type { NodeOptions } from '../config/options.ts';
+import { formatAddress } from '../config/values.ts';
+import { Appender } from '../database/appender.ts';
+import { Database } from '../database/database.ts';
+import { Reads } from '../database/reads.ts';
+import { ForwardServer } from '../peer/forward-server.ts';
+import { Forwarder } from '../peer/forwarding.ts';
+import { Handshake } from '../peer/handshake.ts';
+import { memberId, nodeIdOf } from '../peer/identity.ts';
+import { PeerNetwork } from '../peer/peer-network.ts';
+import type { PeerServer } from '../peer/peer-server.ts';
+import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts';
+import { Replica } from '../replica/replica.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { Sequencer } from '../sequencer/sequencer.ts';
+import { AppendRoute, type Leadership } from '../server/append-routing.ts';
+import type { DiskReserve } from '../storage/disk-reserve.ts';
+import type { EventIndex } from '../storage/index/event-index.ts';
+import { EventReader } from '../storage/index/event-reader.ts';
+import type { EntryRecord } from '../storage/record.ts';
+import { ForwardedLanes } from './forwarded-lanes.ts';
+import type { NodeStorage } from './open-storage.ts';
+import { raftOptions } from './raft-options.ts';
+import { type KnownMember, memberStatus, visibility } from './status.ts';
+
+export interface MemberPorts {
+  readonly options: NodeOptions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly storage: NodeStorage;
+  readonly reserve: DiskReserve;
+  readonly peerServer: PeerServer;
+  readonly incarnation: number;
+  readonly directoryId: Uint8Array;
+  fatal(error: unknown): void;
+}
+
+const WAIT_FOR_ROLE_MS = 10;
+
+/** A node's part in its cluster, from the moment on that it belongs to one. */
+export class Member {
+  readonly database: Database;
+  private readonly ports: MemberPorts;
+  private readonly self: string;
+  private readonly members: readonly KnownMember[];
+  private readonly index: EventIndex;
+  private readonly sequencer = new Sequencer();
+  private readonly network: PeerNetwork;
+  private readonly forwarder: Forwarder;
+  private readonly replica: Replica;
+  private readonly ending = new AbortController();
+  private chainHash: Uint8Array;
+
+  private constructor(ports: MemberPorts, index: EventIndex, chainHash: Uint8Array) {
+    this.ports = ports;
+    this.index = index;
+    this.chainHash = chainHash;
+    this.self = memberId(ports.options.nodeId, ports.directoryId);
+    this.members = knownMembers(ports);
+    const handshake = this.newHandshake();
+    const { clock, logger } = ports;
+    const inbound = {
+      receive: (message: Parameters<Replica['receive']>[0]) => this.replica.receive(message),
+      connectionLost: (member: string) => this.replica.connectionLost(member),
+    };
+    this.network = new PeerNetwork({ handshake, inbound, clock, logger });
+    this.forwarder = new Forwarder({ handshake, clock, addressOf: (member) => this.network.addressOf(member) });
+    this.replica = this.newReplica();
+    this.database = this.newDatabase();
+    const lanes = new ForwardedLanes((patient) => this.openRoute(patient, false));
+    const forward = new ForwardServer({
+      handshake,
+      clock,
+      logger,
+      handle: (bytes, context) => lanes.append(bytes, context),
+    });
+    ports.peerServer.serveStreams({
+      messages: (call) => this.network.accept(call),
+      forward: (call) => forward.accept(call),
+    });
+    this.network.setMembers(this.members);
+  }
+
+  static async start(ports: MemberPorts): Promise<Member> {
+    const index = await ports.storage.openIndex(ports.logger, ports.fatal);
+    const applied = await ports.storage.log.placeAt(index.appliedIndex);
+    const member = new Member(ports, index, applied.chain);
+    member.replica.start();
+    return member;
+  }
+
+  /** `leader`, `follower` and so on. */
+  get role(): string {
+    return this.replica.status().role;
+  }
+
+  /** The appends of one call. `mayForward` is false for those that were forwarded already (rule S9). */
+  openRoute(patient: boolean, mayForward = true): AppendRoute {
+    return new AppendRoute(this.database, this.forwarder, this.leadership, { patient, mayForward });
+  }
+
+  status(): StatusResponse {
+    const { replica, network, self, members, chainHash } = this;
+    const { clusterId } = this.ports.storage.founding;
+    return memberStatus({ replica, network, self, members, chainHash, clusterId, notReady: this.notReady() ?? '' });
+  }
+
+  /** Why the node does not serve everything at the moment; undefined: it does. */
+  notReady(): string | undefined {
+    if (this.ports.reserve.short && this.role === 'leader') return this.ports.reserve.refusal().message;
+    if (this.replica.leader === undefined) return `no leader: ${this.seen()}`;
+    return undefined;
+  }
+
+  /** Resolves once a leader is known, or after `ms`. */
+  async firstRole(ms: number): Promise<void> {
+    const { clock } = this.ports;
+    const until = clock.monotonicMs() + ms;
+    const settled = () =>
+      this.replica.leader !== undefined && (this.role !== 'leader' || this.replica.acceptsProposals);
+    while (!settled() && clock.monotonicMs() < until) await clock.sleep(WAIT_FOR_ROLE_MS, this.ending.signal);
+  }
+
+  /** Resolves with the node id of the new leader. */
+  async transferLeadership(nodeId: string, signal: AbortSignal): Promise<string> {
+    const target = nodeId === '' ? undefined : this.members.find((member) => member.nodeId === nodeId);
+    if (nodeId !== '' && !target) throw this.notAMember(nodeId);
+    if (this.role !== 'leader') throw this.leadership.notLeader();
+    if (target?.memberId === this.self) return nodeId;
+    if (target && !this.network.status(target.memberId).reachable) {
+      const { reason } = this.network.status(target.memberId);
+      throw new FactstoreError('FAILED_PRECONDITION', `${nodeId} cannot take over: it is not reachable (${reason})`);
+    }
+    if (!this.replica.transferLeadership(target?.memberId)) {
+      throw new FactstoreError('FAILED_PRECONDITION', `there is nobody to take over: ${this.seen()}`);
+    }
+    const leader = await this.otherLeader(2 * this.ports.options.electionTimeoutMs, signal);
+    if (leader === undefined) {
+      throw new FactstoreError(
+        'DEADLINE_EXCEEDED',
+        'the other member did not take over in time',
+        {},
+        { definite: true },
+      );
+    }
+    return nodeIdOf(leader);
+  }
+
+  /** Before a stop: another member leads, where one can. */
+  async handOver(ms: number): Promise<void> {
+    if (this.role !== 'leader' || !this.replica.transferLeadership(undefined)) return;
+    await this.otherLeader(ms, this.ending.signal);
+  }
+
+  /** A leader that is short of space hands over (rule D1); a follower then simply does not acknowledge. */
+  spaceChanged(): void {
+    if (this.ports.reserve.short && this.replica.acceptsProposals) this.replica.transferLeadership(undefined);
+  }
+
+  /** Ends what would never end by itself. */
+  endSubscriptions(): void {
+    this.ending.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.ending.abort();
+    this.forwarder.close();
+    await this.replica.stop();
+    this.network.close();
+  }
+
+  private async otherLeader(ms: number, signal: AbortSignal): Promise<string | undefined> {
+    const { clock } = this.ports;
+    const until = clock.monotonicMs() + ms;
+    const other = () => (this.replica.leader === this.self ? undefined : this.replica.leader);
+    while (other() === undefined && clock.monotonicMs() < until && !signal.aborted) {
+      await clock.sleep(WAIT_FOR_ROLE_MS, signal);
+    }
+    return other();
+  }
+
+  private newHandshake(): Handshake {
+    const { options, clock, logger, incarnation, directoryId, storage, peerServer } = this.ports;
+    const { clusterId } = storage.founding;
+    const me = { clusterId, nodeId: options.nodeId, directoryId, incarnation };
+    return new Handshake({ me, peerAddress: peerServer.address, clock, logger });
+  }
+
+  private newReplica(): Replica {
+    const { options, clock, logger, storage, reserve, fatal } = this.ports;
+    const { recovered } = storage.log;
+    const voters = new Set(this.members.map((member) => member.memberId));
+    const none = new Set<string>();
+    return new Replica(
+      { id: this.self, tickIntervalMs: options.tickIntervalMs, raft: raftOptions(options) },
+      {
+        // The log may have been opened long before; what it holds now is what counts.
+        hardState: storage.log.hardState,
+        end: storage.log.end,
+        termRuns: recovered.lastIndex === 0 ? [[1, 1]] : recovered.termRuns,
+        configuration: { voters: [voters, none], learners: none, learnersNext: none },
+      },
+      {
+        log: storage.log,
+        state: this.index,
+        transport: this.network,
+        space: { enough: async () => !(await reserve.refresh(clock.monotonicMs())) },
+        clock,
+        logger,
+        random: randomInt,
+        applied: (records) => this.applied(records),
+        leadershipLost: () => this.sequencer.leadershipLost(),
+        leaderChanged: (leader) => this.forwarder.setLeader(leader === this.self ? undefined : leader),
+        visibility: () => this.seen(),
+        fatal,
+      },
+    );
+  }
+
+  private newDatabase(): Database {
+    const { options, clock, storage, reserve } = this.ports;
+    const { index, replica, sequencer } = this;
+    const { log } = storage;
+    const recent = (logIndex: number) => replica.inMemory(logIndex);
+    const reads = new Reads(index, new EventReader({ log, recent, yieldTurn: clock.yieldTurn }), log);
+    const appender = new Appender({
+      replica,
+      sequencer,
+      clock,
+      index,
+      pendingBytesMax: options.pendingAppendBytesMax,
+      log: { get: async (logIndex) => recent(logIndex) ?? ((await log.get(logIndex)) as EntryRecord) },
+      diskHasRoom: () => !reserve.short,
+      eventsAfter: (stream, revision) => reads.eventsAfter(stream, revision),
+    });
+    const lookup = (streams: readonly string[], producers: readonly string[]) => index.lookup(streams, producers);
+    return new Database({ replica, appender, reads, clock, lookup, limits: options, ending: this.ending.signal });
+  }
+
+  private applied(records: readonly EntryRecord[]): void {
+    const last = records.at(-1) as EntryRecord;
+    this.chainHash = last.chain;
+    this.sequencer.applied(last.index);
+  }
+
+  private get leadership(): Leadership {
+    const { replica, self } = this;
+    return {
+      get leads() {
+        return replica.status().role === 'leader';
+      },
+      get leader() {
+        return replica.leader;
+      },
+      notLeader: () => this.notLeader(replica.leader === self ? undefined : replica.leader),
+      noLeader: () => replica.noLeader(),
+    };
+  }
+
+  private notLeader(leader: string | undefined): FactstoreError {
+    const known = this.members.find((member) => member.memberId === leader);
+    if (!known) return this.replica.noLeader();
+    return new FactstoreError(
+      'NOT_LEADER',
+      `${nodeIdOf(this.self)} does not lead; the leader is ${known.nodeId} at ${known.address}. Nothing was written.`,
+      { leader: known.address, leaderId: known.nodeId },
+    );
+  }
+
+  private notAMember(nodeId: string): FactstoreError {
+    const names = this.members.map((member) => member.nodeId).join(', ');
+    return new FactstoreError('NOT_FOUND', `${nodeId} is not a member of this cluster, whose members are ${names}`);
+  }
+
+  private seen(): string {
+    return visibility(this.self, this.members, this.network);
+  }
+}
+
+/** The members, with the addresses of the founding record, or those that --cluster gives now. */
+function knownMembers({ storage, options }: MemberPorts): KnownMember[] {
+  const given = new Map(options.cluster?.map((member) => [member.nodeId, formatAddress(member)]));
+  return storage.founding.members.map(({ nodeId, directoryId, address, peerAddress }) => ({
+    memberId: memberId(nodeId, directoryId),
+    nodeId,
+    directoryId,
+    address,
+    peerAddress: given.get(nodeId) ?? peerAddress,
+  }));
+}

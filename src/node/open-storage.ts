@@ -1,0 +1,146 @@
+import { randomInt } from 'node:crypto';
+import { assert } from '../base/assert.ts';
+import { uuidText } from '../base/bytes.ts';
+import { FactstoreError } from '../base/errors.ts';
+import { decodeFoundingRecord, type FoundingRecord } from '../peer/founding-codec.ts';
+import { EntryType } from '../raft/types.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { damageError } from '../storage/damage.ts';
+import type { DataDirectory } from '../storage/data-directory.ts';
+import { EventIndex } from '../storage/index/event-index.ts';
+import { LevelStore } from '../storage/level-store.ts';
+import { RAFT_LOG_DATABASE, RaftLog } from '../storage/raft-log.ts';
+import { entryKey } from '../storage/raft-log-rows.ts';
+import { EntryRecord, genesisChain, recordDamage, sealEntry } from '../storage/record.ts';
+
+const MIB = 1 << 20;
+const INDEX_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
+/** The founding record is entry 1 of every log, and of term 1, in which nobody votes. */
+const FOUNDING = { index: 1, term: 1, type: EntryType.membership, firstPosition: 1, count: 0 };
+
+/** The raft log of a data directory, which may not belong to a cluster yet. */
+export class NodeStorage {
+  private readonly directory: DataDirectory;
+  private readonly incarnation: number;
+  private readonly store: LevelStore;
+  private opened: RaftLog | undefined;
+  private index: { readonly index: EventIndex; readonly store: LevelStore } | undefined;
+  private founded: { readonly bytes: Uint8Array; readonly record: FoundingRecord } | undefined;
+
+  private constructor(directory: DataDirectory, incarnation: number, store: LevelStore) {
+    this.directory = directory;
+    this.incarnation = incarnation;
+    this.store = store;
+  }
+
+  /** Opens and verifies the log, where there is one. DATA_LOSS where it is damaged. */
+  static async open(directory: DataDirectory, incarnation: number): Promise<NodeStorage> {
+    const store = await LevelStore.open(directory.logPath, RAFT_LOG_DATABASE);
+    const storage = new NodeStorage(directory, incarnation, store);
+    try {
+      await storage.openExisting();
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    return storage;
+  }
+
+  /** The founding record as it is stored; undefined while the directory belongs to no cluster. */
+  get foundingBytes(): Uint8Array | undefined {
+    return this.founded?.bytes;
+  }
+
+  get founding(): FoundingRecord {
+    assert(this.founded, 'the node belongs to no cluster yet');
+    return this.founded.record;
+  }
+
+  get log(): RaftLog {
+    assert(this.opened, 'the raft log is not open yet');
+    return this.opened;
+  }
+
+  /** Makes the directory a member of the cluster that the record founds: synced, once it returns. */
+  async adopt(bytes: Uint8Array): Promise<void> {
+    const record = decodeFoundingRecord(bytes);
+    const log = await this.openLog(record);
+    if (log.lastIndex === 0) {
+      const entry = sealEntry(
+        { ...FOUNDING, createdUs: record.createdUs, payload: bytes },
+        genesisChain(record.clusterId),
+      );
+      const hardState = { term: FOUNDING.term, vote: undefined, commit: FOUNDING.index };
+      await log.write({ truncateAfter: undefined, records: [entry], hardState });
+    }
+    await this.directory.setCluster(uuidText(record.clusterId));
+    this.founded = { bytes, record };
+  }
+
+  async openIndex(logger: Logger, fatal: (error: unknown) => void): Promise<EventIndex> {
+    const store = await LevelStore.open(this.directory.indexPath, INDEX_OPTIONS);
+    const { log } = this;
+    const index = await EventIndex.open(store, async (logIndex) => (await log.get(logIndex))?.chain, {
+      hashSeed: randomInt(2 ** 31),
+      onWriteError: fatal,
+      onStale: (stale) => {
+        if (stale.reason !== 'format') throw this.lostCommitted(stale.logIndex, stale.reason);
+        logger.warn({ event: 'index.rebuilt' }, 'the index is of another format and is built anew from the log');
+      },
+    });
+    this.index = { index, store };
+    return index;
+  }
+
+  async close(): Promise<void> {
+    await this.index?.index.close();
+    await this.index?.store.close();
+    if (this.opened) await this.opened.close();
+    else await this.store.close();
+  }
+
+  private async openExisting(): Promise<void> {
+    const bytes = await this.store.get(entryKey(FOUNDING.index));
+    const clusterId = this.directory.identity.clusterId;
+    if (!bytes) {
+      // Without entry 1 there is no log; whatever else says that there was one (identity, promises) means damage.
+      if (clusterId !== null) throw this.damaged('entry 1, the founding record, is missing');
+      return;
+    }
+    const reason = recordDamage(FOUNDING.index, bytes);
+    if (reason !== undefined) throw this.damaged(`entry 1, the founding record: ${reason}`);
+    const founding = Buffer.from(new EntryRecord(FOUNDING.index, bytes).payload);
+    const record = decodeFoundingRecord(founding);
+    if (clusterId !== null && clusterId !== uuidText(record.clusterId)) {
+      throw new FactstoreError(
+        'FAILED_PRECONDITION',
+        `data directory ${this.directory.path}: identity.json is of cluster ${clusterId}, but the log is of cluster ${uuidText(record.clusterId)}: files of two directories were mixed. Put the right ones together again, or restore a backup`,
+      );
+    }
+    await this.adopt(founding);
+  }
+
+  private async openLog(record: FoundingRecord): Promise<RaftLog> {
+    const { directory, incarnation, store } = this;
+    this.opened ??= await RaftLog.open(store, {
+      path: directory.path,
+      promises: directory.promises,
+      genesis: genesisChain(record.clusterId),
+      incarnation,
+    });
+    return this.opened;
+  }
+
+  private damaged(text: string): FactstoreError {
+    return damageError(this.directory.path, { kind: 'promiseLost', index: FOUNDING.index, text });
+  }
+
+  /** The index knows of committed entries that the log no longer has: proof of loss (rule D8). */
+  private lostCommitted(index: number, reason: string): FactstoreError {
+    const text =
+      reason === 'beyondLog'
+        ? `the index has applied entry ${index}, which the log no longer has`
+        : `entry ${index} is not the one that the index has applied`;
+    return damageError(this.directory.path, { kind: 'promiseLost', index, text });
+  }
+}

@@ -1,0 +1,23 @@
+import { InvariantViolation } from '../base/assert.ts';
+import { EntryType } from '../raft/types.ts';
+import { chainDamage, continuityDamage, type EntryRecord, type LogPlace, sealEntry } from '../storage/record.ts';
+
+/** The no-op with which a leader begins its term. It carries position and time on (rule S15). */
+export function sealNoop(index: number, term: number, end: LogPlace): EntryRecord {
+  const { nextPosition, createdUs } = end;
+  const draft = { index, term, type: EntryType.noop, firstPosition: nextPosition, count: 0, createdUs };
+  return sealEntry({ ...draft, payload: new Uint8Array(0) }, end.chain);
+}
+
+/**
+ * Checks that a record received from the leader continues the log (rules S2, D4) before it is acknowledged: places
+ * contiguous, time not going back, digest and chain right. A mismatch means that two nodes disagree about what is
+ * committed, or that bytes were changed under way; the node stops rather than skip over it.
+ */
+export function checkContinues(record: EntryRecord, end: LogPlace): void {
+  const problem = continuityDamage(end, record) ?? chainDamage(record, end.chain);
+  if (problem === undefined) return;
+  throw new InvariantViolation(
+    `log entry ${record.index} of term ${record.term}, received from the leader, does not continue entry ${end.index} of term ${end.term}: ${problem}`,
+  );
+}

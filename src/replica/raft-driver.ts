@@ -1,0 +1,169 @@
+import type { EntryType, Message, Persist, RaftCore, ReadAnswer } from '../raft/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { EntryRecord, LogPlace } from '../storage/record.ts';
+import { checkContinues } from './log-end.ts';
+import type { DurableLog, PeerMessage, SpaceGuard, Transport } from './ports.ts';
+
+export interface RaftDriverPorts {
+  readonly log: DurableLog;
+  readonly transport: Transport;
+  readonly space: SpaceGuard;
+  readonly clock: Clock;
+  reads(answers: readonly ReadAnswer[]): void;
+  /** Entries up to here may be applied. */
+  committed(index: number): void;
+  /** Called after every turn: role, term or leader may have changed. */
+  turned(): void;
+  fatal(error: unknown): void;
+}
+
+/** One load of entries from disk at a time for each follower; the core asks for no second one before the answer. */
+const LOAD_BYTES_MAX = 2 << 20;
+const SPACE_RETRY_MS = 500;
+
+/**
+ * The ready loop: turns what the core wants into disk writes and messages (see RaftCore).
+ *
+ * - Group commit: one batch is written at a time; what arrives meanwhile goes into the next one.
+ * - Messages that promise something (votes, acknowledgements) go out after the batch that keeps the promise is synced;
+ *   all others at once, so that a leader's disk works in parallel with its followers'.
+ */
+export class RaftDriver {
+  readonly core: RaftCore<EntryRecord>;
+  private readonly ports: RaftDriverPorts;
+  private writing = false;
+  private scheduled = false;
+  private stopped = false;
+  /** Records that this node sealed itself; they need no second look before they are written. */
+  private readonly own = new WeakSet<EntryRecord>();
+  private idle: (() => void) | undefined;
+
+  constructor(core: RaftCore<EntryRecord>, ports: RaftDriverPorts) {
+    this.core = core;
+    this.ports = ports;
+  }
+
+  /** Sees to it that the core's wishes are met soon; call it after every input. */
+  wake(): void {
+    if (this.scheduled || this.stopped) return;
+    this.scheduled = true;
+    this.ports.clock.soon(() => {
+      this.scheduled = false;
+      this.guarded(() => this.turn());
+    });
+  }
+
+  /** Ends after the batch that is being written; nothing is sent or written any more. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    if (this.writing) await new Promise<void>((resolve) => (this.idle = resolve));
+  }
+
+  /** A proposal of this node, sealed by itself. */
+  propose(type: EntryType, record: EntryRecord): void {
+    this.own.add(record);
+    this.core.propose(type, record.bytes.length, record);
+    this.wake();
+  }
+
+  sealedHere(record: EntryRecord): EntryRecord {
+    this.own.add(record);
+    return record;
+  }
+
+  private turn(): void {
+    if (this.stopped) return;
+    while (this.core.hasReady(!this.writing)) {
+      const ready = this.core.ready(!this.writing);
+      this.send(ready.messages);
+      if (ready.persist) this.startWrite(ready.persist);
+      this.ports.committed(ready.committedTo);
+      if (ready.reads.length > 0) this.ports.reads(ready.reads);
+    }
+    this.ports.turned();
+  }
+
+  private startWrite(batch: Persist<EntryRecord>): void {
+    this.writing = true;
+    this.write(batch).then(
+      () => {
+        this.writing = false;
+        this.idle?.();
+        this.guarded(() => this.written(batch));
+      },
+      (error: unknown) => {
+        this.writing = false;
+        this.idle?.();
+        this.ports.fatal(error);
+      },
+    );
+  }
+
+  private async write(batch: Persist<EntryRecord>): Promise<void> {
+    const records = batch.entries.map((entry) => entry.payload as EntryRecord);
+    await this.checkReceived(records);
+    // Below the reserve nothing is written, so nothing is acknowledged (rule D1); space may come back.
+    while (!this.stopped && !(await this.ports.space.enough())) await this.ports.clock.sleep(SPACE_RETRY_MS);
+    if (this.stopped) return;
+    await this.ports.log.write({ truncateAfter: batch.truncateAfter, records, hardState: batch.hardState });
+  }
+
+  private written(batch: Persist<EntryRecord>): void {
+    if (this.stopped) return;
+    this.send(batch.messagesAfter);
+    this.core.persisted(batch.token);
+    this.turn();
+  }
+
+  /** Checks what came from another node; what this node sealed itself needs no second look. */
+  private async checkReceived(records: readonly EntryRecord[]): Promise<void> {
+    const from = records.findIndex((record) => !this.own.has(record));
+    const first = records[from];
+    if (!first) return;
+    let end: LogPlace = records[from - 1] ?? (await this.ports.log.placeAt(first.index - 1));
+    for (const record of records.slice(from)) {
+      if (!this.own.has(record)) checkContinues(record, end);
+      end = record;
+    }
+  }
+
+  private send(messages: readonly Message<EntryRecord>[]): void {
+    for (const message of messages) {
+      if (message.type === 'append' && message.entries === undefined) void this.loadAndSend(message);
+      else this.ports.transport.send(message);
+    }
+  }
+
+  /**
+   * Sends entries that are no longer in memory. They were on disk when the core asked, and a leader never truncates its
+   * own log; so if the term is still the same once they are read, they are the entries that the message means.
+   */
+  private async loadAndSend(message: Extract<PeerMessage, { type: 'append' }>): Promise<void> {
+    try {
+      const from = message.index + 1;
+      const entries = await this.ports.log.read(from, message.index + message.loadMax, LOAD_BYTES_MAX);
+      if (this.stopped || entries.length === 0) return;
+      if (this.core.term !== message.term || this.core.role !== 'leader') return;
+      this.ports.transport.send({
+        ...message,
+        entries: entries.map((record) => ({
+          index: record.index,
+          term: record.term,
+          type: record.type,
+          bytes: record.bytes.length,
+          payload: record,
+        })),
+      });
+    } catch (error) {
+      if (!this.stopped) this.ports.fatal(error);
+    }
+  }
+
+  private guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.ports.fatal(error);
+    }
+  }
+}

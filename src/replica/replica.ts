@@ -1,0 +1,318 @@
+import { assert } from '../base/assert.ts';
+import { FactstoreError } from '../base/errors.ts';
+import { Raft } from '../raft/raft.ts';
+import {
+  type Configuration,
+  EntryType,
+  type HardState,
+  type MemberId,
+  type RaftOptions,
+  type RaftStatus,
+  type ReadAnswer,
+  type TermRun,
+} from '../raft/types.ts';
+import { type Clock, every, type Timer } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { Watched } from '../runtime/watched.ts';
+import { type EntryRecord, type LogPlace, sealEntry } from '../storage/record.ts';
+import { ApplyLoop } from './apply-loop.ts';
+import { sealNoop } from './log-end.ts';
+import type { AppliedState, DurableLog, Inbound, PeerMessage, SpaceGuard, Transport } from './ports.ts';
+import { Proposals } from './proposals.ts';
+import { RaftDriver } from './raft-driver.ts';
+import { ReadBarrier } from './read-barrier.ts';
+
+export interface ReplicaOptions {
+  readonly id: MemberId;
+  readonly tickIntervalMs: number;
+  readonly raft: Omit<RaftOptions, 'id' | 'random' | 'noop'>;
+}
+
+/** What the raft log was found to hold when it was opened. */
+export interface Recovered {
+  readonly hardState: HardState;
+  readonly end: LogPlace;
+  readonly termRuns: readonly TermRun[];
+  readonly configuration: Configuration;
+}
+
+export interface ReplicaPorts {
+  readonly log: DurableLog;
+  readonly state: AppliedState;
+  readonly transport: Transport;
+  readonly space: SpaceGuard;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  random(from: number, to: number): number;
+  /** Records have been applied, in order. */
+  applied(records: readonly EntryRecord[]): void;
+  /** This node no longer leads. */
+  leadershipLost(): void;
+  /** Another member leads now, or none. */
+  leaderChanged(leader: MemberId | undefined): void;
+  /** Which peers cannot be reached, and why; for error texts. */
+  visibility(): string;
+  /** State that can no longer be trusted, or a disk that failed: the process must end. */
+  fatal(error: unknown): void;
+}
+
+/** How long an open append waits to learn its fate after leadership was lost (rule S8). */
+const FATE_WAIT_MS = 5_000;
+const READ_RETRY_MS = 50;
+
+/** One node's part in the replicated log: proposals in, applied records out, and reads that are as fresh as asked. */
+export class Replica implements Inbound {
+  private readonly core: Raft<EntryRecord>;
+  private readonly driver: RaftDriver;
+  private readonly loop: ApplyLoop;
+  private readonly proposals = new Proposals();
+  private readonly barrier: ReadBarrier;
+  private readonly ports: ReplicaPorts;
+  private readonly options: ReplicaOptions;
+  /** The last applied position, for those who wait for it. */
+  readonly head: Watched;
+  /** The end of the log when the node started; later the end is in memory. */
+  private readonly recoveredEnd: LogPlace;
+  private ticker: Timer | undefined;
+  private fateTimer: Timer | undefined;
+  private seen: Pick<RaftStatus, 'role' | 'term' | 'leader'>;
+  private stopping = false;
+  /** Aborted when leadership is lost. */
+  private leading = new AbortController();
+
+  constructor(options: ReplicaOptions, recovered: Recovered, ports: ReplicaPorts) {
+    this.options = options;
+    this.ports = ports;
+    this.recoveredEnd = recovered.end;
+    this.core = new Raft<EntryRecord>(
+      {
+        ...options.raft,
+        id: options.id,
+        random: ports.random,
+        noop: (index, term) => this.driver.sealedHere(sealNoop(index, term, this.logEnd())),
+      },
+      {
+        hardState: recovered.hardState,
+        lastIndex: recovered.end.index,
+        termRuns: recovered.termRuns,
+        applied: ports.state.appliedIndex,
+        configuration: recovered.configuration,
+      },
+    );
+    this.seen = { role: this.core.role, term: this.core.term, leader: this.core.leader };
+    this.head = new Watched(ports.state.head);
+    this.barrier = new ReadBarrier((id) => this.requestRead(id), ports.clock.soon);
+    this.loop = new ApplyLoop({
+      log: ports.log,
+      state: ports.state,
+      clock: ports.clock,
+      inMemory: (index) => this.core.entryInMemory(index)?.payload,
+      applied: (records) => this.onApplied(records),
+    });
+    this.driver = new RaftDriver(this.core, {
+      log: ports.log,
+      transport: ports.transport,
+      space: ports.space,
+      clock: ports.clock,
+      reads: (answers) => this.onReads(answers),
+      committed: (index) => this.loop.committed.raise(index),
+      turned: () => this.onTurned(),
+      fatal: ports.fatal,
+    });
+  }
+
+  start(): void {
+    this.loop.start(this.ports.fatal);
+    this.ticker = every(this.ports.clock, this.options.tickIntervalMs, () => this.tick());
+    this.driver.wake();
+  }
+
+  /** Ends after the batch that is being written. Open appends get an indefinite answer. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.ticker?.cancel();
+    this.fateTimer?.cancel();
+    await this.driver.stop();
+    await this.loop.stop();
+    this.leading.abort();
+    this.proposals.abandon('the node is stopping');
+    this.barrier.close();
+  }
+
+  receive(message: PeerMessage): void {
+    if (this.stopping) return;
+    try {
+      this.core.step(message);
+    } catch (error) {
+      this.ports.fatal(error);
+    }
+    this.driver.wake();
+  }
+
+  connectionLost(member: MemberId): void {
+    if (this.stopping) return;
+    this.core.connectionLost(member);
+    this.driver.wake();
+  }
+
+  /** True while this node leads and may judge and propose (rule S1). */
+  get acceptsProposals(): boolean {
+    return !this.stopping && this.core.acceptsProposals;
+  }
+
+  get unappliedBytes(): number {
+    return this.core.unappliedBytes;
+  }
+
+  get appliedIndex(): number {
+    return this.loop.applied.value;
+  }
+
+  get leader(): MemberId | undefined {
+    return this.core.leader;
+  }
+
+  get term(): number {
+    return this.core.term;
+  }
+
+  status(): RaftStatus {
+    return this.core.status();
+  }
+
+  /** The end of this node's log, committed or not; what a leader's next entry continues. */
+  logEnd(): LogPlace {
+    const last = this.core.entryInMemory(this.core.lastIndex)?.payload;
+    if (last) return last;
+    assert(this.core.lastIndex === this.recoveredEnd.index, `log entry ${this.core.lastIndex} is not in memory`);
+    return this.recoveredEnd;
+  }
+
+  /** Puts judged events into the log. Synchronous, and never refused while `acceptsProposals` (rule S1). */
+  propose(draft: { firstPosition: number; count: number; createdUs: number; payload: Uint8Array }): number {
+    const end = this.logEnd();
+    assert(draft.firstPosition === end.nextPosition, `position ${draft.firstPosition} does not follow the log (S2)`);
+    const record = sealEntry(
+      { ...draft, index: end.index + 1, term: this.core.term, type: EntryType.events },
+      end.chain,
+    );
+    this.driver.propose(EntryType.events, record);
+    return record.index;
+  }
+
+  /** The applied record of a proposal of the current term; rejects as rule S8 says. */
+  outcome(index: number): Promise<EntryRecord> {
+    return this.proposals.wait(index, this.core.termAt(index) ?? this.core.term);
+  }
+
+  /**
+   * Resolves once everything in the log now is committed and applied, and this node was confirmed as leader since
+   * (rule S5). Ends in NOT_LEADER, definite, where leadership was lost meanwhile.
+   */
+  async confirm(): Promise<void> {
+    const term = this.core.term;
+    const judgedAt = this.core.lastIndex;
+    const leading = this.leading.signal;
+    const confirmed = (await this.barrier.readIndex()) !== undefined;
+    const applied = confirmed && (await this.loop.applied.reached(judgedAt, leading));
+    if (!applied || this.core.role !== 'leader' || this.core.term !== term) throw this.notLeader();
+  }
+
+  /** Waits until this node has applied everything that was committed anywhere when it was called (ReadIndex). */
+  async linearize(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && !this.stopping) {
+      const index = await this.barrier.readIndex();
+      if (index !== undefined) {
+        if (await this.loop.applied.reached(index, signal)) return;
+        break;
+      }
+      await this.ports.clock.sleep(READ_RETRY_MS, signal);
+    }
+    throw this.core.leader === undefined ? this.noLeader() : timedOut(this.ports.state.head);
+  }
+
+  /** An entry that is still in memory and applied (rule S13). */
+  inMemory(index: number): EntryRecord | undefined {
+    return index <= this.appliedIndex ? this.core.entryInMemory(index)?.payload : undefined;
+  }
+
+  /** False: there is nobody to take it. */
+  transferLeadership(to: MemberId | undefined): boolean {
+    const accepted = this.core.transferLeadership(to);
+    this.driver.wake();
+    return accepted;
+  }
+
+  notLeader(): FactstoreError {
+    return new FactstoreError('NOT_LEADER', 'this node does not lead (any more). Nothing was written.');
+  }
+
+  noLeader(): FactstoreError {
+    return new FactstoreError('NO_LEADER', `no leader: ${this.ports.visibility()}. Nothing was written.`);
+  }
+
+  /**
+   * A late tick counts once, and only after waiting input has been stepped (rule C3): after a pause, the heartbeats that
+   * arrived during it must be seen before the election timer is.
+   */
+  private tick(): void {
+    this.ports.clock.soon(() => {
+      if (this.stopping) return;
+      try {
+        this.core.tick();
+      } catch (error) {
+        this.ports.fatal(error);
+      }
+      this.driver.wake();
+    });
+  }
+
+  private requestRead(id: number): void {
+    if (this.stopping) {
+      this.barrier.answer({ id, index: undefined });
+      return;
+    }
+    this.core.requestRead(id);
+    this.driver.wake();
+  }
+
+  private onReads(answers: readonly ReadAnswer[]): void {
+    for (const answer of answers) this.barrier.answer(answer);
+  }
+
+  private onApplied(records: readonly EntryRecord[]): void {
+    this.ports.applied(records);
+    for (const record of records) this.proposals.applied(record);
+    this.head.raise(this.ports.state.head);
+    this.core.applied(this.loop.applied.value);
+    this.driver.wake();
+  }
+
+  private onTurned(): void {
+    const { role, term, leader } = this.core;
+    const before = this.seen;
+    if (role === before.role && term === before.term && leader === before.leader) return;
+    this.seen = { role, term, leader };
+    const { logger } = this.ports;
+    logger.info(
+      { event: 'raft.role', role, term, leader },
+      `${role} in term ${term}${leader ? `, led by ${leader}` : ''}`,
+    );
+    if (leader !== before.leader) this.ports.leaderChanged(leader);
+    if (before.role === 'leader' && (role !== 'leader' || term !== before.term)) this.leadershipLost();
+  }
+
+  private leadershipLost(): void {
+    this.leading.abort();
+    this.leading = new AbortController();
+    this.ports.leadershipLost();
+    this.fateTimer?.cancel();
+    this.fateTimer = this.ports.clock.setTimer(FATE_WAIT_MS, () => {
+      if (this.core.role !== 'leader') this.proposals.abandon('leadership was lost before the append was committed');
+    });
+  }
+}
+
+function timedOut(head: number): FactstoreError {
+  return new FactstoreError('BEHIND', `this node is at position ${head} and did not catch up in time`, { head });
+}

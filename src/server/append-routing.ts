@@ -1,0 +1,95 @@
+import type { FactstoreError } from '../base/errors.ts';
+import type { AppendLane } from '../database/append-lane.ts';
+import { breaksOrder } from '../database/appender.ts';
+import type { Database } from '../database/database.ts';
+import { decodeAppendRequest } from '../proto/append-request.ts';
+import { encodeAppendResponse } from '../proto/append-response.ts';
+import { expectationOf } from '../proto/enums.ts';
+
+/** Passes appends on to the leader (rule S9). */
+export interface AppendForwarder {
+  /** Resolves with the leader's AppendResponse as bytes. */
+  forward(append: Uint8Array, options: { readonly lane: number; readonly deadlineMs: number }): Promise<Uint8Array>;
+}
+
+/** Where appends are judged: here, or at the member that leads. */
+export interface Leadership {
+  /** True while this node leads. */
+  readonly leads: boolean;
+  /** The leader's member id; undefined: none is known. */
+  readonly leader: string | undefined;
+  /** The refusal for a client that asked not to be forwarded; names the leader's address. */
+  notLeader(): FactstoreError;
+  noLeader(): FactstoreError;
+}
+
+let lanes = 0;
+
+/**
+ * The appends of one call, each judged by the leader: by this node, or by another to which they are forwarded.
+ *
+ * A route is bound to one leader: were earlier appends still under way to an old leader while later ones were judged by
+ * a new one, the order of the call would be lost (rule S4). When the leader changes, the route ends; the client begins
+ * a new call.
+ */
+export class AppendRoute {
+  private readonly database: Database;
+  private readonly forwarder: AppendForwarder;
+  private readonly leadership: Leadership;
+  private readonly lane: AppendLane;
+  private readonly laneNumber: number;
+  private readonly mayForward: boolean;
+  private boundTo: string | undefined;
+  private ended: FactstoreError | undefined;
+
+  constructor(
+    database: Database,
+    forwarder: AppendForwarder,
+    leadership: Leadership,
+    options: { readonly patient: boolean; readonly mayForward: boolean },
+  ) {
+    this.database = database;
+    this.forwarder = forwarder;
+    this.leadership = leadership;
+    this.lane = database.openLane(options.patient);
+    this.mayForward = options.mayForward;
+    this.laneNumber = options.patient ? ++lanes : 0;
+  }
+
+  /** Set once the route takes no more appends. */
+  get refusal(): FactstoreError | undefined {
+    return this.ended ?? this.lane.refusal;
+  }
+
+  /** An AppendRequest in, an AppendResponse out, both as bytes. `deadlineMs` 0: none. */
+  async append(bytes: Uint8Array, deadlineMs: number): Promise<Uint8Array> {
+    const request = decodeAppendRequest(bytes);
+    const append = this.database.check({
+      ...request,
+      writes: request.writes.map((write) => ({ ...write, expect: expectationOf(write.expect, write.revision) })),
+    });
+    const refusal = this.refusal ?? this.bind();
+    if (refusal) throw refusal;
+    if (this.leadership.leads) return encodeAppendResponse(await this.lane.append(append));
+    if (!this.mayForward || !request.forward) throw this.leadership.notLeader();
+    try {
+      return await this.forwarder.forward(bytes, { lane: this.laneNumber, deadlineMs });
+    } catch (error) {
+      this.ended ??= breaksOrder(error);
+      throw error;
+    }
+  }
+
+  private bind(): FactstoreError | undefined {
+    const { leader } = this.leadership;
+    if (leader === undefined) return this.end(this.leadership.noLeader());
+    if (this.boundTo !== undefined && this.boundTo !== leader) return this.end(this.leadership.notLeader());
+    this.boundTo = leader;
+    return undefined;
+  }
+
+  private end(refusal: FactstoreError): FactstoreError {
+    this.ended = refusal;
+    return refusal;
+  }
+}

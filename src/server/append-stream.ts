@@ -1,0 +1,190 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { FactstoreError, invalid, overLimit } from '../base/errors.ts';
+import { LIMITS } from '../model/limits.ts';
+import {
+  type AppendStreamRequest,
+  type AppendStreamResponse,
+  encodeAppendStreamResponse,
+} from '../proto/append-stream.ts';
+import type { Received } from '../proto/services.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { AppendRoute } from './append-routing.ts';
+import type { ReceiveBudget } from './receive-budget.ts';
+import { asFactstoreError, statusOf } from './status.ts';
+
+export type AppendStreamCall = ServerDuplexStream<Received<AppendStreamRequest>, Uint8Array>;
+
+export interface AppendStreamPorts {
+  readonly budget: ReceiveBudget;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Appends of one call that are judged and not answered, at most; beyond it the call is not read any further. */
+const OPEN_APPENDS_MAX = 1_024;
+const OPEN_BYTES_MAX = 16 << 20;
+/** An append in chunks is at most as large as an append may be, and the names and tags around its events. */
+const TOTAL_BYTES_MAX = LIMITS.appendBytesMax + (1 << 20);
+/** A client that was granted room and does not send loses it after this long. */
+const CHUNK_IDLE_MS = 30_000;
+
+interface Partial {
+  readonly sequence: number;
+  readonly bytes: Buffer;
+  received: number;
+  idle: Timer;
+}
+
+/**
+ * One AppendStream call: reads appends as they come, hands them to the route in order, and writes the answers as they
+ * become known. It reads no further while too much is open or the client does not take its answers, so that the
+ * bounds are felt by the sender through flow control (rule C8).
+ */
+export class AppendStreamSession {
+  private readonly call: AppendStreamCall;
+  private readonly route: AppendRoute;
+  private readonly ports: AppendStreamPorts;
+  private openAppends = 0;
+  private openBytes = 0;
+  private partial: Partial | undefined;
+  private grantPending = false;
+  private unwritten = false;
+  private clientEnded = false;
+  private closed = false;
+
+  constructor(call: AppendStreamCall, route: AppendRoute, ports: AppendStreamPorts) {
+    this.call = call;
+    this.route = route;
+    this.ports = ports;
+    call.on('data', (request: Received<AppendStreamRequest>) => this.receive(request));
+    call.on('end', () => {
+      this.clientEnded = true;
+      this.endWhenAnswered();
+    });
+    call.on('drain', () => {
+      this.unwritten = false;
+      this.flow();
+    });
+    call.on('cancelled', () => this.close());
+    call.on('error', () => this.close());
+  }
+
+  private receive(request: Received<AppendStreamRequest>): void {
+    if (this.closed) return;
+    if (request instanceof FactstoreError) return this.fail(request);
+    switch (request.kind) {
+      case 'append':
+        if (this.partial)
+          return this.fail(invalid('message', `the chunks of append ${this.partial.sequence} are not complete`));
+        return this.append(request.sequence, request.append);
+      case 'begin':
+        return this.begin(request.sequence, request.totalBytes);
+      case 'chunk':
+        return this.chunk(request.sequence, request.chunk);
+    }
+  }
+
+  private append(sequence: number, bytes: Uint8Array, release = () => {}): void {
+    this.openAppends++;
+    this.openBytes += bytes.length;
+    this.flow();
+    this.route
+      .append(bytes, 0)
+      .then(
+        (answer) => this.write({ kind: 'answer', sequence, answer }),
+        (error: unknown) => this.write({ kind: 'error', sequence, error: asFactstoreError(error, this.ports.logger) }),
+      )
+      .finally(() => {
+        release();
+        this.openAppends--;
+        this.openBytes -= bytes.length;
+        this.flow();
+        this.endWhenAnswered();
+      });
+  }
+
+  private begin(sequence: number, totalBytes: number): void {
+    if (this.partial || this.grantPending) return this.fail(invalid('begin', 'another append is not complete yet'));
+    if (totalBytes < 1 || totalBytes > TOTAL_BYTES_MAX) {
+      const error = overLimit('begin.total_bytes', TOTAL_BYTES_MAX, totalBytes, 'bytes');
+      return this.write({ kind: 'error', sequence, error });
+    }
+    this.grantPending = true;
+    this.ports.budget.reserve(totalBytes).then(() => {
+      this.grantPending = false;
+      if (this.closed) return this.ports.budget.release(totalBytes);
+      const idle = this.idleTimer(sequence);
+      this.partial = { sequence, bytes: Buffer.allocUnsafe(totalBytes), received: 0, idle };
+      this.write({ kind: 'granted', sequence });
+    });
+  }
+
+  private chunk(sequence: number, chunk: Uint8Array): void {
+    const { partial } = this;
+    if (partial?.sequence !== sequence) return this.fail(invalid('chunk', `append ${sequence} was not granted room`));
+    if (chunk.length > LIMITS.chunkBytesMax) {
+      return this.fail(overLimit('chunk', LIMITS.chunkBytesMax, chunk.length, 'bytes'));
+    }
+    if (partial.received + chunk.length > partial.bytes.length) {
+      return this.fail(
+        invalid('chunk', `append ${sequence} is larger than the ${partial.bytes.length} bytes announced`),
+      );
+    }
+    partial.bytes.set(chunk, partial.received);
+    partial.received += chunk.length;
+    partial.idle.cancel();
+    if (partial.received < partial.bytes.length) {
+      partial.idle = this.idleTimer(sequence);
+      return;
+    }
+    this.partial = undefined;
+    this.append(sequence, partial.bytes, () => this.ports.budget.release(partial.bytes.length));
+  }
+
+  private idleTimer(sequence: number): Timer {
+    return this.ports.clock.setTimer(CHUNK_IDLE_MS, () => {
+      const text = `append ${sequence} was granted room and did not send a chunk for ${CHUNK_IDLE_MS / 1000} s`;
+      this.fail(new FactstoreError('DEADLINE_EXCEEDED', text, {}, { definite: true }));
+    });
+  }
+
+  private write(response: AppendStreamResponse): void {
+    if (this.closed) return;
+    if (!this.call.write(encodeAppendStreamResponse(response))) {
+      this.unwritten = true;
+      this.flow();
+    }
+  }
+
+  private flow(): void {
+    if (this.closed) return;
+    const full = this.unwritten || this.openAppends >= OPEN_APPENDS_MAX || this.openBytes >= OPEN_BYTES_MAX;
+    if (full && !this.call.isPaused()) this.call.pause();
+    else if (!full && this.call.isPaused()) this.call.resume();
+  }
+
+  /** Once the client has said its last word and has all its answers, or the route takes no more, the call ends. */
+  private endWhenAnswered(): void {
+    if (this.closed || this.openAppends > 0) return;
+    if (this.route.refusal) return this.fail(this.route.refusal);
+    if (!this.clientEnded) return;
+    this.close();
+    this.call.end();
+  }
+
+  private fail(error: FactstoreError): void {
+    if (this.closed) return;
+    this.close();
+    this.call.emit('error', statusOf(error, this.ports.logger));
+  }
+
+  private close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    if (!this.partial) return;
+    this.partial.idle.cancel();
+    this.ports.budget.release(this.partial.bytes.length);
+    this.partial = undefined;
+  }
+}

@@ -1,0 +1,80 @@
+import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
+import { FactstoreError } from '../base/errors.ts';
+import type { Received } from '../proto/services.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { statusOf } from './status.ts';
+
+/** Milliseconds until the client gives up; 0: it waits without end. */
+export function remainingMs(deadline: Date | number, nowUs: number): number {
+  const at = typeof deadline === 'number' ? deadline : deadline.getTime();
+  return Number.isFinite(at) ? Math.max(1, Math.round(at - nowUs / 1000)) : 0;
+}
+
+/** Aborted when the client cancels the call, its deadline passes, or its connection breaks. */
+function signalOf(call: { on(event: 'cancelled', listener: () => void): unknown; cancelled: boolean }): AbortSignal {
+  const controller = new AbortController();
+  call.on('cancelled', () => controller.abort());
+  if (call.cancelled) controller.abort();
+  return controller.signal;
+}
+
+/** A unary handler from an async function; whatever it throws becomes a status with details. */
+export function unary<Request, Response>(
+  logger: Logger,
+  handle: (
+    request: Request,
+    signal: AbortSignal,
+    call: ServerUnaryCall<Received<Request>, Response>,
+  ) => Promise<Response>,
+) {
+  return (call: ServerUnaryCall<Received<Request>, Response>, callback: sendUnaryData<Response>): void => {
+    const { request } = call;
+    const answer =
+      request instanceof FactstoreError ? Promise.reject(request) : handle(request as Request, signalOf(call), call);
+    answer.then(
+      (response) => callback(null, response),
+      (error: unknown) => callback(statusOf(error, logger)),
+    );
+  };
+}
+
+/**
+ * A server-streaming handler from an async generator of encoded messages. The generator is asked for more only when
+ * the client has taken what was written, so a slow client costs one message of memory and no more.
+ */
+export function streaming<Request>(
+  logger: Logger,
+  handle: (request: Request, signal: AbortSignal) => AsyncIterable<Uint8Array>,
+) {
+  return (call: ServerWritableStream<Received<Request>, Uint8Array>): void => {
+    const signal = signalOf(call);
+    const { request } = call;
+    const run = async () => {
+      if (request instanceof FactstoreError) throw request;
+      for await (const message of handle(request as Request, signal)) {
+        if (signal.aborted) return;
+        if (!call.write(message)) await drained(call, signal);
+        if (signal.aborted) return;
+      }
+    };
+    run().then(
+      () => call.end(),
+      (error: unknown) => {
+        if (!signal.aborted) call.emit('error', statusOf(error, logger));
+      },
+    );
+  };
+}
+
+function drained(call: ServerWritableStream<unknown, Uint8Array>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      call.off('drain', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    call.on('drain', done);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}

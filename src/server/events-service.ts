@@ -1,0 +1,53 @@
+import type { Database } from '../database/database.ts';
+import type { DecodedAppend } from '../proto/append-request.ts';
+import {
+  encodeGetProducerResponse,
+  encodeHeadResponse,
+  type GetProducerRequest,
+  type HeadRequest,
+} from '../proto/lookups.ts';
+import { encodeReadResponse, type ReadRequest } from '../proto/read.ts';
+import { encodeSubscribeResponse, type SubscribeRequest } from '../proto/subscribe.ts';
+import type { AppendRoute } from './append-routing.ts';
+import { type AppendStreamCall, type AppendStreamPorts, AppendStreamSession } from './append-stream.ts';
+import { remainingMs, streaming, unary } from './calls.ts';
+import { statusOf } from './status.ts';
+
+export interface EventsPorts extends AppendStreamPorts {
+  /** Ends in NOT_READY until the node has joined its cluster. */
+  database(): Database;
+  /** The same; `patient`: of a call whose appends keep their order and wait for room. */
+  openRoute(patient: boolean): AppendRoute;
+}
+
+/** factstore.v1.Events */
+export function eventsHandlers(ports: EventsPorts) {
+  const { logger, clock } = ports;
+  const database = () => ports.database();
+  return {
+    Append: unary<DecodedAppend, Uint8Array>(logger, async (request, _signal, call) => {
+      const route = ports.openRoute(false);
+      return route.append(request.raw, remainingMs(call.getDeadline(), clock.nowUs()));
+    }),
+    AppendStream: (call: AppendStreamCall) => {
+      try {
+        const route = ports.openRoute(true);
+        new AppendStreamSession(call, route, ports);
+      } catch (error) {
+        call.emit('error', statusOf(error, logger));
+      }
+    },
+    Read: streaming<ReadRequest>(logger, async function* (request, signal) {
+      for await (const batch of database().read(request, signal)) yield encodeReadResponse(batch);
+    }),
+    Subscribe: streaming<SubscribeRequest>(logger, async function* (request, signal) {
+      for await (const batch of database().subscribe(request, signal)) yield encodeSubscribeResponse(batch);
+    }),
+    Head: unary<HeadRequest, Uint8Array>(logger, async (request, signal) =>
+      encodeHeadResponse({ position: await database().head(request.consistency, signal) }),
+    ),
+    GetProducer: unary<GetProducerRequest, Uint8Array>(logger, async (request, signal) =>
+      encodeGetProducerResponse(await database().producer(request.producer, signal)),
+    ),
+  };
+}

@@ -1,0 +1,117 @@
+import { once } from 'node:events';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
+import { type ConnectionInjector, type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
+import { FactstoreError } from '../base/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/** What an HTTP/2 client says first (RFC 9113 §3.4); enough of it to tell it from HTTP/1.1. */
+const H2_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n');
+/** A connection that says nothing, or half a word, is closed after this long. */
+const FIRST_BYTES_MS = 10_000;
+
+export interface ListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly connectionsMax: number;
+  readonly clock: Clock;
+}
+
+/**
+ * One port for gRPC and HTTP/1.1: looks at the first bytes of a connection and hands HTTP/2 to gRPC and the rest to
+ * HTTP. Connections beyond the bound are closed at once, before anything is allocated for them (rule C8).
+ */
+export class Listener {
+  private readonly net: NetServer;
+  private readonly http: HttpServer;
+  private readonly injector: ConnectionInjector;
+  private readonly options: ListenerOptions;
+  private readonly sockets = new Set<Socket>();
+
+  private constructor(grpc: GrpcServer, http: HttpServer, options: ListenerOptions) {
+    this.options = options;
+    this.http = http;
+    this.injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+    this.net = createServer({ noDelay: true }, (socket) => this.accept(socket));
+  }
+
+  /** Ends in FAILED_PRECONDITION where the address cannot be had. */
+  static async open(
+    grpc: GrpcServer,
+    onRequest: Parameters<typeof createHttpServer>[1],
+    options: ListenerOptions,
+  ): Promise<Listener> {
+    const listener = new Listener(grpc, createHttpServer({ requestTimeout: 10_000 }, onRequest), options);
+    try {
+      listener.net.listen(options.port, options.host);
+      await once(listener.net, 'listening');
+    } catch (error) {
+      throw cannotListen(options, error as NodeJS.ErrnoException);
+    }
+    listener.net.on('error', () => undefined);
+    return listener;
+  }
+
+  /** The port that it listens on. */
+  get port(): number {
+    return (this.net.address() as AddressInfo).port;
+  }
+
+  /** Takes no more connections; open ones may finish their calls for `graceMs`, then they are cut. */
+  async close(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.net.close(() => resolve()));
+    this.injector.drain(graceMs);
+    this.http.closeIdleConnections();
+    const cut = this.options.clock.setTimer(graceMs, () => {
+      for (const socket of this.sockets) socket.destroy();
+    });
+    await closed;
+    cut.cancel();
+    this.injector.destroy();
+    this.http.close();
+  }
+
+  private accept(socket: Socket): void {
+    if (this.sockets.size >= this.options.connectionsMax) {
+      socket.destroy();
+      return;
+    }
+    this.sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.sockets.delete(socket));
+    const timer = this.options.clock.setTimer(FIRST_BYTES_MS, () => socket.destroy());
+    socket.on('close', () => timer.cancel());
+    let held: Buffer = Buffer.alloc(0);
+    const look = () => {
+      const read = socket.read() as Buffer | null;
+      if (read === null) return;
+      held = held.length === 0 ? read : Buffer.concat([held, read]);
+      const compared = Math.min(held.length, H2_PREFACE.length);
+      const same = held.subarray(0, compared).equals(H2_PREFACE.subarray(0, compared));
+      if (same && compared < H2_PREFACE.length) return;
+      socket.off('readable', look);
+      timer.cancel();
+      socket.unshift(held);
+      if (same) this.injector.injectConnection(socket);
+      else this.http.emit('connection', socket);
+    };
+    socket.on('readable', look);
+  }
+}
+
+function cannotListen(options: ListenerOptions, error: NodeJS.ErrnoException): FactstoreError {
+  const address = `${options.host}:${options.port}`;
+  const reasons: Record<string, string> = {
+    EADDRINUSE: 'is in use by another process; stop that one, or choose another with --listen',
+    EACCES: 'may not be used by this user; ports below 1024 need rights',
+    EADDRNOTAVAIL: 'is not an address of this machine',
+    ENOTFOUND: 'is not a name that this machine can resolve',
+  };
+  const reason = reasons[error.code ?? ''] ?? error.message;
+  return new FactstoreError(
+    'FAILED_PRECONDITION',
+    `client address ${address} ${reason}`,
+    { address },
+    { cause: error },
+  );
+}

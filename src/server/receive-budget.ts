@@ -1,0 +1,41 @@
+/**
+ * Room for what clients have announced and not yet finished sending, over all connections together (rule C8). What
+ * finds no room waits its turn, in order; nothing is received for it meanwhile.
+ */
+export class ReceiveBudget {
+  private free: number;
+  private readonly total: number;
+  private readonly waiting: { readonly bytes: number; readonly grant: () => void }[] = [];
+
+  constructor(bytes: number) {
+    this.free = bytes;
+    this.total = bytes;
+  }
+
+  /** Resolves once `bytes` are set aside; they have to be given back with `release`. */
+  reserve(bytes: number): Promise<void> {
+    if (this.waiting.length === 0 && this.fits(bytes)) {
+      this.free -= bytes;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => this.waiting.push({ bytes, grant: resolve }));
+  }
+
+  release(bytes: number): void {
+    this.free += bytes;
+    for (let next = this.waiting[0]; next && this.fits(next.bytes); next = this.waiting[0]) {
+      this.waiting.shift();
+      this.free -= next.bytes;
+      next.grant();
+    }
+  }
+
+  get used(): number {
+    return this.total - this.free;
+  }
+
+  /** What is larger than the whole budget passes alone, else it would wait for ever. */
+  private fits(bytes: number): boolean {
+    return bytes <= this.free || this.free === this.total;
+  }
+}

@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { freePorts } from './ports.ts';
+import { until } from './wait.ts';
+
+/** The program as it is shipped; `npm test` builds it first. */
+export const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+/** A node that runs as a process of its own. */
+export class ProcessNode {
+  readonly id: string;
+  readonly address: string;
+  readonly data: string;
+  readonly output: string[] = [];
+  private readonly flags: readonly string[];
+  private child: ChildProcess | undefined;
+
+  constructor(id: string, address: string, data: string, flags: readonly string[]) {
+    this.id = id;
+    this.address = address;
+    this.data = data;
+    this.flags = flags;
+  }
+
+  get url(): string {
+    return `factstore://${this.address}`;
+  }
+
+  get running(): boolean {
+    return this.child?.exitCode === null && this.child.signalCode === null;
+  }
+
+  start(): void {
+    const child = spawn(process.execPath, [PROGRAM, 'serve', '--json', ...this.flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => this.output.push(line));
+    }
+    this.child = child;
+  }
+
+  /** Ends the process and resolves once it is gone. */
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
+    const child = this.child;
+    if (!child || !this.running) return child?.exitCode ?? null;
+    child.kill(signal);
+    await once(child, 'exit');
+    return child.exitCode;
+  }
+
+  /** Stops or continues the process where it stands. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.child?.kill(signal);
+  }
+}
+
+/** Real nodes of the built program on the loopback, with their data in a temporary directory. */
+export class ProcessCluster {
+  readonly nodes: readonly ProcessNode[];
+  private readonly directory: string;
+
+  private constructor(directory: string, nodes: readonly ProcessNode[]) {
+    this.directory = directory;
+    this.nodes = nodes;
+  }
+
+  /** Prepares `size` nodes; with `flags` for each of them. Nothing runs yet. */
+  static async prepare(size: number, flags: readonly string[] = []): Promise<ProcessCluster> {
+    const directory = await mkdtemp(join(tmpdir(), 'factstore-cluster-'));
+    const ports = await freePorts(size * 2);
+    const ids = Array.from({ length: size }, (_, n) => `n${n + 1}`);
+    const cluster = ids.map((id, n) => `${id}=127.0.0.1:${ports[size + n]}`).join(',');
+    const nodes = ids.map((id, n) => {
+      const data = join(directory, id);
+      const address = `127.0.0.1:${ports[n]}`;
+      const own = [
+        '--node-id',
+        id,
+        '--data',
+        data,
+        '--listen',
+        address,
+        '--peer-listen',
+        `127.0.0.1:${ports[size + n]}`,
+      ];
+      const disk = ['--disk-reserve-bytes', '0', '--ballast-bytes', '0'];
+      return new ProcessNode(id, address, data, [...own, '--cluster', cluster, ...disk, ...flags]);
+    });
+    return new ProcessCluster(directory, nodes);
+  }
+
+  get url(): string {
+    return `factstore://${this.nodes.map((node) => node.address).join(',')}`;
+  }
+
+  startAll(): void {
+    for (const node of this.nodes) if (!node.running) node.start();
+  }
+
+  node(id: string): ProcessNode {
+    const found = this.nodes.find((node) => node.id === id);
+    if (!found) throw new Error(`there is no node ${id}`);
+    return found;
+  }
+
+  /** Resolves once a node leads and takes appends, as `leaderOf` tells. */
+  leader(leaderOf: () => Promise<string | undefined>, ms = 20_000): Promise<ProcessNode> {
+    return until(
+      'a node leads',
+      async () => {
+        const id = await leaderOf();
+        return id === undefined ? undefined : this.node(id);
+      },
+      ms,
+    );
+  }
+
+  /** Ends every process and removes all data. */
+  async dispose(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.end('SIGKILL')));
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** What the nodes said last, for a test that failed. */
+  tail(): string {
+    return this.nodes.map((node) => `--- ${node.id}\n${node.output.slice(-15).join('\n')}`).join('\n');
+  }
+}
