@@ -67,6 +67,8 @@ export interface RecordedEventOf<Type extends string, Data> {
   readonly created: Date;
   /** The same in microseconds since 1970; never decreasing along the store. */
   readonly createdUs: bigint;
+  /** The append that it came with, a UUID; only of a read with the option `appendIds`. */
+  readonly appendId: string | undefined;
 }
 
 type DataOf<E> = E extends { readonly data?: infer Data } ? Data : unknown;

@@ -108,6 +108,8 @@ export interface ReadOptions extends CallOptions {
   readonly limit?: number | bigint | undefined;
   /** How fresh; linearizable unless given. */
   readonly consistency?: Consistency | undefined;
+  /** True: each event says which append it came with. */
+  readonly appendIds?: boolean | undefined;
 }
 
 /** Of a read of one stream. */

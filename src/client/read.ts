@@ -1,6 +1,14 @@
+import { uuidText } from '../base/bytes.ts';
 import { FactstoreError, invalid } from '../base/errors.ts';
 import type { StreamState } from '../model/stream.ts';
-import { encodeReadRequest, type ReadFrom, type ReadRequest, type ReadStart, type Target } from '../proto/read.ts';
+import {
+  encodeReadRequest,
+  type ReadFrom,
+  type ReadRequest,
+  type ReadResponse,
+  type ReadStart,
+  type Target,
+} from '../proto/read.ts';
 import { eventsService } from '../proto/services.ts';
 import { placeArgument } from './arguments.ts';
 import type { EventShape, RecordedEvent } from './event-types.ts';
@@ -146,10 +154,7 @@ class ReadLoop<E extends EventShape> {
   }
 
   /** Turns a message into events, and the request into that for what comes behind them. */
-  private take(message: { start?: ReadStart | undefined; events: readonly Uint8Array[] }): {
-    events: RecordedEvent<E>[];
-    last: boolean;
-  } {
+  private take(message: ReadResponse): { events: RecordedEvent<E>[]; last: boolean } {
     if (message.start && !this.head) {
       this.head = message.start;
       this.session.seen.saw(message.start.head);
@@ -157,7 +162,7 @@ class ReadLoop<E extends EventShape> {
       this.request = { ...this.request, consistency: { kind: 'atLeast', position: message.start.head } };
     }
     const head = this.head?.head ?? Number.MAX_SAFE_INTEGER;
-    let events = message.events.map((bytes) => toRecordedEvent<E>(bytes));
+    let events = eventsOf<E>(message);
     // Another node may know more than the first one did; the read ends where it was promised to.
     let last = false;
     if (!this.request.backwards && Number(events.at(-1)?.position ?? 0) > head) {
@@ -174,6 +179,15 @@ class ReadLoop<E extends EventShape> {
     else last = true;
     return { events, last };
   }
+}
+
+function eventsOf<E extends EventShape>({ events, appends }: ReadResponse): RecordedEvent<E>[] {
+  if (!appends) return events.map((bytes) => toRecordedEvent<E>(bytes));
+  let at = 0;
+  return appends.flatMap((run) => {
+    const appendId = uuidText(run.appendId);
+    return events.slice(at, (at += run.events)).map((bytes) => toRecordedEvent<E>(bytes, appendId));
+  });
 }
 
 /** Where the event behind this one is to be looked for; undefined: there is none. */
@@ -202,6 +216,7 @@ export function readRequest(
     limit,
     consistency: session.seen.consistency('consistency', options.consistency),
     userEvents: options.userEvents ?? false,
+    appendIds: options.appendIds ?? false,
   };
 }
 

@@ -23,15 +23,17 @@ class StoredEvent implements RecordedEventOf<string, unknown> {
   readonly position: bigint;
   readonly type: string;
   readonly tags: readonly string[];
+  readonly appendId: string | undefined;
   readonly #fields: RecordedEventFields;
   readonly #lazy: Lazy = {};
 
-  constructor(fields: RecordedEventFields) {
+  constructor(fields: RecordedEventFields, appendId: string | undefined) {
     this.stream = fields.stream;
     this.revision = BigInt(fields.revision);
     this.position = BigInt(fields.position);
     this.type = fields.type;
     this.tags = fields.tags;
+    this.appendId = appendId;
     this.#fields = fields;
   }
 
@@ -109,6 +111,6 @@ function parse(field: string, bytes: Uint8Array, event: RecordedEventFields): un
 }
 
 /** The event in the bytes of a RecordedEvent. That its data has the shape of `E` is the application's word. */
-export function toRecordedEvent<E extends EventShape>(bytes: Uint8Array): RecordedEvent<E> {
-  return new StoredEvent(decodeRecordedEvent(bytes)) as unknown as RecordedEvent<E>;
+export function toRecordedEvent<E extends EventShape>(bytes: Uint8Array, appendId?: string): RecordedEvent<E> {
+  return new StoredEvent(decodeRecordedEvent(bytes), appendId) as unknown as RecordedEvent<E>;
 }

@@ -2,7 +2,7 @@ import { FactstoreError, invalid } from '../base/errors.ts';
 import { appendWrites } from './append.ts';
 import type { AppendPipeline } from './append-pipeline.ts';
 import { textArgument } from './arguments.ts';
-import { backoffMs } from './backoff.ts';
+import { conflictBackoffMs } from './backoff.ts';
 import { conflictOf } from './conflict.ts';
 import type { EventShape, NewEvent, RecordedEvent } from './event-types.ts';
 import type { AppendResult, StreamWrite, UpdateOptions } from './options.ts';
@@ -74,7 +74,7 @@ async function untilDecided<E extends EventShape>(
       // Only a definite conflict leads to a new decision: after anything else the first one may yet hold (rule S8).
       if (!conflict) throw error;
       const check = conflict.checks[0];
-      const waitMs = backoffMs(Math.min(attempt - 1, 3));
+      const waitMs = conflictBackoffMs(attempt);
       if (check?.actual === 'tombstoned' || attempt >= attemptsMax || waitMs >= left()) {
         throw gaveUp(stream, attempt, error as FactstoreError);
       }
