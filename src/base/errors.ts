@@ -70,7 +70,7 @@ export function invalid(field: string, reason: string): FactstoreError {
 
 /** Input beyond a limit: names the field, the limit and the actual figure. */
 export function overLimit(field: string, limit: number, actual: number, unit: string): FactstoreError {
-  return new FactstoreError('INVALID_ARGUMENT', `${field}: ${actual} ${unit} is over the limit of ${limit}`, {
+  return new FactstoreError('LIMIT_EXCEEDED', `${field}: ${actual} ${unit} is over the limit of ${limit}`, {
     field,
     limit,
     actual,

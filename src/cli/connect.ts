@@ -88,5 +88,6 @@ function toStored(event: RecordedEvent): StoredEvent {
     tags: event.tags,
     schemaVersion: event.schemaVersion,
     createdUs: event.createdUs,
+    appendId: event.appendId,
   };
 }

@@ -46,7 +46,8 @@ export function exportLine(events: readonly StoredEvent[], ofStream?: string): s
 function exportedAppendId(events: readonly StoredEvent[], ofStream: string | undefined): string {
   const [first] = events;
   if (first?.appendId !== undefined && ofStream === undefined) return first.appendId;
-  const hash = createHash('sha256').update(`${first?.appendId ?? ''}\n${ofStream ?? ''}`);
+  // Of nothing but what an import keeps, so that the export of an imported export is the same again.
+  const hash = createHash('sha256').update(ofStream ?? '');
   for (const event of events) hash.update(`\n${event.id} ${event.revision} ${event.stream}`);
   return uuidOfDigest(hash.digest());
 }

@@ -36,7 +36,7 @@ async function exportEvents(context: Context, stream: string | undefined, flags:
     const head = out.terminal || !err.terminal || stream !== undefined ? undefined : await lastPosition(store);
     const bar = new ProgressBar(err, 'exporting', head);
     try {
-      for await (const group of groupIntoAppends(store.read(target, { signal }))) {
+      for await (const group of groupIntoAppends(store.read(target, { appendIds: true, signal }))) {
         await out.line(exportLine(group, stream));
         appends++;
         events += group.length;

@@ -17,7 +17,7 @@ export function exitCodeOf(error: unknown): number {
   if (UNREACHABLE.has(error.code)) return ExitCode.unreachable;
   // A bad line of a file is no wrong command line.
   if (error.details.line !== undefined) return ExitCode.failed;
-  return error.code === 'INVALID_ARGUMENT' ? ExitCode.usage : ExitCode.failed;
+  return error.code === 'INVALID_ARGUMENT' || error.code === 'LIMIT_EXCEEDED' ? ExitCode.usage : ExitCode.failed;
 }
 
 /** `{"error": {code, message, definite, details}}` in one line. */

@@ -76,6 +76,8 @@ export interface ReadOptions {
   readonly backwards?: boolean;
   readonly limit?: bigint;
   readonly consistency?: Consistency;
+  /** True: each event carries the id of its append. */
+  readonly appendIds?: boolean;
   readonly signal?: AbortSignal;
 }
 

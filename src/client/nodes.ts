@@ -85,7 +85,8 @@ export class Attempts {
   private readonly nodes: Nodes;
   private readonly limits: CallLimits;
   private readonly clock: Clock;
-  private readonly reasons = new Map<string, string>();
+  /** How each node failed when it was last asked, in that order. */
+  private readonly errors = new Map<string, FactstoreError>();
   private deadlineMs: number;
   private failures = 0;
 
@@ -106,7 +107,7 @@ export class Attempts {
   /** Begins anew: something has come through. */
   progressed(): void {
     this.failures = 0;
-    this.reasons.clear();
+    this.errors.clear();
     this.deadlineMs = this.clock.monotonicMs() + this.limits.timeoutMs;
   }
 
@@ -121,16 +122,35 @@ export class Attempts {
     if (!(error instanceof FactstoreError) || !isRetryable(error)) throw error;
     if (node) {
       this.nodes.failed(node);
-      this.reasons.set(node.address, String(error.details.reason ?? error.message));
+      // That a node did not answer in what little time was left takes back nothing of what it has said before.
+      const said = error.code === 'DEADLINE_EXCEEDED' ? this.errors.get(node.address) : undefined;
+      this.errors.delete(node.address);
+      this.errors.set(node.address, said ?? error);
     }
     // The others are tried at once; only when all have failed is it time to wait.
-    const others = node !== undefined && this.reasons.size < this.nodes.all.length;
+    const others = node !== undefined && this.errors.size < this.nodes.all.length;
     const waitMs = others ? 0 : backoffMs(this.failures++);
     if (this.clock.monotonicMs() + waitMs >= this.deadlineMs) {
-      throw node && error.code === 'UNREACHABLE' ? unreachable(this.reasons) : error;
+      throw this.verdict(node, error);
     }
     if (waitMs === 0) return;
     await this.clock.sleep(waitMs, signal);
     if (signal?.aborted) throw aborted(this.what, signal);
   }
+
+  /** What a node said in its last answer (that it is behind, say) tells more than that another one said nothing. */
+  private verdict(node: Node | undefined, error: FactstoreError): FactstoreError {
+    if (isAnswer(error)) return error;
+    const told = [...this.errors.values()].findLast(isAnswer);
+    if (told) return told;
+    if (!node || error.code !== 'UNREACHABLE') return error;
+    return unreachable(
+      new Map([...this.errors].map(([address, { details, message }]) => [address, String(details.reason ?? message)])),
+    );
+  }
+}
+
+/** Whether a node gave this answer itself. */
+function isAnswer(error: FactstoreError): boolean {
+  return error.code !== 'UNREACHABLE' && error.code !== 'DEADLINE_EXCEEDED';
 }

@@ -12,13 +12,17 @@ import {
 import { eventsService } from '../proto/services.ts';
 import { placeArgument } from './arguments.ts';
 import type { EventShape, RecordedEvent } from './event-types.ts';
-import type { Node } from './node.ts';
+import { head } from './lookups.ts';
+import type { CallLimits, Node } from './node.ts';
 import { Attempts, FIRST_ANSWER_MS } from './nodes.ts';
 import type { CallOptions, ReadAllOptions, ReadStreamOptions } from './options.ts';
 import { toRecordedEvent } from './recorded-event.ts';
 import { ServerStream } from './server-stream.ts';
 import { linkSignals, type Session } from './session.ts';
 import { aborted } from './status-error.ts';
+
+/** How long a node that did not answer a read may take to say how far it has come. */
+const HEAD_ANSWER_MS = 500;
 
 /** The snapshot that a read sees. */
 export interface ReadHead {
@@ -133,12 +137,15 @@ class ReadLoop<E extends EventShape> {
   ): AsyncGenerator<RecordedEvent<E>[], void, undefined> {
     const call = node.serverStream(eventsService.Read, encodeReadRequest(this.request));
     const stream = new ServerStream(call, node.address, this.session.clock);
+    const { consistency } = this.request;
     const stop = () => stream.cancel();
     signal.addEventListener('abort', stop, { once: true });
     try {
       for (let first = true; ; first = false) {
         const { timeoutMs } = attempts.left();
-        const message = await stream.next(first ? Math.min(timeoutMs, FIRST_ANSWER_MS) : timeoutMs);
+        const message = first
+          ? await this.firstOf(stream, node, attempts.left(), consistency)
+          : await stream.next(timeoutMs);
         if (signal.aborted) throw aborted('the read', signal);
         if (!message) return;
         const { events, last } = this.take(message);
@@ -150,6 +157,30 @@ class ReadLoop<E extends EventShape> {
     } finally {
       signal.removeEventListener('abort', stop);
       stream.cancel();
+    }
+  }
+
+  /**
+   * The first message. The call has no deadline, so the node does not know when to stop waiting for a position or a
+   * leader that it does not have; if no message comes, it is asked for its head, with a deadline, and what it says is
+   * passed on (rule Q2).
+   */
+  private async firstOf(
+    stream: ServerStream<ReadResponse>,
+    node: Node,
+    { timeoutMs, signal }: CallLimits,
+    consistency: ReadRequest['consistency'],
+  ): Promise<ReadResponse | undefined> {
+    const patience = Math.min(timeoutMs, FIRST_ANSWER_MS);
+    if (consistency.kind === 'local') return stream.next(patience);
+    const toAsk = Math.min(HEAD_ANSWER_MS, patience / 2);
+    try {
+      return await stream.next(patience - toAsk);
+    } catch (error) {
+      if (!(error instanceof FactstoreError) || error.code !== 'DEADLINE_EXCEEDED') throw error;
+      const wanted = consistency.kind === 'atLeast' ? { atLeast: BigInt(consistency.position) } : consistency.kind;
+      await head(this.session, node, { timeoutMs: toAsk, signal }, wanted);
+      throw error;
     }
   }
 
@@ -186,7 +217,9 @@ function eventsOf<E extends EventShape>({ events, appends }: ReadResponse): Reco
   let at = 0;
   return appends.flatMap((run) => {
     const appendId = uuidText(run.appendId);
-    return events.slice(at, (at += run.events)).map((bytes) => toRecordedEvent<E>(bytes, appendId));
+    const own = events.slice(at, at + run.events);
+    at += run.events;
+    return own.map((bytes) => toRecordedEvent<E>(bytes, appendId));
   });
 }
 

@@ -203,8 +203,16 @@ const limits = {
   metadataBytesMax: limit('metadataBytesMax', 'bytes', 'The largest metadata of an event.'),
   eventsPerAppendMax: limit('eventsPerAppendMax', 'events', 'The most events in one append.'),
   streamsPerAppendMax: limit('streamsPerAppendMax', 'streams', 'The most streams in one append.'),
-  readBatchEventsMax: limit('readBatchEventsMax', 'events', 'The most events in one message of a read.'),
-  readBatchBytesMax: limit('readBatchBytesMax', 'bytes', 'About the most bytes of events in one message of a read.'),
+  readBatchEventsMax: limit(
+    'readBatchEventsMax',
+    'events',
+    'The most events in one message of a read or a subscription; never more than 256.',
+  ),
+  readBatchBytesMax: limit(
+    'readBatchBytesMax',
+    'bytes',
+    'About the most bytes of events in one message of a read or a subscription: the event that reaches it is the last; never more than 64 KiB and one event.',
+  ),
   connectionsMax: whole('connections', 1000, 1, 100_000, 'The most client connections at a time.'),
   streamsPerConnectionMax: whole('calls', 1000, 1, 100_000, 'The most calls at a time on one client connection.'),
   unhandledBytesMax: whole(
@@ -212,7 +220,7 @@ const limits = {
     256 * MIB,
     20 * MIB,
     64 * GIB,
-    'The most bytes received from all clients together and not yet handled.',
+    'The most bytes received from all clients together and not yet handled: of incomplete messages and, counted apart, of appends that are not answered.',
   ),
   pendingAppendBytesMax: whole(
     'bytes',

@@ -26,7 +26,8 @@ export class AppendLane {
     return this.broken;
   }
 
-  append(append: Append): Promise<AppendOutcome> {
+  /** `deadlineMs`: what is not judged by then is dropped; 0: there is no hurry. */
+  append(append: Append, deadlineMs = 0): Promise<AppendOutcome> {
     try {
       if (this.broken) throw this.broken;
       const judged = this.tail === undefined ? this.appender.judgeAtOnce(append) : undefined;
@@ -34,9 +35,10 @@ export class AppendLane {
     } catch (error) {
       return Promise.reject(this.breaks(error));
     }
+    const expiresMs = this.appender.expiry(deadlineMs);
     const judging = (this.tail ?? Promise.resolve()).then(() => {
       if (this.broken) throw this.broken;
-      return this.appender.judgeEventually(append, this.patient);
+      return this.appender.judgeEventually(append, this.patient, expiresMs);
     });
     const tail: Promise<void> = judging.then(
       () => this.ended(tail),

@@ -54,6 +54,13 @@ export type Judged =
 
 const ROOM_RETRY_MS = 5;
 
+/** An append that waits for room. */
+interface InLine {
+  readonly append: Append;
+  /** Lets it go on; undefined while it is being judged. */
+  wake: (() => void) | undefined;
+}
+
 /**
  * The leader's path of an append: admission, then judgement, then the log, with nothing between (rule S1), and then the
  * answer, which is as strong as a success whatever it says (rule S5).
@@ -62,6 +69,9 @@ export class Appender {
   private readonly ports: AppenderPorts;
   private readonly startedWallUs: number;
   private readonly startedMonotonicMs: number;
+  /** Appends that wait for room, in the order in which they came: a large one is not passed by small ones for ever. */
+  private readonly line: InLine[] = [];
+  private polling = false;
 
   constructor(ports: AppenderPorts) {
     this.ports = ports;
@@ -81,26 +91,33 @@ export class Appender {
     return lookup instanceof Promise ? undefined : this.judge(append, lookup);
   }
 
+  /** The moment after which an append is dropped; `deadlineMs` 0: never. */
+  expiry(deadlineMs: number): number {
+    return deadlineMs > 0 ? this.ports.clock.monotonicMs() + deadlineMs : Number.POSITIVE_INFINITY;
+  }
+
   /** Judges after whatever waiting it needs; `patient` waits for room where it would else be refused. */
-  async judgeEventually(append: Append, patient: boolean): Promise<Judged> {
-    const { index, sequencer, replica } = this.ports;
-    const term = replica.term;
-    const lookedUpAt = index.appliedIndex;
-    // What is proposed from here on stays in the overlay until this append is judged (rule S3).
-    sequencer.lookupWaits(lookedUpAt);
+  async judgeEventually(append: Append, patient: boolean, expiresMs: number): Promise<Judged> {
+    const { replica } = this.ports;
+    // Before the no-op of its term is applied, what a look-up misses is not in the overlay either (rule S3).
+    if (!replica.acceptsProposals) throw this.notLeader();
+    const { term } = replica;
+    let waiting: InLine | undefined;
     try {
-      const repeat = await this.findRepeat(append);
-      if (repeat) return this.judged(repeat);
-      while (patient && this.overloaded(append) && replica.acceptsProposals)
-        await this.ports.clock.sleep(ROOM_RETRY_MS);
-      const lookup = await index.lookup(streamsOf(append), producersOf(append));
-      if (!replica.acceptsProposals || replica.term !== term) throw this.notLeader();
-      const inFlight = sequencer.inFlight(append);
-      if (inFlight) return this.judged(inFlight);
-      this.admit(append);
-      return this.judge(append, lookup);
+      for (;;) {
+        const judged = await this.judgeOnLookup(append, patient, { term, expiresMs });
+        if (judged) return judged;
+        if (!waiting) {
+          waiting = { append, wake: undefined };
+          this.line.push(waiting);
+        }
+        await this.room(waiting);
+      }
     } finally {
-      sequencer.lookupDone(lookedUpAt);
+      if (waiting) {
+        this.line.splice(this.line.indexOf(waiting), 1);
+        this.serveLine();
+      }
     }
   }
 
@@ -115,6 +132,56 @@ export class Appender {
     await this.ports.replica.confirm();
     if (judgement.kind === 'refused') throw judgement.error;
     return { kind: 'conflict', checks: await Promise.all(judgement.checks.map((check) => this.show(check))), position };
+  }
+
+  /** Undefined where it has to wait for room, which it does without holding a look-up. */
+  private async judgeOnLookup(
+    append: Append,
+    patient: boolean,
+    { term, expiresMs }: { term: number; expiresMs: number },
+  ): Promise<Judged | undefined> {
+    const { index, sequencer, replica } = this.ports;
+    const lookedUpAt = index.appliedIndex;
+    // What is proposed from here on stays in the overlay until this append is judged (rule S3).
+    sequencer.lookupWaits(lookedUpAt);
+    try {
+      const repeat = await this.findRepeat(append);
+      if (repeat) return this.judged(repeat);
+      const lookup = await index.lookup(streamsOf(append), producersOf(append));
+      if (!replica.acceptsProposals || replica.term !== term) throw this.notLeader();
+      const inFlight = sequencer.inFlight(append);
+      if (inFlight) return this.judged(inFlight);
+      if (this.ports.clock.monotonicMs() >= expiresMs) throw tooLate();
+      if (patient && this.overloaded(append)) return undefined;
+      this.admit(append);
+      return this.judge(append, lookup);
+    } finally {
+      sequencer.lookupDone(lookedUpAt);
+    }
+  }
+
+  private room(waiting: InLine): Promise<void> {
+    return new Promise((resolve) => {
+      waiting.wake = resolve;
+      this.serveLine();
+    });
+  }
+
+  /** Lets the first in line go on once there is room for it, or no use in waiting. */
+  private serveLine(): void {
+    const first = this.line[0];
+    if (!first?.wake) return;
+    if (!this.overloaded(first.append) || !this.ports.replica.acceptsProposals) {
+      const { wake } = first;
+      first.wake = undefined;
+      return wake();
+    }
+    if (this.polling) return;
+    this.polling = true;
+    void this.ports.clock.sleep(ROOM_RETRY_MS).then(() => {
+      this.polling = false;
+      this.serveLine();
+    });
   }
 
   private judge(append: Append, lookup: Lookup): Judged {
@@ -143,6 +210,8 @@ export class Appender {
   }
 
   private overloaded(append: Append): boolean {
+    const first = this.line[0];
+    if (first && first.append !== append) return true;
     const pending = this.ports.replica.unappliedBytes;
     return pending > 0 && pending + append.eventBytes > this.ports.pendingBytesMax;
   }
@@ -161,7 +230,11 @@ export class Appender {
 
   private async firstAnswer(append: Append, logIndex: number | undefined): Promise<Appended> {
     const { replica, log } = this.ports;
-    if (logIndex === undefined) return passedLongAgo();
+    if (logIndex === undefined) {
+      // The cursor that passed it may stand in an entry that is not committed yet (rule S5).
+      await replica.confirm();
+      return passedLongAgo();
+    }
     const record = logIndex <= replica.appliedIndex ? await log.get(logIndex) : await replica.outcome(logIndex);
     const payload = new PayloadView(record.payload, record.count);
     if (!bytesEqual(payload.digest, append.digest)) {
@@ -183,18 +256,25 @@ export class Appender {
   }
 }
 
-const BREAKING: readonly string[] = [
-  'NOT_LEADER',
-  'NO_LEADER',
-  'NOT_READY',
-  'LEADERSHIP_LOST',
-  'OVERLOADED',
-  'DISK_RESERVE',
+/** Reasons that lie in an append itself; it is refused alone, and the later ones of its call are judged as ever. */
+const OWN_REASONS: readonly string[] = [
+  'INVALID_ARGUMENT',
+  'OUT_OF_RANGE',
+  'APPEND_ID_REUSED',
+  'APPEND_ID_EXPIRED',
+  'CURSOR_MISMATCH',
+  'PERMISSION_DENIED',
+  'FAILED_PRECONDITION',
+  'LIMIT_EXCEEDED',
 ];
 
 /** The error, if after it the later appends of the same call must not be judged either (rule S4). */
 export function breaksOrder(error: unknown): FactstoreError | undefined {
-  return error instanceof FactstoreError && BREAKING.includes(error.code) ? error : undefined;
+  if (!(error instanceof FactstoreError)) {
+    const text = 'an earlier append of this call ended in an unexpected error. Nothing was written of this one.';
+    return new FactstoreError('NOT_READY', text);
+  }
+  return OWN_REASONS.includes(error.code) ? undefined : error;
 }
 
 function streamsOf(append: Append): readonly string[] {
@@ -230,6 +310,11 @@ function repeatOf(record: EntryRecord, payload: PayloadView): Appended {
 /** A producer's append that its cursor has passed: it is in the store, at a place that is no longer known (rule S7). */
 function passedLongAgo(): Appended {
   return { kind: 'appended', firstPosition: 0, position: 0, writes: [], createdUs: 0, repeated: true };
+}
+
+function tooLate(): FactstoreError {
+  const text = 'the deadline of the append passed before it was judged. Nothing was written.';
+  return new FactstoreError('DEADLINE_EXCEEDED', text, {}, { definite: true });
 }
 
 function expired(append: Append): FactstoreError {

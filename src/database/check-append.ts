@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { concatBytes } from '../base/bytes.ts';
 import { invalid, overLimit } from '../base/errors.ts';
 import type { Append, Expectation, ProducerCursor, Write } from '../model/append.ts';
 import { checkNewEvent } from '../model/event.ts';
@@ -90,7 +91,18 @@ function checkProducer(cursor: ProducerCursor): ProducerCursor {
 }
 
 function digestOf(content: readonly Uint8Array[]): Uint8Array {
-  const hash = createHash('sha256');
-  for (const part of content) hash.update(part);
-  return hash.digest().subarray(0, 16);
+  const bytes = adjoining(content) ?? concatBytes(content);
+  return hash('sha256', bytes, 'buffer').subarray(0, 16);
+}
+
+/** The parts as one view, where they stand behind one another in memory, as those of one message nearly always do. */
+function adjoining(parts: readonly Uint8Array[]): Uint8Array | undefined {
+  const [first] = parts;
+  if (!first) return undefined;
+  let end = first.byteOffset;
+  for (const part of parts) {
+    if (part.buffer !== first.buffer || part.byteOffset !== end) return undefined;
+    end += part.length;
+  }
+  return new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset);
 }

@@ -25,17 +25,23 @@ export interface DatabasePorts {
   lookup(streams: readonly string[], producers: readonly string[]): Lookup | Promise<Lookup>;
 }
 
-/** How long a call without a deadline of its own waits for freshness. */
+/** How long a call waits for freshness at most, whatever its own deadline. */
 const WAIT_MS = 10_000;
 
 /** The verbs of the event store, without any wire. */
 export class Database {
   private readonly ports: DatabasePorts;
   private readonly subscribing: Subscribing;
+  /** Calls that wait for something; all end when the node does. */
+  private readonly waiting = new Set<AbortController>();
 
   constructor(ports: DatabasePorts) {
     this.ports = ports;
     this.subscribing = new Subscribing(ports.replica, ports.reads);
+    const end = () => {
+      for (const call of this.waiting) call.abort();
+    };
+    ports.ending.addEventListener('abort', end, { once: true });
   }
 
   /** Checks an append as far as that needs no state; ends in INVALID_ARGUMENT. */
@@ -48,46 +54,79 @@ export class Database {
     return new AppendLane(this.ports.appender, patient);
   }
 
-  async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<ReadBatch> {
+  /** `waitMs`, here and below: how long to wait for freshness. */
+  async *read(request: ReadRequest, signal: AbortSignal, waitMs = WAIT_MS): AsyncGenerator<ReadBatch> {
     this.ports.reads.check(request);
-    await this.fresh(request.consistency, signal);
+    await this.fresh(request.consistency, signal, waitMs);
     yield* this.ports.reads.read(request, signal);
   }
 
   async *subscribe(request: SubscribeRequest, signal: AbortSignal): AsyncGenerator<Delivery> {
     const { ending } = this.ports;
-    const either = AbortSignal.any([signal, ending]);
-    const { source, after } = await this.subscribing.begin(request, either);
-    yield* follow(source, after, either);
+    const call = this.begin(signal);
+    try {
+      const { source, after } = await this.subscribing.begin(request, call.signal);
+      yield* follow(source, after, call.signal);
+    } catch (error) {
+      if (!ending.aborted) throw error;
+    } finally {
+      call.end();
+    }
     if (ending.aborted) throw new FactstoreError('NOT_READY', 'the node is stopping; go on at another one');
   }
 
   /** The last applied position. */
-  async head(consistency: Consistency, signal: AbortSignal): Promise<number> {
-    await this.fresh(consistency, signal);
+  async head(consistency: Consistency, signal: AbortSignal, waitMs = WAIT_MS): Promise<number> {
+    await this.fresh(consistency, signal, waitMs);
     return this.ports.replica.head.value;
   }
 
-  async stream(name: string, consistency: Consistency, signal: AbortSignal): Promise<StreamDetails> {
+  async stream(name: string, consistency: Consistency, signal: AbortSignal, waitMs = WAIT_MS): Promise<StreamDetails> {
     this.ports.reads.checkStream(name);
-    await this.fresh(consistency, signal);
+    await this.fresh(consistency, signal, waitMs);
     return this.ports.reads.details(name);
   }
 
   /** How far a producer has come (rule S7); always linearizable. */
-  async producer(name: string, signal: AbortSignal): Promise<{ current: number; appendId: Uint8Array }> {
+  async producer(
+    name: string,
+    signal: AbortSignal,
+    waitMs = WAIT_MS,
+  ): Promise<{ current: number; appendId: Uint8Array }> {
     checkName('producer', name, LIMITS.producerNameBytesMax);
-    await this.fresh({ kind: 'linearizable' }, signal);
+    await this.fresh({ kind: 'linearizable' }, signal, waitMs);
     const cursor = (await this.ports.lookup([], [name])).cursor(name);
     return { current: cursor?.current ?? 0, appendId: cursor?.appendId ?? new Uint8Array(0) };
   }
 
-  private async fresh(consistency: Consistency, signal: AbortSignal): Promise<void> {
-    const bounded = withDeadline(this.ports.clock, WAIT_MS, signal);
+  private async fresh(consistency: Consistency, signal: AbortSignal, waitMs: number): Promise<void> {
+    if (consistency.kind === 'local') return;
+    const call = this.begin(signal);
+    const bounded = withDeadline(this.ports.clock, Math.min(waitMs, WAIT_MS), call.signal);
     try {
       await awaitConsistency(this.ports.replica, consistency, bounded.signal);
     } finally {
       bounded.release();
+      call.end();
     }
+  }
+
+  /**
+   * A signal that is aborted with the caller's, or when the node stops; `end` has to be called. AbortSignal.any would
+   * leave a trace of each call at the signal that lives as long as the node.
+   */
+  private begin(caller: AbortSignal): { readonly signal: AbortSignal; end(): void } {
+    const controller = new AbortController();
+    const abort = () => controller.abort();
+    if (caller.aborted || this.ports.ending.aborted) abort();
+    caller.addEventListener('abort', abort, { once: true });
+    this.waiting.add(controller);
+    return {
+      signal: controller.signal,
+      end: () => {
+        this.waiting.delete(controller);
+        caller.removeEventListener('abort', abort);
+      },
+    };
   }
 }

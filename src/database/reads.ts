@@ -24,12 +24,16 @@ export interface ReadRequest {
   readonly consistency: Consistency;
   /** True: without events of streams whose names begin with "$". */
   readonly userEvents: boolean;
+  /** True: the batches say which events were appended together. */
+  readonly appendIds?: boolean | undefined;
 }
 
 /** A part of a read; the first one carries `start`. */
 export interface ReadBatch {
   readonly start: { readonly head: number; readonly state?: StreamState; readonly headRevision?: number } | undefined;
   readonly events: readonly Uint8Array[];
+  /** Where it was asked for: a partition of the events into those of one append, in their order. */
+  readonly appends?: readonly { readonly appendId: Uint8Array; readonly events: number }[];
 }
 
 export interface StreamDetails {
@@ -77,7 +81,8 @@ export class Reads {
     }
     for await (const { events } of await this.turns(view, request)) {
       if (signal.aborted) return;
-      yield { start, events: events.map((event) => event.bytes) };
+      const bytes = events.map((event) => event.bytes);
+      yield request.appendIds ? { start, events: bytes, appends: appendsOf(events) } : { start, events: bytes };
       start = undefined;
     }
     if (start) yield { start, events: [] };
@@ -174,6 +179,19 @@ export class Reads {
     const first = index === undefined ? view.head + 1 : ((await this.log.get(index))?.firstPosition ?? view.head + 1);
     return backwards ? first - 1 : first;
   }
+}
+
+/** Neighbours of one append. One whose entry was fetched twice is recognised by its id. */
+function appendsOf(events: Turn['events']): { appendId: Uint8Array; events: number }[] {
+  const appends: { appendId: Uint8Array; events: number }[] = [];
+  let last: Turn['events'][number]['append'] | undefined;
+  for (const { append } of events) {
+    const run = appends.at(-1);
+    if (run && (append === last || Buffer.compare(run.appendId, append.id) === 0)) run.events++;
+    else appends.push({ appendId: append.id, events: 1 });
+    last = append;
+  }
+  return appends;
 }
 
 async function* none(): AsyncGenerator<Turn> {}

@@ -18,6 +18,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { Sequencer } from '../sequencer/sequencer.ts';
 import { AppendRoute, type Leadership } from '../server/append-routing.ts';
 import type { DiskReserve } from '../storage/disk-reserve.ts';
+import { IncarnationFile } from '../storage/incarnations.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
 import { EventReader } from '../storage/index/event-reader.ts';
 import type { EntryRecord } from '../storage/record.ts';
@@ -52,10 +53,12 @@ export class Member {
   private readonly forwarder: Forwarder;
   private readonly replica: Replica;
   private readonly ending = new AbortController();
+  private readonly incarnations: IncarnationFile;
   private chainHash: Uint8Array;
 
-  private constructor(ports: MemberPorts, index: EventIndex, chainHash: Uint8Array) {
+  private constructor(ports: MemberPorts, index: EventIndex, incarnations: IncarnationFile, chainHash: Uint8Array) {
     this.ports = ports;
+    this.incarnations = incarnations;
     this.index = index;
     this.chainHash = chainHash;
     this.self = memberId(ports.options.nodeId, ports.directoryId);
@@ -63,7 +66,7 @@ export class Member {
     const handshake = this.newHandshake();
     const { clock, logger } = ports;
     const inbound = {
-      receive: (message: Parameters<Replica['receive']>[0]) => this.replica.receive(message),
+      receive: (...received: Parameters<Replica['receive']>) => this.replica.receive(...received),
       connectionLost: (member: string) => this.replica.connectionLost(member),
     };
     this.network = new PeerNetwork({ handshake, inbound, clock, logger });
@@ -87,7 +90,8 @@ export class Member {
   static async start(ports: MemberPorts): Promise<Member> {
     const index = await ports.storage.openIndex(ports.logger, ports.fatal);
     const applied = await ports.storage.log.placeAt(index.appliedIndex);
-    const member = new Member(ports, index, applied.chain);
+    const incarnations = await IncarnationFile.open(ports.options.data, ports.fatal);
+    const member = new Member(ports, index, incarnations, applied.chain);
     member.replica.start();
     return member;
   }
@@ -121,7 +125,8 @@ export class Member {
     const until = clock.monotonicMs() + ms;
     const settled = () =>
       this.replica.leader !== undefined && (this.role !== 'leader' || this.replica.acceptsProposals);
-    while (!settled() && clock.monotonicMs() < until) await clock.sleep(WAIT_FOR_ROLE_MS, this.ending.signal);
+    const { signal } = this.ending;
+    while (!settled() && clock.monotonicMs() < until && !signal.aborted) await clock.sleep(WAIT_FOR_ROLE_MS, signal);
   }
 
   /** Resolves with the node id of the new leader. */
@@ -157,7 +162,7 @@ export class Member {
 
   /** A leader that is short of space hands over (rule D1); a follower then simply does not acknowledge. */
   spaceChanged(): void {
-    if (this.ports.reserve.short && this.replica.acceptsProposals) this.replica.transferLeadership(undefined);
+    if (this.ports.reserve.short) this.replica.stepAside();
   }
 
   /** Ends what would never end by itself. */
@@ -170,6 +175,7 @@ export class Member {
     this.forwarder.close();
     await this.replica.stop();
     this.network.close();
+    await this.incarnations.close();
   }
 
   private async otherLeader(ms: number, signal: AbortSignal): Promise<string | undefined> {
@@ -186,7 +192,8 @@ export class Member {
     const { options, clock, logger, incarnation, directoryId, storage, peerServer } = this.ports;
     const { clusterId } = storage.founding;
     const me = { clusterId, nodeId: options.nodeId, directoryId, incarnation };
-    return new Handshake({ me, peerAddress: peerServer.address, clock, logger });
+    const { incarnations } = this;
+    return new Handshake({ me, peerAddress: peerServer.address, clock, logger, incarnations });
   }
 
   private newReplica(): Replica {
@@ -225,7 +232,8 @@ export class Member {
     const { index, replica, sequencer } = this;
     const { log } = storage;
     const recent = (logIndex: number) => replica.inMemory(logIndex);
-    const reads = new Reads(index, new EventReader({ log, recent, yieldTurn: clock.yieldTurn }), log);
+    const turn = { events: options.readBatchEventsMax, bytes: options.readBatchBytesMax };
+    const reads = new Reads(index, new EventReader({ log, recent, yieldTurn: clock.yieldTurn, turn }), log);
     const appender = new Appender({
       replica,
       sequencer,
@@ -254,6 +262,9 @@ export class Member {
       },
       get leader() {
         return replica.leader;
+      },
+      get term() {
+        return replica.term;
       },
       notLeader: () => this.notLeader(replica.leader === self ? undefined : replica.leader),
       noLeader: () => replica.noLeader(),

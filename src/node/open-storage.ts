@@ -80,16 +80,21 @@ export class NodeStorage {
   async openIndex(logger: Logger, fatal: (error: unknown) => void): Promise<EventIndex> {
     const store = await LevelStore.open(this.directory.indexPath, INDEX_OPTIONS);
     const { log } = this;
-    const index = await EventIndex.open(store, async (logIndex) => (await log.get(logIndex))?.chain, {
-      hashSeed: randomInt(2 ** 31),
-      onWriteError: fatal,
-      onStale: (stale) => {
-        if (stale.reason !== 'format') throw this.lostCommitted(stale.logIndex, stale.reason);
-        logger.warn({ event: 'index.rebuilt' }, 'the index is of another format and is built anew from the log');
-      },
-    });
-    this.index = { index, store };
-    return index;
+    try {
+      const index = await EventIndex.open(store, async (logIndex) => (await log.get(logIndex))?.chain, {
+        hashSeed: randomInt(2 ** 31),
+        onWriteError: fatal,
+        onStale: (stale) => {
+          if (stale.reason !== 'format') throw this.lostCommitted(stale.logIndex, stale.reason);
+          logger.warn({ event: 'index.rebuilt' }, 'the index is of another format and is built anew from the log');
+        },
+      });
+      this.index = { index, store };
+      return index;
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
   }
 
   async close(): Promise<void> {

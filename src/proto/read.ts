@@ -1,3 +1,4 @@
+import { EMPTY } from '../base/bytes.ts';
 import { invalid } from '../base/errors.ts';
 import type { StreamState } from '../model/stream.ts';
 import { type Consistency, decodeConsistency, writeConsistency } from './consistency.ts';
@@ -25,6 +26,8 @@ export interface ReadRequest {
   readonly consistency: Consistency;
   /** True: without events of streams whose names begin with "$". */
   readonly userEvents: boolean;
+  /** True: the answer says which events were appended together. */
+  readonly appendIds?: boolean | undefined;
 }
 
 /** The snapshot that a read sees. */
@@ -36,11 +39,21 @@ export interface ReadStart {
   readonly headRevision?: number | undefined;
 }
 
+/** Neighbours in the answer to a read that one append wrote. */
+interface AppendRun {
+  /** 16 bytes. */
+  readonly appendId: Uint8Array;
+  /** How many events. */
+  readonly events: number;
+}
+
 /** A ReadResponse; each event is a RecordedEvent as bytes. */
 export interface ReadResponse {
   /** Only in the first message. */
   readonly start?: ReadStart | undefined;
   readonly events: readonly Uint8Array[];
+  /** Only where it was asked for: a partition of the events, in their order. */
+  readonly appends?: readonly AppendRun[] | undefined;
 }
 
 const Request = {
@@ -53,6 +66,7 @@ const Request = {
   limit: 7,
   consistency: 8,
   userEvents: 9,
+  appendIds: 10,
 } as const;
 
 export function encodeReadRequest(request: ReadRequest): Buffer {
@@ -66,7 +80,10 @@ export function encodeReadRequest(request: ReadRequest): Buffer {
   else if (start?.kind === 'time') writer.uintAlways(Request.fromTimeUs, start.timeUs);
   writer.uint(Request.limit, request.limit);
   writer.nested(Request.consistency, (nested) => writeConsistency(nested, request.consistency));
-  return writer.bool(Request.userEvents, request.userEvents).finish();
+  return writer
+    .bool(Request.userEvents, request.userEvents)
+    .bool(Request.appendIds, request.appendIds ?? false)
+    .finish();
 }
 
 /** Ends in INVALID_ARGUMENT where the bytes are not a ReadRequest with a target. */
@@ -78,6 +95,7 @@ export function decodeReadRequest(bytes: Uint8Array): ReadRequest {
     limit: 0,
     consistency: { kind: 'linearizable' },
     userEvents: false,
+    appendIds: false,
   };
   const reader = new MessageReader('ReadRequest', bytes);
   while (reader.next()) {
@@ -86,6 +104,7 @@ export function decodeReadRequest(bytes: Uint8Array): ReadRequest {
     else if (reader.field === Request.backwards) request.backwards = reader.bool('backwards');
     else if (reader.field === Request.limit) request.limit = reader.uint('limit');
     else if (reader.field === Request.userEvents) request.userEvents = reader.bool('user_events');
+    else if (reader.field === Request.appendIds) request.appendIds = reader.bool('append_ids');
     else if (reader.field === Request.consistency) {
       request.consistency = decodeConsistency(reader.nested('consistency', 'Consistency'));
     } else request.start = decodeFrom(reader);
@@ -108,7 +127,7 @@ function decodeFrom(reader: MessageReader): ReadFrom {
 }
 
 export function encodeReadResponse(response: ReadResponse): Buffer {
-  let size = 64;
+  let size = 64 + 24 * (response.appends?.length ?? 0);
   for (const event of response.events) size += event.length + 6;
   const writer = new MessageWriter(size);
   const start = response.start;
@@ -119,6 +138,9 @@ export function encodeReadResponse(response: ReadResponse): Buffer {
     });
   }
   for (const event of response.events) writer.dataAlways(2, event);
+  for (const run of response.appends ?? []) {
+    writer.nested(3, (nested) => nested.data(1, run.appendId).uint(2, run.events));
+  }
   return writer.finish();
 }
 
@@ -126,12 +148,31 @@ export function encodeReadResponse(response: ReadResponse): Buffer {
 export function decodeReadResponse(bytes: Uint8Array): ReadResponse {
   const reader = new MessageReader('ReadResponse', bytes);
   const events: Uint8Array[] = [];
+  let appends: AppendRun[] | undefined;
   let start: ReadStart | undefined;
   while (reader.next()) {
     if (reader.field === 2) events.push(reader.data('events'));
     else if (reader.field === 1) start = decodeStart(reader.nested('start', 'ReadStart'));
+    else if (reader.field === 3) {
+      appends ??= [];
+      appends.push(decodeRun(reader.nested(`appends[${appends.length}]`, 'AppendRun')));
+    }
   }
-  return { start, events };
+  if (!appends) return { start, events };
+  const told = appends.reduce((sum, run) => sum + run.events, 0);
+  if (told !== events.length) throw invalid('appends', `tell of ${told} events, but ${events.length} are there`);
+  return { start, events, appends };
+}
+
+function decodeRun(reader: MessageReader): AppendRun {
+  let appendId: Uint8Array = EMPTY;
+  let events = 0;
+  while (reader.next()) {
+    if (reader.field === 1) appendId = reader.data('append_id');
+    else if (reader.field === 2) events = reader.uint('events');
+  }
+  if (appendId.length !== 16) throw invalid(`${reader.path}append_id`, 'is not a UUID of 16 bytes');
+  return { appendId, events };
 }
 
 function decodeStart(reader: MessageReader): ReadStart {

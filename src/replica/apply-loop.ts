@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Watched } from '../runtime/watched.ts';
 import type { EntryRecord } from '../storage/record.ts';
@@ -88,6 +89,8 @@ export class ApplyLoop {
       bytes += record.bytes.length;
     }
     if (records.length > 0) return records;
-    return this.ports.log.read(from, Math.min(to, from + BATCH_ENTRIES_MAX - 1), BATCH_BYTES_MAX);
+    const read = await this.ports.log.read(from, Math.min(to, from + BATCH_ENTRIES_MAX - 1), BATCH_BYTES_MAX);
+    assert(read.length > 0, `log entry ${from} is committed, but the log does not have it`);
+    return read;
   }
 }

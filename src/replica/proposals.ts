@@ -9,16 +9,20 @@ interface Open {
 
 /**
  * The proposals whose fate is open (rule S8). A proposal is a promise about one index: what is applied there with the
- * proposal's term is the proposal; anything else there means that it will never be applied. Losing leadership decides
- * nothing by itself: the fate shows when the index is applied, or the caller's patience ends.
+ * proposal's term is the proposal; anything else there means that it will never be applied. So does anything of a later
+ * term that is applied before it, because terms never fall along the log. Losing leadership decides nothing by itself:
+ * the fate shows when entries are applied, or the caller's patience ends.
  */
 export class Proposals {
   private readonly open = new Map<number, Open>();
+  /** The highest term that was applied. */
+  private appliedTerm = 0;
 
   /** Resolves with the applied record; rejects, definite, when another entry took its place. */
   wait(index: number, term: number): Promise<EntryRecord> {
     const known = this.open.get(index);
     if (known && known.term === term) return known.outcome.promise;
+    // Whoever proposes has applied the no-op of its term: nothing of an older term can come behind that any more.
     if (known) known.outcome.reject(replaced());
     const outcome = deferred<EntryRecord>();
     // The caller may have given up by the time the fate shows; that is not an unhandled error.
@@ -28,6 +32,7 @@ export class Proposals {
   }
 
   applied(record: EntryRecord): void {
+    if (record.term > this.appliedTerm) this.termApplied(record.term);
     const open = this.open.get(record.index);
     if (!open) return;
     this.open.delete(record.index);
@@ -35,14 +40,29 @@ export class Proposals {
     else open.outcome.reject(replaced());
   }
 
-  /** Gives up all that are open: the node stops, or lost leadership long enough ago. */
-  abandon(reason: string): void {
-    for (const open of this.open.values()) open.outcome.reject(fateUnknown(reason));
-    this.open.clear();
+  /**
+   * Gives up those of terms up to `termMax`: the node stops, or lost leadership long enough ago. It may lead again by
+   * then, in a later term and with a shorter log, so that their places might not be filled for a long time.
+   */
+  abandon(reason: string, termMax = Number.POSITIVE_INFINITY): void {
+    for (const [index, { term, outcome }] of this.open) {
+      if (term > termMax) continue;
+      this.open.delete(index);
+      outcome.reject(fateUnknown(reason));
+    }
   }
 
   get size(): number {
     return this.open.size;
+  }
+
+  private termApplied(term: number): void {
+    this.appliedTerm = term;
+    for (const [index, open] of this.open) {
+      if (open.term >= term) continue;
+      this.open.delete(index);
+      open.outcome.reject(replaced());
+    }
   }
 }
 

@@ -53,6 +53,11 @@ export class RaftDriver {
     });
   }
 
+  /** Nothing is sent or written any more, save the batch that is being written. */
+  halt(): void {
+    this.stopped = true;
+  }
+
   /** Ends after the batch that is being written; nothing is sent or written any more. */
   async stop(): Promise<void> {
     this.stopped = true;

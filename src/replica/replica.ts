@@ -16,6 +16,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { Watched } from '../runtime/watched.ts';
 import { type EntryRecord, type LogPlace, sealEntry } from '../storage/record.ts';
 import { ApplyLoop } from './apply-loop.ts';
+import { ClockWatch } from './clock-watch.ts';
 import { sealNoop } from './log-end.ts';
 import type { AppliedState, DurableLog, Inbound, PeerMessage, SpaceGuard, Transport } from './ports.ts';
 import { Proposals } from './proposals.ts';
@@ -59,6 +60,9 @@ export interface ReplicaPorts {
 /** How long an open append waits to learn its fate after leadership was lost (rule S8). */
 const FATE_WAIT_MS = 5_000;
 const READ_RETRY_MS = 50;
+const CLOCK_CHECK_MS = 1_000;
+/** A hand-over gates reads and appends until it is given up; one that nobody took is tried again after this long. */
+const STEP_ASIDE_AGAIN_MS = 10_000;
 
 /** One node's part in the replicated log: proposals in, applied records out, and reads that are as fresh as asked. */
 export class Replica implements Inbound {
@@ -74,11 +78,16 @@ export class Replica implements Inbound {
   /** The end of the log when the node started; later the end is in memory. */
   private readonly recoveredEnd: LogPlace;
   private ticker: Timer | undefined;
-  private fateTimer: Timer | undefined;
+  private readonly clocks: ClockWatch;
+  private clockChecker: Timer | undefined;
+  /** False while this node's clock is too far off to give events their time (rule S15). */
+  private mayLead = true;
+  private stepAsideFromMs = 0;
+  private readonly fateTimers = new Set<Timer>();
   private seen: Pick<RaftStatus, 'role' | 'term' | 'leader'>;
   private stopping = false;
-  /** Aborted when leadership is lost. */
-  private leading = new AbortController();
+  /** The applied index as long as this node leads: closed when leadership is lost. */
+  private leading: Watched;
 
   constructor(options: ReplicaOptions, recovered: Recovered, ports: ReplicaPorts) {
     this.options = options;
@@ -101,6 +110,8 @@ export class Replica implements Inbound {
     );
     this.seen = { role: this.core.role, term: this.core.term, leader: this.core.leader };
     this.head = new Watched(ports.state.head);
+    this.leading = new Watched(ports.state.appliedIndex);
+    this.clocks = new ClockWatch(ports.clock, ports.logger);
     this.barrier = new ReadBarrier((id) => this.requestRead(id), ports.clock.soon);
     this.loop = new ApplyLoop({
       log: ports.log,
@@ -111,19 +122,20 @@ export class Replica implements Inbound {
     });
     this.driver = new RaftDriver(this.core, {
       log: ports.log,
-      transport: ports.transport,
+      transport: { send: (message) => this.send(message) },
       space: ports.space,
       clock: ports.clock,
       reads: (answers) => this.onReads(answers),
       committed: (index) => this.loop.committed.raise(index),
       turned: () => this.onTurned(),
-      fatal: ports.fatal,
+      fatal: (error) => this.fail(error),
     });
   }
 
   start(): void {
-    this.loop.start(this.ports.fatal);
+    this.loop.start((error) => this.fail(error));
     this.ticker = every(this.ports.clock, this.options.tickIntervalMs, () => this.tick());
+    this.clockChecker = every(this.ports.clock, CLOCK_CHECK_MS, () => this.checkClock());
     this.driver.wake();
   }
 
@@ -131,22 +143,20 @@ export class Replica implements Inbound {
   async stop(): Promise<void> {
     this.stopping = true;
     this.ticker?.cancel();
-    this.fateTimer?.cancel();
+    this.clockChecker?.cancel();
+    for (const timer of this.fateTimers) timer.cancel();
     await this.driver.stop();
     await this.loop.stop();
-    this.leading.abort();
+    this.leading.close();
     this.proposals.abandon('the node is stopping');
     this.barrier.close();
   }
 
-  receive(message: PeerMessage): void {
+  receive(message: PeerMessage, clockUs: number): void {
     if (this.stopping) return;
-    try {
-      this.core.step(message);
-    } catch (error) {
-      this.ports.fatal(error);
-    }
-    this.driver.wake();
+    this.clocks.hear(message.from, clockUs);
+    if (message.type === 'timeoutNow') void this.takeOver(message);
+    else this.guarded(() => this.core.step(message));
   }
 
   connectionLost(member: MemberId): void {
@@ -190,14 +200,20 @@ export class Replica implements Inbound {
 
   /** Puts judged events into the log. Synchronous, and never refused while `acceptsProposals` (rule S1). */
   propose(draft: { firstPosition: number; count: number; createdUs: number; payload: Uint8Array }): number {
-    const end = this.logEnd();
-    assert(draft.firstPosition === end.nextPosition, `position ${draft.firstPosition} does not follow the log (S2)`);
-    const record = sealEntry(
-      { ...draft, index: end.index + 1, term: this.core.term, type: EntryType.events },
-      end.chain,
-    );
-    this.driver.propose(EntryType.events, record);
-    return record.index;
+    try {
+      const end = this.logEnd();
+      assert(draft.firstPosition === end.nextPosition, `position ${draft.firstPosition} does not follow the log (S2)`);
+      const record = sealEntry(
+        { ...draft, index: end.index + 1, term: this.core.term, type: EntryType.events },
+        end.chain,
+      );
+      this.driver.propose(EntryType.events, record);
+      return record.index;
+    } catch (error) {
+      // An admitted append that cannot be proposed leaves a hole behind what was judged: the node must not go on.
+      this.fail(error);
+      throw error;
+    }
   }
 
   /** The applied record of a proposal of the current term; rejects as rule S8 says. */
@@ -212,16 +228,16 @@ export class Replica implements Inbound {
   async confirm(): Promise<void> {
     const term = this.core.term;
     const judgedAt = this.core.lastIndex;
-    const leading = this.leading.signal;
+    const { leading } = this;
     const confirmed = (await this.barrier.readIndex()) !== undefined;
-    const applied = confirmed && (await this.loop.applied.reached(judgedAt, leading));
+    const applied = confirmed && (await leading.reached(judgedAt));
     if (!applied || this.core.role !== 'leader' || this.core.term !== term) throw this.notLeader();
   }
 
   /** Waits until this node has applied everything that was committed anywhere when it was called (ReadIndex). */
   async linearize(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && !this.stopping) {
-      const index = await this.barrier.readIndex();
+      const index = await unlessAborted(this.barrier.readIndex(), signal);
       if (index !== undefined) {
         if (await this.loop.applied.reached(index, signal)) return;
         break;
@@ -243,6 +259,14 @@ export class Replica implements Inbound {
     return accepted;
   }
 
+  /** This node had better not lead (rules D1, S15): hands over, if it leads and somebody takes it. */
+  stepAside(): void {
+    const now = this.ports.clock.monotonicMs();
+    if (!this.acceptsProposals || now < this.stepAsideFromMs) return;
+    this.stepAsideFromMs = now + STEP_ASIDE_AGAIN_MS;
+    this.transferLeadership(undefined);
+  }
+
   notLeader(): FactstoreError {
     return new FactstoreError('NOT_LEADER', 'this node does not lead (any more). Nothing was written.');
   }
@@ -258,13 +282,32 @@ export class Replica implements Inbound {
   private tick(): void {
     this.ports.clock.soon(() => {
       if (this.stopping) return;
-      try {
-        this.core.tick();
-      } catch (error) {
-        this.ports.fatal(error);
-      }
-      this.driver.wake();
+      this.guarded(() => this.core.tick());
     });
+  }
+
+  /**
+   * Campaigning at the leader's wish deposes it. A node that could not lead, or not even write its vote down, stays
+   * quiet: the leader gives up after a while, and goes on.
+   */
+  private async takeOver(message: PeerMessage): Promise<void> {
+    try {
+      const room = await this.ports.space.enough();
+      if (room && this.mayLead && !this.stopping) this.guarded(() => this.core.step(message));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** A node whose clock is off asks for no votes; it still gives them, and follows. */
+  private send(message: PeerMessage): void {
+    if (!this.mayLead && (message.type === 'preVote' || message.type === 'vote')) return;
+    this.ports.transport.send(message);
+  }
+
+  private checkClock(): void {
+    this.mayLead = this.clocks.check();
+    if (!this.mayLead) this.stepAside();
   }
 
   private requestRead(id: number): void {
@@ -284,6 +327,7 @@ export class Replica implements Inbound {
     this.ports.applied(records);
     for (const record of records) this.proposals.applied(record);
     this.head.raise(this.ports.state.head);
+    this.leading.raise(this.loop.applied.value);
     this.core.applied(this.loop.applied.value);
     this.driver.wake();
   }
@@ -299,18 +343,51 @@ export class Replica implements Inbound {
       `${role} in term ${term}${leader ? `, led by ${leader}` : ''}`,
     );
     if (leader !== before.leader) this.ports.leaderChanged(leader);
-    if (before.role === 'leader' && (role !== 'leader' || term !== before.term)) this.leadershipLost();
+    if (before.role === 'leader' && (role !== 'leader' || term !== before.term)) this.leadershipLost(before.term);
   }
 
-  private leadershipLost(): void {
-    this.leading.abort();
-    this.leading = new AbortController();
+  private leadershipLost(term: number): void {
+    this.leading.close();
+    this.leading = new Watched(this.loop.applied.value);
     this.ports.leadershipLost();
-    this.fateTimer?.cancel();
-    this.fateTimer = this.ports.clock.setTimer(FATE_WAIT_MS, () => {
-      if (this.core.role !== 'leader') this.proposals.abandon('leadership was lost before the append was committed');
+    const timer = this.ports.clock.setTimer(FATE_WAIT_MS, () => {
+      this.fateTimers.delete(timer);
+      this.proposals.abandon('leadership was lost before the append was committed', term);
     });
+    this.fateTimers.add(timer);
   }
+
+  /** An input of the core: whatever it throws means that the state can no longer be trusted. */
+  private guarded(input: () => void): void {
+    try {
+      input();
+    } catch (error) {
+      this.fail(error);
+    }
+    this.driver.wake();
+  }
+
+  /** From here on nothing is taken in, sent or written: the process is about to end (rules D1, S2). */
+  private fail(error: unknown): void {
+    if (this.stopping) return;
+    this.stopping = true;
+    this.ticker?.cancel();
+    this.clockChecker?.cancel();
+    this.driver.halt();
+    this.ports.fatal(error);
+  }
+}
+
+/** What the promise, which never rejects, resolves to; undefined once the signal is aborted. */
+function unlessAborted<T>(promise: Promise<T | undefined>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    const abort = () => resolve(undefined);
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then((value) => {
+      signal.removeEventListener('abort', abort);
+      resolve(value);
+    });
+  });
 }
 
 function timedOut(head: number): FactstoreError {

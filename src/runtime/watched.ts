@@ -1,7 +1,14 @@
+interface Waiter {
+  readonly at: number;
+  /** Told whether the value was reached. */
+  readonly end: (reached: boolean) => void;
+}
+
 /** A value that only rises, and that others wait for. Used for the head, the applied index and the like. */
 export class Watched {
   private current: number;
-  private waiters: { readonly at: number; readonly wake: () => void }[] = [];
+  private readonly waiters = new Set<Waiter>();
+  private closed = false;
 
   constructor(initial: number) {
     this.current = initial;
@@ -11,34 +18,46 @@ export class Watched {
     return this.current;
   }
 
+  /** How many wait. */
+  get waiting(): number {
+    return this.waiters.size;
+  }
+
   /** Raises the value and wakes those who waited for it. */
   raise(value: number): void {
     if (value <= this.current) return;
     this.current = value;
-    if (this.waiters.length === 0) return;
-    const ready = this.waiters.filter((waiter) => waiter.at <= value);
-    if (ready.length === 0) return;
-    this.waiters = this.waiters.filter((waiter) => waiter.at > value);
-    for (const waiter of ready) waiter.wake();
+    for (const waiter of this.waiters) {
+      if (waiter.at > value) continue;
+      this.waiters.delete(waiter);
+      waiter.end(true);
+    }
   }
 
-  /** Resolves to true once the value is at least `at`, to false once the signal is aborted. */
+  /** Nobody waits any more, now or later: what is not reached yet never will be. */
+  close(): void {
+    this.closed = true;
+    for (const waiter of this.waiters) waiter.end(false);
+    this.waiters.clear();
+  }
+
+  /** Resolves to true once the value is at least `at`, to false once the signal is aborted or the value is closed. */
   reached(at: number, signal?: AbortSignal): Promise<boolean> {
     if (this.current >= at) return Promise.resolve(true);
-    if (signal?.aborted) return Promise.resolve(false);
+    if (this.closed || signal?.aborted) return Promise.resolve(false);
     return new Promise((resolve) => {
       const abort = () => {
-        this.waiters = this.waiters.filter((other) => other !== waiter);
+        this.waiters.delete(waiter);
         resolve(false);
       };
-      const waiter = {
+      const waiter: Waiter = {
         at,
-        wake: () => {
+        end: (reached) => {
           signal?.removeEventListener('abort', abort);
-          resolve(true);
+          resolve(reached);
         },
       };
-      this.waiters.push(waiter);
+      this.waiters.add(waiter);
       signal?.addEventListener('abort', abort, { once: true });
     });
   }

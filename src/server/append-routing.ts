@@ -18,6 +18,7 @@ export interface Leadership {
   readonly leads: boolean;
   /** The leader's member id; undefined: none is known. */
   readonly leader: string | undefined;
+  readonly term: number;
   /** The refusal for a client that asked not to be forwarded; names the leader's address. */
   notLeader(): FactstoreError;
   noLeader(): FactstoreError;
@@ -28,9 +29,9 @@ let lanes = 0;
 /**
  * The appends of one call, each judged by the leader: by this node, or by another to which they are forwarded.
  *
- * A route is bound to one leader: were earlier appends still under way to an old leader while later ones were judged by
- * a new one, the order of the call would be lost (rule S4). When the leader changes, the route ends; the client begins
- * a new call.
+ * A route is bound to one leader and its term: were earlier appends still under way to an old leader while later ones
+ * were judged by a new one, be it the same node, the order of the call would be lost (rule S4). When the leader changes,
+ * the route ends; the client begins a new call.
  */
 export class AppendRoute {
   private readonly database: Database;
@@ -39,7 +40,7 @@ export class AppendRoute {
   private readonly lane: AppendLane;
   private readonly laneNumber: number;
   private readonly mayForward: boolean;
-  private boundTo: string | undefined;
+  private boundTo: { readonly leader: string; readonly term: number } | undefined;
   private ended: FactstoreError | undefined;
 
   constructor(
@@ -70,7 +71,7 @@ export class AppendRoute {
     });
     const refusal = this.refusal ?? this.bind();
     if (refusal) throw refusal;
-    if (this.leadership.leads) return encodeAppendResponse(await this.lane.append(append));
+    if (this.leadership.leads) return encodeAppendResponse(await this.lane.append(append, deadlineMs));
     if (!this.mayForward || !request.forward) throw this.leadership.notLeader();
     try {
       return await this.forwarder.forward(bytes, { lane: this.laneNumber, deadlineMs });
@@ -81,10 +82,10 @@ export class AppendRoute {
   }
 
   private bind(): FactstoreError | undefined {
-    const { leader } = this.leadership;
+    const { leader, term } = this.leadership;
     if (leader === undefined) return this.end(this.leadership.noLeader());
-    if (this.boundTo !== undefined && this.boundTo !== leader) return this.end(this.leadership.notLeader());
-    this.boundTo = leader;
+    this.boundTo ??= { leader, term };
+    if (this.boundTo.leader !== leader || this.boundTo.term !== term) return this.end(this.leadership.notLeader());
     return undefined;
   }
 

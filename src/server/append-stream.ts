@@ -29,6 +29,9 @@ const TOTAL_BYTES_MAX = LIMITS.appendBytesMax + (1 << 20);
 /** A client that was granted room and does not send loses it after this long. */
 const CHUNK_IDLE_MS = 30_000;
 
+/** The calls that are open, to be ended when the node stops. */
+export type OpenSessions = Set<{ finish(): void }>;
+
 interface Partial {
   readonly sequence: number;
   readonly bytes: Buffer;
@@ -51,12 +54,16 @@ export class AppendStreamSession {
   private grantPending = false;
   private unwritten = false;
   private clientEnded = false;
+  private finishing = false;
   private closed = false;
+  private readonly sessions: OpenSessions;
 
-  constructor(call: AppendStreamCall, route: AppendRoute, ports: AppendStreamPorts) {
+  constructor(call: AppendStreamCall, route: AppendRoute, ports: AppendStreamPorts, sessions: OpenSessions) {
     this.call = call;
     this.route = route;
     this.ports = ports;
+    this.sessions = sessions;
+    sessions.add(this);
     call.on('data', (request: Received<AppendStreamRequest>) => this.receive(request));
     call.on('end', () => {
       this.clientEnded = true;
@@ -70,13 +77,21 @@ export class AppendStreamSession {
     call.on('error', () => this.close());
   }
 
+  /** The node stops: nothing more is read, and the call ends once what is open is answered. */
+  finish(): void {
+    this.finishing = true;
+    this.flow();
+    this.endWhenAnswered();
+  }
+
   private receive(request: Received<AppendStreamRequest>): void {
     if (this.closed) return;
     if (request instanceof FactstoreError) return this.fail(request);
     switch (request.kind) {
       case 'append':
-        if (this.partial)
-          return this.fail(invalid('message', `the chunks of append ${this.partial.sequence} are not complete`));
+        if (this.partial || this.grantPending)
+          return this.fail(invalid('message', 'an append that was announced is not complete yet'));
+        this.ports.budget.take(request.append.length);
         return this.append(request.sequence, request.append);
       case 'begin':
         return this.begin(request.sequence, request.totalBytes);
@@ -85,7 +100,8 @@ export class AppendStreamSession {
     }
   }
 
-  private append(sequence: number, bytes: Uint8Array, release = () => {}): void {
+  /** Its bytes are in the budget already, and are given back once it is answered. */
+  private append(sequence: number, bytes: Uint8Array): void {
     this.openAppends++;
     this.openBytes += bytes.length;
     this.flow();
@@ -96,7 +112,7 @@ export class AppendStreamSession {
         (error: unknown) => this.write({ kind: 'error', sequence, error: asFactstoreError(error, this.ports.logger) }),
       )
       .finally(() => {
-        release();
+        this.ports.budget.release(bytes.length);
         this.openAppends--;
         this.openBytes -= bytes.length;
         this.flow();
@@ -139,7 +155,7 @@ export class AppendStreamSession {
       return;
     }
     this.partial = undefined;
-    this.append(sequence, partial.bytes, () => this.ports.budget.release(partial.bytes.length));
+    this.append(sequence, partial.bytes);
   }
 
   private idleTimer(sequence: number): Timer {
@@ -159,7 +175,14 @@ export class AppendStreamSession {
 
   private flow(): void {
     if (this.closed) return;
-    const full = this.unwritten || this.openAppends >= OPEN_APPENDS_MAX || this.openBytes >= OPEN_BYTES_MAX;
+    // A call with nothing open is read on: nothing of its own would ever wake it up again.
+    const short = this.openAppends > 0 && this.ports.budget.exhausted;
+    const full =
+      this.finishing ||
+      this.unwritten ||
+      short ||
+      this.openAppends >= OPEN_APPENDS_MAX ||
+      this.openBytes >= OPEN_BYTES_MAX;
     if (full && !this.call.isPaused()) this.call.pause();
     else if (!full && this.call.isPaused()) this.call.resume();
   }
@@ -168,7 +191,11 @@ export class AppendStreamSession {
   private endWhenAnswered(): void {
     if (this.closed || this.openAppends > 0) return;
     if (this.route.refusal) return this.fail(this.route.refusal);
+    if (this.finishing) return this.fail(new FactstoreError('NOT_READY', 'the node is stopping; go on at another one'));
     if (!this.clientEnded) return;
+    if (this.partial || this.grantPending) {
+      return this.fail(invalid('chunk', 'the call ended before an announced append was sent whole'));
+    }
     this.close();
     this.call.end();
   }
@@ -182,6 +209,7 @@ export class AppendStreamSession {
   private close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.sessions.delete(this);
     if (!this.partial) return;
     this.partial.idle.cancel();
     this.ports.budget.release(this.partial.bytes.length);

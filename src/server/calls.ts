@@ -10,6 +10,15 @@ export function remainingMs(deadline: Date | number, nowUs: number): number {
   return Number.isFinite(at) ? Math.max(1, Math.round(at - nowUs / 1000)) : 0;
 }
 
+/** What is left of a client's time when it is told that it waited in vain; its own clock must not come first. */
+const ANSWER_MS = 100;
+
+/** How long a call may wait for something before it must answer; undefined: the client waits without end. */
+export function patienceMs(call: { getDeadline(): Date | number }, nowUs: number): number | undefined {
+  const left = remainingMs(call.getDeadline(), nowUs);
+  return left === 0 ? undefined : left - Math.min(ANSWER_MS, Math.ceil(left / 5));
+}
+
 /** Aborted when the client cancels the call, its deadline passes, or its connection breaks. */
 function signalOf(call: { on(event: 'cancelled', listener: () => void): unknown; cancelled: boolean }): AbortSignal {
   const controller = new AbortController();
@@ -44,14 +53,18 @@ export function unary<Request, Response>(
  */
 export function streaming<Request>(
   logger: Logger,
-  handle: (request: Request, signal: AbortSignal) => AsyncIterable<Uint8Array>,
+  handle: (
+    request: Request,
+    signal: AbortSignal,
+    call: ServerWritableStream<Received<Request>, Uint8Array>,
+  ) => AsyncIterable<Uint8Array>,
 ) {
   return (call: ServerWritableStream<Received<Request>, Uint8Array>): void => {
     const signal = signalOf(call);
     const { request } = call;
     const run = async () => {
       if (request instanceof FactstoreError) throw request;
-      for await (const message of handle(request as Request, signal)) {
+      for await (const message of handle(request as Request, signal, call)) {
         if (signal.aborted) return;
         if (!call.write(message)) await drained(call, signal);
         if (signal.aborted) return;

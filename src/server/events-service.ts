@@ -1,3 +1,4 @@
+import { FactstoreError } from '../base/errors.ts';
 import type { Database } from '../database/database.ts';
 import type { DecodedAppend } from '../proto/append-request.ts';
 import {
@@ -9,8 +10,13 @@ import {
 import { encodeReadResponse, type ReadRequest } from '../proto/read.ts';
 import { encodeSubscribeResponse, type SubscribeRequest } from '../proto/subscribe.ts';
 import type { AppendRoute } from './append-routing.ts';
-import { type AppendStreamCall, type AppendStreamPorts, AppendStreamSession } from './append-stream.ts';
-import { remainingMs, streaming, unary } from './calls.ts';
+import {
+  type AppendStreamCall,
+  type AppendStreamPorts,
+  AppendStreamSession,
+  type OpenSessions,
+} from './append-stream.ts';
+import { patienceMs, remainingMs, streaming, unary } from './calls.ts';
 import { statusOf } from './status.ts';
 
 export interface EventsPorts extends AppendStreamPorts {
@@ -21,33 +27,48 @@ export interface EventsPorts extends AppendStreamPorts {
 }
 
 /** factstore.v1.Events */
-export function eventsHandlers(ports: EventsPorts) {
+export function eventsHandlers(ports: EventsPorts, sessions: OpenSessions) {
   const { logger, clock } = ports;
   const database = () => ports.database();
   return {
     Append: unary<DecodedAppend, Uint8Array>(logger, async (request, _signal, call) => {
-      const route = ports.openRoute(false);
-      return route.append(request.raw, remainingMs(call.getDeadline(), clock.nowUs()));
+      const { budget } = ports;
+      if (budget.exhausted) throw overloaded();
+      budget.take(request.raw.length);
+      try {
+        const route = ports.openRoute(false);
+        return await route.append(request.raw, remainingMs(call.getDeadline(), clock.nowUs()));
+      } finally {
+        budget.release(request.raw.length);
+      }
     }),
     AppendStream: (call: AppendStreamCall) => {
       try {
         const route = ports.openRoute(true);
-        new AppendStreamSession(call, route, ports);
+        new AppendStreamSession(call, route, ports, sessions);
       } catch (error) {
         call.emit('error', statusOf(error, logger));
       }
     },
-    Read: streaming<ReadRequest>(logger, async function* (request, signal) {
-      for await (const batch of database().read(request, signal)) yield encodeReadResponse(batch);
+    Read: streaming<ReadRequest>(logger, async function* (request, signal, call) {
+      const waitMs = patienceMs(call, clock.nowUs());
+      for await (const batch of database().read(request, signal, waitMs)) yield encodeReadResponse(batch);
     }),
     Subscribe: streaming<SubscribeRequest>(logger, async function* (request, signal) {
       for await (const batch of database().subscribe(request, signal)) yield encodeSubscribeResponse(batch);
     }),
-    Head: unary<HeadRequest, Uint8Array>(logger, async (request, signal) =>
-      encodeHeadResponse({ position: await database().head(request.consistency, signal) }),
-    ),
-    GetProducer: unary<GetProducerRequest, Uint8Array>(logger, async (request, signal) =>
-      encodeGetProducerResponse(await database().producer(request.producer, signal)),
-    ),
+    Head: unary<HeadRequest, Uint8Array>(logger, async (request, signal, call) => {
+      const waitMs = patienceMs(call, clock.nowUs());
+      return encodeHeadResponse({ position: await database().head(request.consistency, signal, waitMs) });
+    }),
+    GetProducer: unary<GetProducerRequest, Uint8Array>(logger, async (request, signal, call) => {
+      const waitMs = patienceMs(call, clock.nowUs());
+      return encodeGetProducerResponse(await database().producer(request.producer, signal, waitMs));
+    }),
   };
+}
+
+function overloaded(): FactstoreError {
+  const text = 'this node holds as many bytes of open appends as unhandledBytesMax allows. Nothing was written.';
+  return new FactstoreError('OVERLOADED', text);
 }

@@ -1,6 +1,6 @@
 /**
- * Room for what clients have announced and not yet finished sending, over all connections together (rule C8). What
- * finds no room waits its turn, in order; nothing is received for it meanwhile.
+ * Room for the appends of all connections together, from their announcement or their receipt until they are answered
+ * (rule C8). What is announced and finds no room waits its turn, in order; nothing is received for it meanwhile.
  */
 export class ReceiveBudget {
   private free: number;
@@ -19,6 +19,16 @@ export class ReceiveBudget {
       return Promise.resolve();
     }
     return new Promise((resolve) => this.waiting.push({ bytes, grant: resolve }));
+  }
+
+  /** Counts what is here already, room or not; it has to be given back with `release`. */
+  take(bytes: number): void {
+    this.free -= bytes;
+  }
+
+  /** True: no more should be received until something is given back. */
+  get exhausted(): boolean {
+    return this.free <= 0;
   }
 
   release(bytes: number): void {

@@ -4,10 +4,12 @@ import { HealthImplementation } from 'grpc-health-check';
 import { LIMITS } from '../model/limits.ts';
 import { clientPackage, clusterService } from '../proto/load.ts';
 import { eventsService, streamsService } from '../proto/services.ts';
+import type { OpenSessions } from './append-stream.ts';
 import { type ClusterPorts, clusterHandlers } from './cluster-service.ts';
 import { type EventsPorts, eventsHandlers } from './events-service.ts';
 import { type HttpPorts, httpHandler } from './http.ts';
 import { Listener } from './listener.ts';
+import { meterCalls, ReceiveLimit } from './receive-limit.ts';
 import { streamsHandlers } from './streams-service.ts';
 
 export interface ServerOptions {
@@ -15,6 +17,7 @@ export interface ServerOptions {
   readonly port: number;
   readonly connectionsMax: number;
   readonly streamsPerConnectionMax: number;
+  readonly unhandledBytesMax: number;
 }
 
 export interface ServerPorts extends EventsPorts, HttpPorts {
@@ -23,8 +26,6 @@ export interface ServerPorts extends EventsPorts, HttpPorts {
 
 /** A message of AppendStream is a chunk and a few bytes; a unary one has the limit of DESIGN §9. */
 const MESSAGE_BYTES_MAX = LIMITS.unaryBytesMax + 1024;
-/** Reads deliver batches of megabytes; the default window of 64 KiB would cost a round trip for each of them. */
-const WINDOW_BYTES = 4 << 20;
 const SERVICES = ['', 'factstore.v1.Events', 'factstore.v1.Streams', 'factstore.v1.Cluster'];
 
 /** The face of a node for its clients: gRPC, health, reflection, and HTTP/1.1 on the same port. */
@@ -32,25 +33,30 @@ export class Server {
   private readonly listener: Listener;
   private readonly health: HealthImplementation;
 
-  private constructor(listener: Listener, health: HealthImplementation) {
+  private readonly sessions: OpenSessions;
+
+  private constructor(listener: Listener, health: HealthImplementation, sessions: OpenSessions) {
     this.listener = listener;
     this.health = health;
+    this.sessions = sessions;
   }
 
   static async start(ports: ServerPorts, options: ServerOptions): Promise<Server> {
+    const { logger, clock } = ports;
+    const sessions: OpenSessions = new Set();
+    const received = new ReceiveLimit(options.unhandledBytesMax, logger);
     const grpc = new GrpcServer({
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
       'grpc.max_send_message_length': -1,
       'grpc.max_concurrent_streams': options.streamsPerConnectionMax,
-      'grpc-node.flow_control_window': WINDOW_BYTES,
       'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 5_000,
+      interceptors: [meterCalls(received, MESSAGE_BYTES_MAX, logger)],
     });
-    const { logger, clock } = ports;
-    grpc.addService(eventsService, eventsHandlers(ports) as unknown as UntypedServiceImplementation);
+    grpc.addService(eventsService, eventsHandlers(ports, sessions) as unknown as UntypedServiceImplementation);
     grpc.addService(
       streamsService,
-      streamsHandlers(() => ports.database(), logger) as unknown as UntypedServiceImplementation,
+      streamsHandlers(() => ports.database(), logger, clock) as unknown as UntypedServiceImplementation,
     );
     grpc.addService(clusterService, clusterHandlers(ports.cluster, logger) as unknown as UntypedServiceImplementation);
     const health = new HealthImplementation(Object.fromEntries(SERVICES.map((name) => [name, 'NOT_SERVING'])));
@@ -58,7 +64,7 @@ export class Server {
     new ReflectionService(clientPackage).addToServer(grpc);
     const { host, port, connectionsMax } = options;
     const listener = await Listener.open(grpc, httpHandler(ports), { host, port, connectionsMax, clock });
-    return new Server(listener, health);
+    return new Server(listener, health, sessions);
   }
 
   get port(): number {
@@ -72,6 +78,7 @@ export class Server {
 
   close(graceMs: number): Promise<void> {
     this.setServing(false);
+    for (const session of [...this.sessions]) session.finish();
     return this.listener.close(graceMs);
   }
 }

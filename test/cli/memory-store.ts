@@ -114,7 +114,7 @@ export class MemoryStore implements Store {
     if (options.backwards) events = this.matching(target).reverse();
     for (const event of limit === undefined ? events : events.slice(0, Number(limit))) {
       if (options.signal?.aborted) throw new FactstoreError('CANCELLED', 'cancelled');
-      yield event;
+      yield options.appendIds ? event : { ...event, appendId: undefined };
     }
   }
 

@@ -62,7 +62,7 @@ describe('appending', () => {
   test('C8: an append over the limit is refused before it is sent', async () => {
     const db = await open();
     const error = await failure(db.append('a', [{ type: 'T', data: Buffer.alloc(18 << 20) }]));
-    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', definite: true, details: { field: 'append' } });
+    expect(error).toMatchObject({ code: 'LIMIT_EXCEEDED', definite: true, details: { field: 'append' } });
   });
 
   test('appends beyond the bound on bytes are refused at once instead of eating memory', async () => {

@@ -273,7 +273,7 @@ for (const size of [1, 3]) {
       let n = 0;
       for await (const event of db.read('many-1')) expect(event.data).toBe(n++);
       expect(n).toBe(10_000);
-      expect(await error(db.append('many-1', [...events, events[0]!]))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect(await error(db.append('many-1', [...events, events[0]!]))).toMatchObject({ code: 'LIMIT_EXCEEDED' });
     });
   });
 }

@@ -208,14 +208,15 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
       limit: any.place,
       consistency,
       userEvents: fc.boolean(),
+      appendIds: fc.boolean(),
     });
     fc.assert(
       fc.property(request, (value) => {
-        const { backwards, limit, userEvents } = value;
+        const { backwards, limit, userEvents, appendIds } = value;
         const theirs = reflectedEncode('factstore.v1.ReadRequest', {
           ...targetObject(value.target),
           ...startObject(value.start),
-          ...{ backwards, limit, userEvents, consistency: consistencyObject(value.consistency) },
+          ...{ backwards, limit, userEvents, appendIds, consistency: consistencyObject(value.consistency) },
         });
         expect(read.decodeReadRequest(theirs)).toEqual(value);
         agree('ReadRequest', read.encodeReadRequest(value), theirs);
@@ -232,9 +233,15 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
     const response = fc.record({
       start: fc.option(start, { nil: undefined }),
       events: fc.array(any.recordedEvent, { maxLength: 4 }),
+      // One run for each event, or one for all of them, or none told.
+      runs: fc.constantFrom('none' as const, 'each' as const, 'one' as const),
+      appendId: any.uuid,
     });
     fc.assert(
       fc.property(response, (value) => {
+        const { length } = value.events;
+        const counts = value.runs === 'each' ? value.events.map(() => 1) : length > 0 ? [length] : [];
+        const appends = value.runs === 'none' ? [] : counts.map((events) => ({ appendId: value.appendId, events }));
         const at = value.start as { head: number; state?: StreamState; headRevision?: number } | undefined;
         const theirs = reflectedEncode('factstore.v1.ReadResponse', {
           start: at && {
@@ -243,9 +250,11 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
             headRevision: Math.max(at.headRevision ?? 0, 0),
           },
           events: value.events,
+          appends,
         });
         const back = read.decodeReadResponse(theirs);
         expect(back.start).toEqual(value.start);
+        expect(plain(back.appends ?? [])).toEqual(plain(appends));
         expect(back.events.map((event) => plain(decodeRecordedEvent(event)))).toEqual(plain(value.events));
         const ours = read.encodeReadResponse(back);
         agree('ReadResponse', ours, theirs);

@@ -105,6 +105,14 @@ describe('what is malformed is refused with the name of the field', () => {
     expect(refusal(() => decodeSubscribeRequest(Uint8Array.of(0x10, 0))).details.field).toBe('target');
   });
 
+  test('an answer to a read whose appends do not add up to its events', () => {
+    const appends = [{ appendId: new Uint8Array(16), events: 2 }];
+    const read = reflectedEncode('factstore.v1.ReadResponse', { events: [{ stream: 'a' }], appends });
+    expect(refusal(() => decodeReadResponse(read)).details.field).toBe('appends');
+    const nameless = reflectedEncode('factstore.v1.ReadResponse', { appends: [{ events: 0 }] });
+    expect(refusal(() => decodeReadResponse(nameless)).details.field).toBe('appends[0].append_id');
+  });
+
   test('a deserializer gives the error to the handler instead of throwing', () => {
     expect(eventsService.Append.requestDeserialize(Buffer.of(0xff))).toBeInstanceOf(FactstoreError);
   });

@@ -35,6 +35,13 @@ export class ProcessNode {
     return this.child?.exitCode === null && this.child.signalCode === null;
   }
 
+  /** Of the process that runs. */
+  get pid(): number {
+    const pid = this.child?.pid;
+    if (pid === undefined) throw new Error(`${this.id} does not run`);
+    return pid;
+  }
+
   start(): void {
     const child = spawn(process.execPath, [PROGRAM, 'serve', '--json', ...this.flags], {
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -4,6 +4,7 @@ import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-load
 import type { AppendBegin as _factstore_v1_AppendBegin, AppendBegin__Output as _factstore_v1_AppendBegin__Output } from './factstore/v1/AppendBegin.ts';
 import type { AppendRequest as _factstore_v1_AppendRequest, AppendRequest__Output as _factstore_v1_AppendRequest__Output } from './factstore/v1/AppendRequest.ts';
 import type { AppendResponse as _factstore_v1_AppendResponse, AppendResponse__Output as _factstore_v1_AppendResponse__Output } from './factstore/v1/AppendResponse.ts';
+import type { AppendRun as _factstore_v1_AppendRun, AppendRun__Output as _factstore_v1_AppendRun__Output } from './factstore/v1/AppendRun.ts';
 import type { AppendStreamRequest as _factstore_v1_AppendStreamRequest, AppendStreamRequest__Output as _factstore_v1_AppendStreamRequest__Output } from './factstore/v1/AppendStreamRequest.ts';
 import type { AppendStreamResponse as _factstore_v1_AppendStreamResponse, AppendStreamResponse__Output as _factstore_v1_AppendStreamResponse__Output } from './factstore/v1/AppendStreamResponse.ts';
 import type { Appended as _factstore_v1_Appended, Appended__Output as _factstore_v1_Appended__Output } from './factstore/v1/Appended.ts';
@@ -38,6 +39,7 @@ export interface ProtoGrpcType {
       AppendBegin: MessageTypeDefinition<_factstore_v1_AppendBegin, _factstore_v1_AppendBegin__Output>
       AppendRequest: MessageTypeDefinition<_factstore_v1_AppendRequest, _factstore_v1_AppendRequest__Output>
       AppendResponse: MessageTypeDefinition<_factstore_v1_AppendResponse, _factstore_v1_AppendResponse__Output>
+      AppendRun: MessageTypeDefinition<_factstore_v1_AppendRun, _factstore_v1_AppendRun__Output>
       AppendStreamRequest: MessageTypeDefinition<_factstore_v1_AppendStreamRequest, _factstore_v1_AppendStreamRequest__Output>
       AppendStreamResponse: MessageTypeDefinition<_factstore_v1_AppendStreamResponse, _factstore_v1_AppendStreamResponse__Output>
       Appended: MessageTypeDefinition<_factstore_v1_Appended, _factstore_v1_Appended__Output>

@@ -22,6 +22,13 @@ export interface ReaderPorts {
   readonly recent?: (index: number) => EntryRecord | undefined;
   /** Lets the event loop have its turn. Asked between batches for which nothing was awaited. */
   readonly yieldTurn: () => Promise<void>;
+  /** Lowers what a turn may read; it never raises it. */
+  readonly turn?: TurnLimits | undefined;
+}
+
+export interface TurnLimits {
+  readonly events: number;
+  readonly bytes: number;
 }
 
 /** An event as it is served. */
@@ -30,6 +37,8 @@ export interface ReadEvent {
   readonly bytes: Uint8Array;
   readonly position: number;
   readonly revision: number;
+  /** The append that it came with: one object for all its events that are read in one go. */
+  readonly append: { readonly id: Uint8Array };
 }
 
 /** What one turn read (rule C3). */
@@ -62,9 +71,14 @@ const TURN_BYTES = 64 << 10;
 export class EventReader {
   private readonly ports: ReaderPorts;
   private readonly scanner = new EventScanner();
+  private readonly limits: TurnLimits;
 
   constructor(ports: ReaderPorts) {
     this.ports = ports;
+    this.limits = {
+      events: Math.min(ports.turn?.events ?? TURN_EVENTS, TURN_EVENTS),
+      bytes: Math.min(ports.turn?.bytes ?? TURN_BYTES, TURN_BYTES),
+    };
   }
 
   /** A stream's events from a revision on. */
@@ -81,7 +95,7 @@ export class EventReader {
     for await (const batch of places) {
       const wanted = batch.positions.slice(0, left);
       left -= wanted.length;
-      const turn = new Turn();
+      const turn = new Turn(this.limits);
       entries.begin(await view.locateMany(wanted));
       for (let i = 0; i < wanted.length; i++) {
         const payload = await entries.payload(i);
@@ -104,7 +118,7 @@ export class EventReader {
     if (backwards) position = Math.min(position, view.head);
     let left = range.limit ?? Number.POSITIVE_INFINITY;
     if (position < 1 || position > view.head || left <= 0) return;
-    const turn = new Turn();
+    const turn = new Turn(this.limits);
     const walk = new EntryWalk(this.ports, view.appliedIndex, (await view.locate(position)).logIndex, backwards);
     for await (const record of walk.entries()) {
       if (record.type !== EntryType.events || record.count === 0) continue;
@@ -133,7 +147,7 @@ export class EventReader {
     if (!bytes || !this.scanner.scan(bytes, 0, bytes.length) || this.scanner.position !== position) {
       throw damagedIndex(`position ${position} is not in entry ${payload.record.index}`);
     }
-    return { bytes, position, revision: this.scanner.revision };
+    return { bytes, position, revision: this.scanner.revision, append: payload };
   }
 
   private isOf(name: Uint8Array): boolean {
@@ -146,13 +160,19 @@ export class EventReader {
 
 /** Gathers what one turn gives out. */
 class Turn {
+  private readonly limits: TurnLimits;
   private events: ReadEvent[] = [];
   private bytes = 0;
   /** How many events were looked at, those left out included. */
   looked = 0;
 
+  constructor(limits: TurnLimits) {
+    this.limits = limits;
+  }
+
   get full(): boolean {
-    return this.events.length >= TURN_EVENTS || this.bytes >= TURN_BYTES || this.looked >= TURN_EVENTS;
+    const { events, bytes } = this.limits;
+    return this.events.length >= events || this.bytes >= bytes || this.looked >= TURN_EVENTS;
   }
 
   get empty(): boolean {
@@ -176,6 +196,7 @@ class Turn {
 class PlacedPayload {
   readonly record: EntryRecord;
   private readonly payload: PayloadView;
+  private appendId: Uint8Array | undefined;
 
   constructor(record: EntryRecord) {
     this.record = record;
@@ -184,6 +205,12 @@ class PlacedPayload {
     } catch (cause) {
       throw new FactstoreError('DATA_LOSS', `raft log: entry ${record.index} cannot be read`, {}, { cause });
     }
+  }
+
+  /** Made when it is asked for: most reads do not want it. */
+  get id(): Uint8Array {
+    this.appendId ??= this.payload.appendId;
+    return this.appendId;
   }
 
   holds(position: number): boolean {

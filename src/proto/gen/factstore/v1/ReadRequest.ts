@@ -13,6 +13,7 @@ export interface ReadRequest {
   'limit'?: (number | string | Long);
   'consistency'?: (_factstore_v1_Consistency | null);
   'userEvents'?: (boolean);
+  'appendIds'?: (boolean);
   'target'?: "stream"|"all";
   'start'?: "fromRevision"|"fromPosition"|"fromTimeUs";
 }
@@ -27,6 +28,7 @@ export interface ReadRequest__Output {
   'limit': (number);
   'consistency': (_factstore_v1_Consistency__Output | null);
   'userEvents': (boolean);
+  'appendIds': (boolean);
   'target'?: "stream"|"all";
   'start'?: "fromRevision"|"fromPosition"|"fromTimeUs";
 }

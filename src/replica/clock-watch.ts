@@ -1,0 +1,61 @@
+import type { MemberId } from '../raft/types.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+
+/** A wall clock that is further than this from the median is warned of (rule S15). */
+const WARN_US = 500_000;
+/** One that is further than this must not give events their time: its node does not campaign, and hands over. */
+const REFUSE_US = 10_000_000;
+/** With fewer clocks, this node's own among them, nobody can tell which one is wrong. */
+const CLOCKS_MIN = 3;
+
+interface Heard {
+  readonly clockUs: number;
+  readonly atMs: number;
+}
+
+/**
+ * Compares this node's wall clock with those that its peers send along with heartbeats and their answers (rule S15).
+ * What was heard is carried on by the monotonic clock, so that a jump of the own clock does not move the others.
+ */
+export class ClockWatch {
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  private readonly heard = new Map<MemberId, Heard>();
+  private warned = false;
+
+  constructor(clock: Clock, logger: Logger) {
+    this.clock = clock;
+    this.logger = logger;
+  }
+
+  /** `clockUs` 0: the message did not carry one. */
+  hear(member: MemberId, clockUs: number): void {
+    if (clockUs > 0) this.heard.set(member, { clockUs, atMs: this.clock.monotonicMs() });
+  }
+
+  /** How far this node's clock is ahead of the median of all; 0 where there are too few to tell. */
+  aheadUs(): number {
+    if (this.heard.size + 1 < CLOCKS_MIN) return 0;
+    const own = this.clock.nowUs();
+    const nowMs = this.clock.monotonicMs();
+    const others = Array.from(this.heard.values(), ({ clockUs, atMs }) => clockUs + (nowMs - atMs) * 1000);
+    const all = [own, ...others].sort((a, b) => a - b);
+    const upper = all[all.length >> 1] as number;
+    const lower = all[(all.length - 1) >> 1] as number;
+    return own - (upper + lower) / 2;
+  }
+
+  /** Whether this node may give events their time. Warns when its clock goes astray, and once it is right again. */
+  check(): boolean {
+    const aheadUs = Math.abs(this.aheadUs());
+    if (aheadUs > WARN_US !== this.warned) {
+      this.warned = !this.warned;
+      const text = this.warned
+        ? `the clock of this node is ${(aheadUs / 1e6).toFixed(1)} s from the median of the cluster; it should be synchronised`
+        : 'the clock of this node agrees with the cluster again';
+      this.logger.warn({ event: 'clock.skew', skewMs: Math.round(aheadUs / 1000) }, text);
+    }
+    return aheadUs <= REFUSE_US;
+  }
+}

@@ -1,0 +1,290 @@
+import { describe, expect, it } from 'vitest';
+import { encodeAppendRequest } from '../../src/proto/append-request.ts';
+import type { AppendForwarder } from '../../src/server/append-routing.ts';
+import { AppendRoute } from '../../src/server/append-routing.ts';
+import { encodeEvent } from '../storage/index/log-fixture.ts';
+import { anAppend, ELECTION_MS, ReplicaCluster, type ReplicaNode, watch } from '../support/replica-cluster.ts';
+
+const cursor = (previous: number, current: number) => ({ producer: { producer: 'import:1', previous, current } });
+
+/** A leader whose followers keep nothing, with look-ups of `streams` done already. */
+async function undecided(cluster: ReplicaCluster, leader: ReplicaNode, ...streams: string[]): Promise<() => void> {
+  for (const stream of streams) await cluster.settled(leader.append(anAppend(stream, ['Before'])));
+  await cluster.time.run(100);
+  for (const follower of cluster.followers(leader)) follower.disk.hold();
+  return () => {
+    for (const follower of cluster.followers(leader)) follower.disk.release();
+  };
+}
+
+describe('an answer', () => {
+  it('that is a conflict is given only after everything it was judged on is committed [S5]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const release = await undecided(cluster, leader, 'a');
+    const first = leader.append(anAppend('a', ['A'], { expect: { kind: 'revision', revision: 0 } }));
+    const second = leader.append(anAppend('a', ['B'], { expect: { kind: 'revision', revision: 0 } }));
+    const seen = [watch(first), watch(second)];
+    await cluster.time.run(ELECTION_MS * 4);
+    expect(seen.map(({ settled }) => settled)).toEqual([false, false]);
+    release();
+    expect(await cluster.settled(first)).toMatchObject({ kind: 'appended' });
+    const conflict = await cluster.settled(second);
+    expect(conflict).toMatchObject({ kind: 'conflict', position: 2, checks: [{ actualRevision: 1 }] });
+    expect(conflict.kind === 'conflict' && conflict.checks[0]?.events).toHaveLength(1);
+  });
+
+  it('that is a conflict turns into NOT_LEADER, definite, when leadership is lost meanwhile [S5]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    await cluster.settled(leader.append(anAppend('a', ['A'])));
+    cluster.isolate(leader);
+    const none = { expect: { kind: 'none' } } as const;
+    const error = await cluster.refused(leader.append(anAppend('a', ['B'], none)));
+    expect(error).toMatchObject({ code: 'NOT_LEADER', definite: true });
+  });
+
+  it('that an append id was used for other content is as strong as a success [S5]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const release = await undecided(cluster, leader, 'a');
+    const first = leader.append(anAppend('a', ['A'], { id: 7 }));
+    const other = cluster.refused(leader.append(anAppend('a', ['B'], { id: 7 })));
+    const seen = watch(other);
+    await cluster.time.run(ELECTION_MS * 4);
+    expect(seen.settled).toBe(false);
+    release();
+    await cluster.settled(first);
+    expect((await other).code).toBe('APPEND_ID_REUSED');
+  });
+
+  it('that a producer has passed a place already is as strong as a success [S5, S7]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    await cluster.settled(leader.append(anAppend('a', ['One'], cursor(0, 1))));
+    const release = await undecided(cluster, leader, 'a');
+    const jump = leader.append(anAppend('a', ['Ten'], cursor(1, 10)));
+    const passed = leader.append(anAppend('a', ['Five'], cursor(1, 5)));
+    const seen = watch(passed);
+    await cluster.time.run(ELECTION_MS * 4);
+    expect(seen.settled).toBe(false);
+    release();
+    await cluster.settled(jump);
+    expect(await cluster.settled(passed)).toMatchObject({ kind: 'appended', repeated: true });
+    expect(await cluster.settled(leader.types('a'))).toEqual(['One', 'Before', 'Ten']);
+  });
+
+  it('does not come from a producer cursor that was never committed [S5, S7]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    await cluster.settled(leader.append(anAppend('a', ['One'], cursor(0, 1))));
+    cluster.isolate(leader);
+    const jump = cluster.refused(leader.append(anAppend('a', ['Ten'], cursor(1, 10))));
+    await cluster.time.run(0);
+    const passed = await cluster.refused(leader.append(anAppend('a', ['Five'], cursor(1, 5))));
+    expect(passed).toMatchObject({ code: 'NOT_LEADER', definite: true });
+    await cluster.leader(leader);
+    cluster.heal();
+    expect((await jump).definite).toBe(true);
+  });
+
+  it('waits without a warning beside many others [S5]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const warnings: unknown[] = [];
+    const warn = (warning: unknown) => void warnings.push(warning);
+    process.on('warning', warn);
+    const release = await undecided(cluster, leader, 'a');
+    const open = leader.append(anAppend('a', ['A']));
+    const none = { expect: { kind: 'none' } } as const;
+    const conflicts = Array.from({ length: 200 }, () => leader.append(anAppend('a', ['B'], none)));
+    await cluster.time.run(ELECTION_MS);
+    release();
+    await cluster.settled(open);
+    for (const { kind } of await cluster.settled(Promise.all(conflicts))) expect(kind).toBe('conflict');
+    process.off('warning', warn);
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe('a repeat', () => {
+  it('joins the first attempt that is under way [S6]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const release = await undecided(cluster, leader, 'a');
+    const attempts = Array.from({ length: 5 }, () => leader.append(anAppend('a', ['A'], { id: 9 })));
+    await cluster.time.run(100);
+    release();
+    const outcomes = await cluster.settled(Promise.all(attempts));
+    expect(outcomes.map((outcome) => outcome.kind === 'appended' && outcome.repeated)).toEqual([
+      false,
+      true,
+      true,
+      true,
+      true,
+    ]);
+    expect(await cluster.settled(leader.types('a'))).toEqual(['Before', 'A']);
+  });
+
+  it('finds the first attempt also where that was applied while it looked something up [S3, S6]', async () => {
+    const cluster = await ReplicaCluster.start(1, { lookupMs: 50 });
+    const leader = await cluster.leader();
+    const first = leader.append(anAppend('cold', ['A'], { id: 9 }));
+    await cluster.time.run(30);
+    const second = leader.append(anAppend('cold', ['A'], { id: 9 }));
+    const third = leader.append(anAppend('cold', ['B'], { expect: { kind: 'none' } }));
+    expect(await cluster.settled(first)).toMatchObject({ repeated: false });
+    expect(await cluster.settled(second)).toMatchObject({ repeated: true });
+    expect(await cluster.settled(third)).toMatchObject({ kind: 'conflict' });
+    expect(await cluster.settled(leader.types('cold'))).toEqual(['A']);
+    expect(leader.sequencer.overlaySize).toBe(0);
+  });
+
+  it('gets the first answer from the next leader, and after a restart of all [S6]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const first = await cluster.settled(leader.append(anAppend('a', ['A', 'B'], { id: 9 })));
+    await cluster.crash(leader);
+    const successor = await cluster.leader(leader);
+    const again = await cluster.settled(successor.append(anAppend('a', ['A', 'B'], { id: 9 })));
+    expect(again).toEqual({ ...first, repeated: true });
+    for (const node of cluster.nodes) await cluster.crash(node);
+    for (const node of cluster.nodes) await cluster.restart(node);
+    const last = await cluster.leader();
+    const afterRestart = await cluster.settled(last.append(anAppend('a', ['A', 'B'], { id: 9 })));
+    expect(afterRestart).toEqual({ ...first, repeated: true });
+    expect(await cluster.settled(last.types('a'))).toEqual(['A', 'B']);
+  });
+
+  it('is answered while the leader is short of room and of disk [S6]', async () => {
+    const cluster = await ReplicaCluster.start(1, { pendingBytesMax: 1 });
+    const leader = await cluster.leader();
+    const first = await cluster.settled(leader.append(anAppend('a', ['A'], { id: 9 })));
+    leader.disk.hasRoom = false;
+    expect(await cluster.settled(leader.append(anAppend('a', ['A'], { id: 9 })))).toEqual({ ...first, repeated: true });
+  });
+
+  it('older than the window is refused, but answered where the first attempt is still known [S6]', async () => {
+    const cluster = await ReplicaCluster.start(1);
+    const leader = await cluster.leader();
+    const old = { attemptAgeMs: 16 * 60_000 };
+    const error = await cluster.refused(leader.append(anAppend('a', ['A'], { id: 8, ...old })));
+    expect(error.code).toBe('APPEND_ID_EXPIRED');
+    await cluster.settled(leader.append(anAppend('a', ['A'], { id: 9 })));
+    const known = await cluster.settled(leader.append(anAppend('a', ['A'], { id: 9, ...old })));
+    expect(known).toMatchObject({ repeated: true });
+    expect(await cluster.settled(leader.types('a'))).toEqual(['A']);
+  });
+});
+
+describe('a lane', () => {
+  it('judges in the order sent, also where one has to be looked up first [S4]', async () => {
+    const cluster = await ReplicaCluster.start(1);
+    const leader = await cluster.leader();
+    const lane = leader.lane();
+    const appends = ['new-1', 'a', 'new-2', 'a', 'new-3'].map((stream, n) => lane.append(anAppend(stream, [`E${n}`])));
+    await cluster.settled(Promise.all(appends));
+    expect(await cluster.settled(leader.types())).toEqual(['E0', 'E1', 'E2', 'E3', 'E4']);
+  });
+
+  it('that was refused for overload takes none of the later ones [S4]', async () => {
+    const cluster = await ReplicaCluster.start(1, { pendingBytesMax: 100 });
+    const leader = await cluster.leader();
+    await cluster.settled(leader.append(anAppend('a', ['A'])));
+    const big = { data: new Uint8Array(200) };
+    const lane = leader.lane(false);
+    const first = lane.append(anAppend('a', ['Big'], big));
+    const second = cluster.refused(lane.append(anAppend('a', ['Second'])));
+    await cluster.settled(first);
+    expect((await second).code).toBe('OVERLOADED');
+    const third = await cluster.refused(lane.append(anAppend('a', ['Third'])));
+    expect(third.definite).toBe(true);
+    expect(await cluster.settled(leader.types('a'))).toEqual(['A', 'Big']);
+  });
+
+  it('that is patient gets room for a large append although small ones keep coming [S1, S4]', async () => {
+    const cluster = await ReplicaCluster.start(1, { pendingBytesMax: 1_000 });
+    const leader = await cluster.leader();
+    const small = { data: new Uint8Array(300) };
+    let stopped = false;
+    const flood = Array.from({ length: 3 }, async (_, n) => {
+      const lane = leader.lane();
+      while (!stopped) await Promise.all([1, 2, 3].map(() => lane.append(anAppend(`s-${n}`, ['S'], small))));
+    });
+    await cluster.time.run(50);
+    const large = leader.lane().append(anAppend('large', ['L'], { data: new Uint8Array(900) }));
+    expect(await cluster.settled(large, 1_000)).toMatchObject({ kind: 'appended' });
+    stopped = true;
+    await cluster.settled(Promise.all(flood));
+    await cluster.time.run(100);
+    expect(leader.sequencer.overlaySize).toBe(0);
+  });
+
+  it('that waits for room does not keep the overlay from forgetting [S3]', async () => {
+    const cluster = await ReplicaCluster.start(3, { pendingBytesMax: 1_000 });
+    const leader = await cluster.leader();
+    await cluster.settled(leader.append(anAppend('a', ['A'], { data: new Uint8Array(500) })));
+    for (const follower of cluster.followers(leader)) follower.disk.hold();
+    const open = leader.append(anAppend('a', ['B'], { data: new Uint8Array(500) }));
+    await cluster.time.run(100);
+    const waiting = leader.lane().append(anAppend('a', ['C'], { data: new Uint8Array(900) }));
+    await cluster.time.run(100);
+    expect(leader.sequencer.overlaySize).toBe(1);
+    for (const follower of cluster.followers(leader)) follower.disk.release();
+    await cluster.settled(Promise.all([open, waiting]));
+    await cluster.time.run(10);
+    expect(leader.sequencer.overlaySize).toBe(0);
+  });
+
+  it('drops what could not be judged before its deadline [S1, S9]', async () => {
+    const cluster = await ReplicaCluster.start(3, { pendingBytesMax: 100 });
+    const leader = await cluster.leader();
+    const release = await undecided(cluster, leader, 'a');
+    const open = leader.append(anAppend('a', ['Open'], { data: new Uint8Array(200) }));
+    await cluster.time.run(0);
+    const late = cluster.refused(leader.lane().append(anAppend('a', ['Late']), 50));
+    await cluster.time.run(200);
+    release();
+    await cluster.settled(open);
+    expect(await late).toMatchObject({ code: 'DEADLINE_EXCEEDED', definite: true });
+    await cluster.time.run(100);
+    expect(await cluster.settled(leader.types('a'))).toEqual(['Before', 'Open']);
+  });
+
+  it('ends with the term in which it began, also where the same node leads again [S4]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const { replica } = leader;
+    const forwarder: AppendForwarder = { forward: () => Promise.reject(new Error('nothing is forwarded')) };
+    const leadership = {
+      get leads() {
+        return replica.leader === leader.id;
+      },
+      get leader() {
+        return replica.leader;
+      },
+      get term() {
+        return replica.term;
+      },
+      notLeader: () => replica.notLeader(),
+      noLeader: () => replica.noLeader(),
+    };
+    const route = new AppendRoute(leader.database, forwarder, leadership, { patient: true, mayForward: true });
+    const request = (type: string) =>
+      encodeAppendRequest({
+        appendId: Buffer.alloc(16, type),
+        writes: [{ stream: 'a', expect: { kind: 'any' }, events: [encodeEvent({ type })] }],
+      });
+    await cluster.settled(route.append(request('A'), 0));
+    replica.transferLeadership(undefined);
+    const successor = await cluster.leader(leader);
+    await cluster.time.run(200);
+    successor.replica.transferLeadership(leader.id);
+    await cluster.time.until('it leads again', () => leader.leads);
+    expect(await cluster.refused(route.append(request('B'), 0))).toMatchObject({
+      code: 'NOT_LEADER',
+      definite: true,
+    });
+    expect(route.refusal).toBeDefined();
+  });
+});
