@@ -3,8 +3,15 @@ import { concatBytes } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import { encodeAttemptAge } from '../proto/append-request.ts';
-import { type AppendStreamResponse, encodeAppendMessage, encodeAppendStreamRequest } from '../proto/append-stream.ts';
+import {
+  type AppendStreamResponse,
+  type Batch,
+  encodeAppendMessage,
+  encodeAppendStreamRequest,
+  encodeBatch,
+} from '../proto/append-stream.ts';
 import { eventsService } from '../proto/services.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { deferred } from '../runtime/deferred.ts';
 import type { Route } from './leader-finder.ts';
 import type { PendingAppend } from './pending-append.ts';
@@ -12,6 +19,9 @@ import { fromGrpc } from './status-error.ts';
 
 /** `forward: false`, to be merged into an append: a node that does not lead is to say so instead of passing it on. */
 const DO_NOT_FORWARD = Uint8Array.of(0x28, 0);
+
+/** Messages are put into one up to this size, which every node takes. */
+const MESSAGE_BYTES_MAX = 2 << 20;
 
 /** What becomes of the appends of one call. */
 export interface AppendCallEvents {
@@ -33,24 +43,32 @@ export class AppendCall {
   readonly route: Route;
   /** Resolves, with the reason, when the call is over; what is then still in flight has an unknown fate. */
   readonly ended: Promise<FactstoreError>;
-  private readonly call: ClientDuplexStream<Uint8Array, AppendStreamResponse>;
+  private readonly call: ClientDuplexStream<Uint8Array, Batch<AppendStreamResponse>>;
   private readonly events: AppendCallEvents;
   private readonly limits: InFlightLimits;
   private readonly inFlight = new Map<number, PendingAppend>();
+  private readonly clock: Clock;
+  /** Encoded messages that were not written yet. */
+  private outgoing: Uint8Array[] = [];
+  private outgoingBytes = 0;
   private bytes = 0;
   private sequence = 0;
   /** An append in chunks that waits to be granted room; nothing may pass it. */
   private chunked: { readonly sequence: number; readonly request: Uint8Array } | undefined;
 
-  constructor(route: Route, limits: InFlightLimits, events: AppendCallEvents) {
+  constructor(route: Route, clock: Clock, limits: InFlightLimits, events: AppendCallEvents) {
+    this.clock = clock;
     this.route = route;
     this.limits = limits;
     this.events = events;
-    this.call = route.node.duplex<AppendStreamResponse>(eventsService.AppendStream);
+    this.call = route.node.duplex<Batch<AppendStreamResponse>>(eventsService.AppendStream);
     const end = deferred<FactstoreError>();
     this.ended = end.promise;
     const { address } = route.node;
-    this.call.on('data', (response: AppendStreamResponse) => this.receive(response));
+    this.call.on('data', (responses: Batch<AppendStreamResponse>) => {
+      for (const response of responses) this.receive(response);
+      this.events.room();
+    });
     this.call.on('error', (error) => end.resolve(fromGrpc(error, address)));
     this.call.on('end', () => {
       const reason = 'it ended the call';
@@ -82,12 +100,27 @@ export class AppendCall {
     const suffix = this.suffix(append, nowMs);
     append.firstSentMs ??= nowMs;
     if (append.request.length + (suffix?.length ?? 0) <= LIMITS.chunkBytesMax) {
-      this.call.write(encodeAppendMessage(sequence, append.request, suffix));
+      this.write(encodeAppendMessage(sequence, append.request, suffix));
       return;
     }
     const request = suffix ? concatBytes([append.request, suffix]) : append.request;
     this.chunked = { sequence, request };
-    this.call.write(encodeAppendStreamRequest({ kind: 'begin', sequence, totalBytes: request.length }));
+    this.write(encodeAppendStreamRequest({ kind: 'begin', sequence, totalBytes: request.length }));
+  }
+
+  /** What is sent in one turn shares a message, for a message costs more than an append. */
+  private write(message: Uint8Array): void {
+    if (this.outgoingBytes + message.length > MESSAGE_BYTES_MAX) this.flush();
+    this.outgoing.push(message);
+    this.outgoingBytes += message.length;
+    if (this.outgoing.length === 1) this.clock.soon(() => this.flush());
+  }
+
+  private flush(): void {
+    if (this.outgoing.length === 0) return;
+    this.call.write(encodeBatch(this.outgoing));
+    this.outgoing = [];
+    this.outgoingBytes = 0;
   }
 
   cancel(): void {
@@ -112,7 +145,6 @@ export class AppendCall {
     if (this.chunked?.sequence === response.sequence) this.chunked = undefined;
     if (response.kind === 'answer') this.events.answered(append, response.answer);
     else this.events.refused(append, response.error);
-    this.events.room();
   }
 
   private sendChunks(sequence: number): void {
@@ -120,7 +152,7 @@ export class AppendCall {
     const { request } = this.chunked;
     for (let at = 0; at < request.length; at += LIMITS.chunkBytesMax) {
       const chunk = request.subarray(at, at + LIMITS.chunkBytesMax);
-      this.call.write(encodeAppendStreamRequest({ kind: 'chunk', sequence, chunk }));
+      this.write(encodeAppendStreamRequest({ kind: 'chunk', sequence, chunk }));
     }
     this.chunked = undefined;
     this.events.room();

@@ -199,7 +199,7 @@ export class AppendPipeline implements AppendCallEvents {
       // Without this an append could be lost on a connection that never came about, and would count as sent.
       await route.node.reach({ timeoutMs: PROBE_TIMEOUT_MS, signal });
       if (signal.aborted || this.open.size === 0) return new FactstoreError('CANCELLED', 'nothing is left to append');
-      const call = new AppendCall(route, this.limits, this);
+      const call = new AppendCall(route, this.clock, this.limits, this);
       this.call = call;
       this.room();
       if (!route.leads) void this.lookForLeader(call);

@@ -8,7 +8,7 @@ const drawn = Buffer.alloc(16 * UUIDS_PER_DRAW);
 let next = drawn.length;
 
 /** A new random UUID (version 4), 16 bytes. */
-export function newUuid(): Uint8Array {
+function newUuid(): Uint8Array {
   if (next === drawn.length) {
     randomFillSync(drawn);
     next = 0;

@@ -52,7 +52,7 @@ export function abortError(append: PendingAppend): FactstoreError {
 }
 
 /** The same error, definite, for an append that never got as far as a node that could write it. */
-export function nothingWritten(error: FactstoreError): FactstoreError {
+function nothingWritten(error: FactstoreError): FactstoreError {
   const text = error.message.includes(NOTHING) ? error.message : `${error.message.replace(/\.?$/, '.')} ${NOTHING}`;
   return new FactstoreError(error.code, text, error.details, { cause: error, definite: true });
 }

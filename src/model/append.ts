@@ -64,11 +64,3 @@ export interface FailedCheck {
   /** -1 where no event was ever written. */
   readonly actualRevision: number;
 }
-
-/** None of it is in the log, and why. */
-export interface Conflict {
-  readonly kind: 'conflict';
-  readonly checks: readonly FailedCheck[];
-  /** The position up to which the checks were judged. */
-  readonly position: number;
-}

@@ -52,6 +52,7 @@ export class Member {
   private readonly network: PeerNetwork;
   private readonly forwarder: Forwarder;
   private readonly replica: Replica;
+  private readonly leadership: Leadership;
   private readonly ending = new AbortController();
   private readonly incarnations: IncarnationFile;
   private chainHash: Uint8Array;
@@ -73,6 +74,7 @@ export class Member {
     this.forwarder = new Forwarder({ handshake, clock, addressOf: (member) => this.network.addressOf(member) });
     this.replica = this.newReplica();
     this.database = this.newDatabase();
+    this.leadership = this.newLeadership();
     const lanes = new ForwardedLanes((patient) => this.openRoute(patient, false));
     const forward = new ForwardServer({
       handshake,
@@ -98,7 +100,7 @@ export class Member {
 
   /** `leader`, `follower` and so on. */
   get role(): string {
-    return this.replica.status().role;
+    return this.replica.role;
   }
 
   /** The appends of one call. `mayForward` is false for those that were forwarded already (rule S9). */
@@ -254,11 +256,11 @@ export class Member {
     this.sequencer.applied(last.index);
   }
 
-  private get leadership(): Leadership {
+  private newLeadership(): Leadership {
     const { replica, self } = this;
     return {
       get leads() {
-        return replica.status().role === 'leader';
+        return replica.role === 'leader';
       },
       get leader() {
         return replica.leader;

@@ -6,7 +6,7 @@ import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
 
 /** A Write as it arrived. */
-export interface DecodedWrite {
+interface DecodedWrite {
   stream: string;
   /** A number of factstore.v1.Expect; 0 and 1 mean "any". */
   expect: number;

@@ -11,6 +11,9 @@ export type AppendStreamRequest =
   | { readonly kind: 'begin'; readonly sequence: number; readonly totalBytes: number }
   | { readonly kind: 'chunk'; readonly sequence: number; readonly chunk: Uint8Array };
 
+/** What one message holds: one, or several in order. */
+export type Batch<T> = readonly T[];
+
 /** A message of the node in AppendStream. */
 export type AppendStreamResponse =
   /** `answer` is an AppendResponse as bytes: a follower passes on the leader's. */
@@ -18,8 +21,8 @@ export type AppendStreamResponse =
   | { readonly kind: 'error'; readonly sequence: number; readonly error: FactstoreError }
   | { readonly kind: 'granted'; readonly sequence: number };
 
-const Request = { sequence: 1, append: 2, begin: 3, chunk: 4 } as const;
-const Response = { sequence: 1, answer: 2, error: 3, granted: 4 } as const;
+const Request = { sequence: 1, append: 2, begin: 3, chunk: 4, batch: 5 } as const;
+const Response = { sequence: 1, answer: 2, error: 3, granted: 4, batch: 5 } as const;
 
 export function encodeAppendStreamRequest(request: AppendStreamRequest): Buffer {
   switch (request.kind) {
@@ -91,6 +94,36 @@ export function encodeAppendStreamResponse(response: AppendStreamResponse): Buff
     case 'granted':
       return new MessageWriter(32).uint(Response.sequence, response.sequence).uintAlways(Response.granted, 1).finish();
   }
+}
+
+/** One message out of several that are encoded already, requests or responses; a lone one stays as it is. */
+export function encodeBatch(messages: Batch<Uint8Array>): Uint8Array {
+  const [first] = messages;
+  if (first && messages.length === 1) return first;
+  const writer = new MessageWriter(messages.reduce((sum, message) => sum + message.length + 6, 0));
+  for (const message of messages) writer.dataAlways(Request.batch, message);
+  return writer.finish();
+}
+
+/** The messages of an AppendStreamRequest, in order. Ends in INVALID_ARGUMENT where the bytes are none. */
+export function decodeAppendStreamRequests(bytes: Uint8Array): Batch<AppendStreamRequest> {
+  return decodeBatch('AppendStreamRequest', bytes, decodeAppendStreamRequest);
+}
+
+/** The messages of an AppendStreamResponse, in order. Ends in INVALID_ARGUMENT where the bytes are none. */
+export function decodeAppendStreamResponses(bytes: Uint8Array): Batch<AppendStreamResponse> {
+  return decodeBatch('AppendStreamResponse', bytes, decodeAppendStreamResponse);
+}
+
+function decodeBatch<T>(name: string, bytes: Uint8Array, decode: (bytes: Uint8Array) => T): Batch<T> {
+  const reader = new MessageReader(name, bytes);
+  const messages: T[] = [];
+  while (reader.next()) {
+    if (reader.field === Request.batch) messages.push(decode(reader.data('batch')));
+    else if (messages.length > 0) throw invalid('batch', `stands beside other fields of one ${name}`);
+    else return [decode(bytes)];
+  }
+  return messages.length > 0 ? messages : [decode(bytes)];
 }
 
 /** Ends in INVALID_ARGUMENT where the bytes are not an AppendStreamResponse. */

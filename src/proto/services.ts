@@ -4,8 +4,9 @@ import { type AppendOutcome, decodeAppendResponse } from './append-response.ts';
 import {
   type AppendStreamRequest,
   type AppendStreamResponse,
-  decodeAppendStreamRequest,
-  decodeAppendStreamResponse,
+  type Batch,
+  decodeAppendStreamRequests,
+  decodeAppendStreamResponses,
 } from './append-stream.ts';
 import {
   decodeGetProducerRequest,
@@ -74,12 +75,12 @@ const streamed = { responseStream: true };
 /** factstore.v1.Events */
 export const eventsService = {
   Append: method<DecodedAppend, AppendOutcome>('Events', 'Append', {}, decodeAppendRequest, decodeAppendResponse),
-  AppendStream: method<AppendStreamRequest, AppendStreamResponse>(
+  AppendStream: method<Batch<AppendStreamRequest>, Batch<AppendStreamResponse>>(
     'Events',
     'AppendStream',
     { requestStream: true, responseStream: true },
-    decodeAppendStreamRequest,
-    decodeAppendStreamResponse,
+    decodeAppendStreamRequests,
+    decodeAppendStreamResponses,
   ),
   Read: method('Events', 'Read', streamed, decodeReadRequest, decodeReadResponse),
   Subscribe: method('Events', 'Subscribe', streamed, decodeSubscribeRequest, decodeSubscribeResponse),

@@ -39,6 +39,11 @@ export class DiskState {
     return this.persisted;
   }
 
+  /** The log up to here is on disk or on its way there. */
+  get handedIndex(): number {
+    return this.handed;
+  }
+
   /** True when no batch is on its way. */
   get idle(): boolean {
     return this.batches.length === 0;

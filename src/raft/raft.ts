@@ -118,19 +118,20 @@ export class Raft<P> implements RaftCore<P> {
   }
 
   ready(diskIdle: boolean): Ready<P> {
+    // First the batch: what goes to the own disk goes to the followers in the same turn.
+    const persist = diskIdle && this.diskLacks() ? this.batch() : undefined;
     this.gather();
     const { outbox } = this.state;
     const messages = outbox.takeMessages();
-    const persist = diskIdle && this.diskLacks() ? this.batch() : undefined;
     this.committedTo = this.applicable();
     return { messages, persist, committedTo: this.committedTo, reads: outbox.takeAnswers() };
   }
 
   hasReady(diskIdle: boolean): boolean {
+    if (diskIdle && this.diskLacks()) return true;
     this.gather();
     const { outbox } = this.state;
-    if (outbox.hasMessages || outbox.hasAnswers) return true;
-    return this.applicable() > this.committedTo || (diskIdle && this.diskLacks());
+    return outbox.hasMessages || outbox.hasAnswers || this.applicable() > this.committedTo;
   }
 
   termAt(index: number): number | undefined {

@@ -7,8 +7,10 @@ import type { RaftState } from './state.ts';
 import type { Entry } from './types.ts';
 
 /**
- * The leader's half of replication (Raft §5.3). Nothing is sent when an entry is proposed: `replicate` runs with each
- * `ready()`, so that all that was proposed since the last one shares a message.
+ * The leader's half of replication (Raft §5.3). Nothing is sent when an entry is proposed: an entry goes to the followers
+ * when it goes to this node's own disk, in a batch with all that was proposed while the batch before was written. So all
+ * disks write the same batches at the same time, and messages are as few as batches. It costs no latency: a leader
+ * answers nothing that its own disk does not hold (rule D8).
  *
  * How a lost append comes to light, while replicating:
  * - Later appends follow it: the follower sees a gap and refuses, and the leader probes again from `match`.
@@ -40,7 +42,7 @@ function probe<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
 function pipeline<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
   const { inflightMessagesMax, inflightBytesMax } = s.options;
   let sent = false;
-  while (progress.next <= s.log.lastIndex && !progress.loading) {
+  while (progress.next <= s.disk.handedIndex && !progress.loading) {
     if (progress.windowFull(inflightMessagesMax, inflightBytesMax)) break;
     if (progress.next < s.log.firstInMemory) {
       // `next` stays until the range is answered, so what was pipelined must have been answered before.
@@ -58,7 +60,8 @@ function pipeline<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
 }
 
 function entriesFor<P>(s: RaftState<P>, progress: Progress): Entry<P>[] {
-  return s.log.slice(progress.next, s.options.messageBytesMax, s.options.messageEntriesMax);
+  const entriesMax = Math.min(s.options.messageEntriesMax, s.disk.handedIndex - progress.next + 1);
+  return entriesMax <= 0 ? [] : s.log.slice(progress.next, s.options.messageBytesMax, entriesMax);
 }
 
 function bytesOf<P>(entries: readonly Entry<P>[]): number {

@@ -22,7 +22,7 @@ export interface Inbound {
 }
 
 /** One synced batch of the raft log. */
-export interface LogBatch {
+interface LogBatch {
   /** Entries above this index are deleted in the same batch; undefined: none. */
   readonly truncateAfter: number | undefined;
   readonly records: readonly EntryRecord[];

@@ -73,7 +73,7 @@ function replaced(): FactstoreError {
   );
 }
 
-export function fateUnknown(reason: string): FactstoreError {
+function fateUnknown(reason: string): FactstoreError {
   return new FactstoreError(
     'LEADERSHIP_LOST',
     `${reason}. The append may or may not have been written; repeat it with the same append id to find out.`,

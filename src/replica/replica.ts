@@ -9,6 +9,7 @@ import {
   type RaftOptions,
   type RaftStatus,
   type ReadAnswer,
+  type Role,
   type TermRun,
 } from '../raft/types.ts';
 import { type Clock, every, type Timer } from '../runtime/clock.ts';
@@ -180,6 +181,10 @@ export class Replica implements Inbound {
 
   get leader(): MemberId | undefined {
     return this.core.leader;
+  }
+
+  get role(): Role {
+    return this.core.role;
   }
 
   get term(): number {

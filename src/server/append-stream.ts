@@ -4,7 +4,9 @@ import { LIMITS } from '../model/limits.ts';
 import {
   type AppendStreamRequest,
   type AppendStreamResponse,
+  type Batch,
   encodeAppendStreamResponse,
+  encodeBatch,
 } from '../proto/append-stream.ts';
 import type { Received } from '../proto/services.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
@@ -13,7 +15,7 @@ import type { AppendRoute } from './append-routing.ts';
 import type { ReceiveBudget } from './receive-budget.ts';
 import { asFactstoreError, statusOf } from './status.ts';
 
-export type AppendStreamCall = ServerDuplexStream<Received<AppendStreamRequest>, Uint8Array>;
+export type AppendStreamCall = ServerDuplexStream<Received<Batch<AppendStreamRequest>>, Uint8Array>;
 
 export interface AppendStreamPorts {
   readonly budget: ReceiveBudget;
@@ -24,6 +26,8 @@ export interface AppendStreamPorts {
 /** Appends of one call that are judged and not answered, at most; beyond it the call is not read any further. */
 const OPEN_APPENDS_MAX = 1_024;
 const OPEN_BYTES_MAX = 16 << 20;
+/** Answers are put into one message up to about this size. */
+const MESSAGE_BYTES_MAX = 256 << 10;
 /** An append in chunks is at most as large as an append may be, and the names and tags around its events. */
 const TOTAL_BYTES_MAX = LIMITS.appendBytesMax + (1 << 20);
 /** A client that was granted room and does not send loses it after this long. */
@@ -50,6 +54,8 @@ export class AppendStreamSession {
   private readonly ports: AppendStreamPorts;
   private openAppends = 0;
   private openBytes = 0;
+  private outgoing: Uint8Array[] = [];
+  private outgoingBytes = 0;
   private partial: Partial | undefined;
   private grantPending = false;
   private unwritten = false;
@@ -64,7 +70,10 @@ export class AppendStreamSession {
     this.ports = ports;
     this.sessions = sessions;
     sessions.add(this);
-    call.on('data', (request: Received<AppendStreamRequest>) => this.receive(request));
+    call.on('data', (requests: Received<Batch<AppendStreamRequest>>) => {
+      if (requests instanceof FactstoreError) return this.fail(requests);
+      for (const request of requests) this.receive(request);
+    });
     call.on('end', () => {
       this.clientEnded = true;
       this.endWhenAnswered();
@@ -84,9 +93,8 @@ export class AppendStreamSession {
     this.endWhenAnswered();
   }
 
-  private receive(request: Received<AppendStreamRequest>): void {
+  private receive(request: AppendStreamRequest): void {
     if (this.closed) return;
-    if (request instanceof FactstoreError) return this.fail(request);
     switch (request.kind) {
       case 'append':
         if (this.partial || this.grantPending)
@@ -165,9 +173,22 @@ export class AppendStreamSession {
     });
   }
 
+  /** Answers that become known in one turn, as those of one batch of the log do, share a message. */
   private write(response: AppendStreamResponse): void {
     if (this.closed) return;
-    if (!this.call.write(encodeAppendStreamResponse(response))) {
+    const message = encodeAppendStreamResponse(response);
+    this.outgoing.push(message);
+    this.outgoingBytes += message.length;
+    if (this.outgoingBytes >= MESSAGE_BYTES_MAX) this.flush();
+    else if (this.outgoing.length === 1) this.ports.clock.soon(() => this.flush());
+  }
+
+  private flush(): void {
+    if (this.closed || this.outgoing.length === 0) return;
+    const message = encodeBatch(this.outgoing);
+    this.outgoing = [];
+    this.outgoingBytes = 0;
+    if (!this.call.write(message)) {
       this.unwritten = true;
       this.flow();
     }
@@ -196,12 +217,14 @@ export class AppendStreamSession {
     if (this.partial || this.grantPending) {
       return this.fail(invalid('chunk', 'the call ended before an announced append was sent whole'));
     }
+    this.flush();
     this.close();
     this.call.end();
   }
 
   private fail(error: FactstoreError): void {
     if (this.closed) return;
+    this.flush();
     this.close();
     this.call.emit('error', statusOf(error, this.ports.logger));
   }

@@ -17,7 +17,7 @@ export function clusterHandlers(ports: ClusterPorts, logger: Logger) {
     TransferLeadership: unary<TransferLeadershipRequest__Output, { leader: string }>(
       logger,
       async (request, signal) => ({
-        leader: await ports.transferLeadership(request.nodeId, signal),
+        leader: await ports.transferLeadership(request.nodeId, signal()),
       }),
     ),
   };

@@ -59,11 +59,11 @@ export function eventsHandlers(ports: EventsPorts, sessions: OpenSessions) {
     }),
     Head: unary<HeadRequest, Uint8Array>(logger, async (request, signal, call) => {
       const waitMs = patienceMs(call, clock.nowUs());
-      return encodeHeadResponse({ position: await database().head(request.consistency, signal, waitMs) });
+      return encodeHeadResponse({ position: await database().head(request.consistency, signal(), waitMs) });
     }),
     GetProducer: unary<GetProducerRequest, Uint8Array>(logger, async (request, signal, call) => {
       const waitMs = patienceMs(call, clock.nowUs());
-      return encodeGetProducerResponse(await database().producer(request.producer, signal, waitMs));
+      return encodeGetProducerResponse(await database().producer(request.producer, signal(), waitMs));
     }),
   };
 }

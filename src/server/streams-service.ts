@@ -9,7 +9,7 @@ export function streamsHandlers(database: () => Database, logger: Logger, clock:
   return {
     Get: unary<GetStreamRequest, Uint8Array>(logger, async (request, signal, call) => {
       const waitMs = patienceMs(call, clock.nowUs());
-      return encodeGetStreamResponse(await database().stream(request.stream, request.consistency, signal, waitMs));
+      return encodeGetStreamResponse(await database().stream(request.stream, request.consistency, signal(), waitMs));
     }),
   };
 }

@@ -8,7 +8,7 @@ import { FactstoreError } from '../base/errors.ts';
  * - `promiseLost`: what is missing or wrong may be something that the node promised, by a vote or an acknowledgement.
  *   It must take part in nothing as the member that it was.
  */
-export type DamageKind = 'belowCommit' | 'promiseLost';
+type DamageKind = 'belowCommit' | 'promiseLost';
 
 export interface Damage {
   readonly kind: DamageKind;

@@ -23,7 +23,7 @@ import type { EntryType } from '../raft/types.ts';
  * if and only if their chain hashes there are the same. It starts at SHA-256 of the cluster id.
  */
 const FORMAT = 1;
-export const RECORD_HEADER_BYTES = 104;
+const RECORD_HEADER_BYTES = 104;
 
 /** A sealed entry: its index and its bytes. */
 export class EntryRecord {

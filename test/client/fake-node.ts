@@ -5,7 +5,7 @@ import { ERRORS, FactstoreError } from '../../src/base/errors.ts';
 import { recordedLength, writeRecordedEvent } from '../../src/model/event.ts';
 import { decodeAppendRequest } from '../../src/proto/append-request.ts';
 import { encodeAppendResponse, type ShownCheck } from '../../src/proto/append-response.ts';
-import { type AppendStreamRequest, encodeAppendStreamResponse } from '../../src/proto/append-stream.ts';
+import { type AppendStreamRequest, type Batch, encodeAppendStreamResponse } from '../../src/proto/append-stream.ts';
 import { expectationOf } from '../../src/proto/enums.ts';
 import { encodeStatus } from '../../src/proto/error-detail.ts';
 import { clusterService } from '../../src/proto/load.ts';
@@ -240,8 +240,7 @@ export class FakeNode {
     this.appendCalls++;
     let partial: { sequence: number; parts: Uint8Array[]; left: number } | undefined;
     call.on('error', () => {});
-    call.on('data', (received: Received<AppendStreamRequest>) => {
-      const message = checked(received);
+    const receive = (message: AppendStreamRequest): void => {
       if (message.kind === 'begin') {
         partial = { sequence: message.sequence, parts: [], left: message.totalBytes };
         call.write(encodeAppendStreamResponse({ kind: 'granted', sequence: message.sequence }));
@@ -253,6 +252,9 @@ export class FakeNode {
         partial = undefined;
         this.judge(call, message.sequence, whole);
       } else if (message.kind === 'append') this.judge(call, message.sequence, message.append);
+    };
+    call.on('data', (received: Received<Batch<AppendStreamRequest>>) => {
+      for (const message of checked(received)) receive(message);
     });
     call.on('end', () => call.end());
   }
@@ -359,7 +361,7 @@ function hash(parts: readonly Uint8Array[]): string {
   return digest.digest('hex');
 }
 
-type AppendCall = ServerDuplexStream<Received<AppendStreamRequest>, Uint8Array>;
+type AppendCall = ServerDuplexStream<Received<Batch<AppendStreamRequest>>, Uint8Array>;
 type Answer = (error: unknown, bytes?: Uint8Array) => void;
 
 function checked<T>(received: Received<T>): T {
@@ -375,7 +377,7 @@ function respond(answer: Answer, work: () => Uint8Array): void {
   }
 }
 
-export function statusOf(error: unknown): object {
+function statusOf(error: unknown): object {
   if (!(error instanceof FactstoreError)) return { code: 13, details: String(error) };
   const metadata = new Metadata();
   metadata.set('grpc-status-details-bin', encodeStatus(error));

@@ -11,7 +11,7 @@ import { formatAddress } from '../../src/config/values.ts';
 import { peerService } from '../../src/peer/grpc.ts';
 import {
   type AppendStreamRequest,
-  decodeAppendStreamResponse,
+  decodeAppendStreamResponses,
   encodeAppendStreamRequest,
 } from '../../src/proto/append-stream.ts';
 import { eventsService, streamsService } from '../../src/proto/services.ts';
@@ -189,7 +189,7 @@ describe('whatever arrives', () => {
       expect(error).toMatchObject({ code: expected, definite: true });
       expect(error?.message).toContain(reason);
       expect(code).toBe(ERRORS[expected].grpc);
-      expect(messages.map((bytes) => decodeAppendStreamResponse(bytes).kind)).not.toContain('answer');
+      expect(messages.flatMap(decodeAppendStreamResponses).map(({ kind }) => kind)).not.toContain('answer');
     }
     expect(await db.head()).toBe(head);
     await serves();

@@ -7,7 +7,7 @@ import { encodeAppendRequest } from '../../src/proto/append-request.ts';
 import { decodeAppendResponse } from '../../src/proto/append-response.ts';
 import {
   type AppendStreamResponse,
-  decodeAppendStreamResponse,
+  decodeAppendStreamResponses,
   encodeAppendMessage,
   encodeAppendStreamRequest,
 } from '../../src/proto/append-stream.ts';
@@ -40,7 +40,7 @@ class RawCall {
   }
 
   reads(): this {
-    this.call.on('data', (bytes: Buffer) => this.answers.push(decodeAppendStreamResponse(bytes)));
+    this.call.on('data', (bytes: Buffer) => this.answers.push(...decodeAppendStreamResponses(bytes)));
     return this;
   }
 

@@ -27,7 +27,7 @@ export function reflectedDecode(type: string, bytes: Uint8Array): Record<string,
 
 export const place = fc.oneof(fc.maxSafeNat(), fc.nat(300), fc.constantFrom(0, 1, 127, 128, 2 ** 32, 2 ** 53 - 1));
 export const name = fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ minLength: 60, maxLength: 200 }));
-export const someBytes = fc.uint8Array({ maxLength: 300 });
+const someBytes = fc.uint8Array({ maxLength: 300 });
 export const uuid = fc.uint8Array({ minLength: 16, maxLength: 16 });
 
 export const state = fc.constantFrom('none', 'exists', 'deleted', 'tombstoned');

@@ -9,7 +9,7 @@ import type { IndexView } from './index-view.ts';
 import { damagedIndex } from './row-writer.ts';
 
 /** Where entries come from. The raft log is one. */
-export interface EntrySource {
+interface EntrySource {
   /** An entry; undefined where the log does not reach it. */
   get(index: number): Promise<EntryRecord | undefined>;
   /** Entries `from` … `to`, both inclusive, as far as `maxBytes` allow, but at least one. */

@@ -116,7 +116,7 @@ async function wipe(store: Store): Promise<void> {
 }
 
 /** The seal of a block; undefined where it is not sealed. */
-export async function sealOf(store: Store, block: number): Promise<Seal | undefined> {
+async function sealOf(store: Store, block: number): Promise<Seal | undefined> {
   const key = sealKey(block);
   const value = await store.get(key);
   return value && decodeRow(key, value, decodeSeal);

@@ -7,7 +7,7 @@ import type { OpenBlock, StreamInBlock } from './open-block.ts';
 import { damagedIndex, decodeRow } from './row-writer.ts';
 
 /** How many places a batch holds at most (rule C3). */
-export const PLACES_PER_BATCH = 256;
+const PLACES_PER_BATCH = 256;
 
 const ROWS_PER_TURN = 32;
 

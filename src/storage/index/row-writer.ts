@@ -118,7 +118,7 @@ export class RowWriter {
 }
 
 /** A row's value without its checksum; ends in DATA_LOSS where the checksum is wrong. */
-export function rowBody(key: Uint8Array, value: Uint8Array): Uint8Array {
+function rowBody(key: Uint8Array, value: Uint8Array): Uint8Array {
   const length = value.length - 4;
   if (length < 0) throw damagedRow(key);
   const body = value.subarray(0, length);

@@ -2,6 +2,7 @@
 
 import type { AppendRequest as _factstore_v1_AppendRequest, AppendRequest__Output as _factstore_v1_AppendRequest__Output } from '../../factstore/v1/AppendRequest.ts';
 import type { AppendBegin as _factstore_v1_AppendBegin, AppendBegin__Output as _factstore_v1_AppendBegin__Output } from '../../factstore/v1/AppendBegin.ts';
+import type { AppendStreamRequest as _factstore_v1_AppendStreamRequest, AppendStreamRequest__Output as _factstore_v1_AppendStreamRequest__Output } from '../../factstore/v1/AppendStreamRequest.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface AppendStreamRequest {
@@ -9,6 +10,7 @@ export interface AppendStreamRequest {
   'append'?: (_factstore_v1_AppendRequest | null);
   'begin'?: (_factstore_v1_AppendBegin | null);
   'chunk'?: (Buffer | Uint8Array | string);
+  'batch'?: (_factstore_v1_AppendStreamRequest)[];
   'message'?: "append"|"begin"|"chunk";
 }
 
@@ -17,5 +19,6 @@ export interface AppendStreamRequest__Output {
   'append'?: (_factstore_v1_AppendRequest__Output | null);
   'begin'?: (_factstore_v1_AppendBegin__Output | null);
   'chunk'?: (Buffer);
+  'batch': (_factstore_v1_AppendStreamRequest__Output)[];
   'message'?: "append"|"begin"|"chunk";
 }

@@ -2,6 +2,7 @@
 
 import type { AppendResponse as _factstore_v1_AppendResponse, AppendResponse__Output as _factstore_v1_AppendResponse__Output } from '../../factstore/v1/AppendResponse.ts';
 import type { ErrorDetail as _factstore_v1_ErrorDetail, ErrorDetail__Output as _factstore_v1_ErrorDetail__Output } from '../../factstore/v1/ErrorDetail.ts';
+import type { AppendStreamResponse as _factstore_v1_AppendStreamResponse, AppendStreamResponse__Output as _factstore_v1_AppendStreamResponse__Output } from '../../factstore/v1/AppendStreamResponse.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface AppendStreamResponse {
@@ -9,6 +10,7 @@ export interface AppendStreamResponse {
   'answer'?: (_factstore_v1_AppendResponse | null);
   'error'?: (_factstore_v1_ErrorDetail | null);
   'granted'?: (boolean);
+  'batch'?: (_factstore_v1_AppendStreamResponse)[];
   'message'?: "answer"|"error"|"granted";
 }
 
@@ -17,5 +19,6 @@ export interface AppendStreamResponse__Output {
   'answer'?: (_factstore_v1_AppendResponse__Output | null);
   'error'?: (_factstore_v1_ErrorDetail__Output | null);
   'granted'?: (boolean);
+  'batch': (_factstore_v1_AppendStreamResponse__Output)[];
   'message'?: "answer"|"error"|"granted";
 }
