@@ -78,8 +78,19 @@ function checkWrite(
   }
   streams.add(write.stream);
   if (write.events.length > 0) refuseSystemName(`${field}.stream`, write.stream);
-  for (const [n, event] of write.events.entries()) checkNewEvent(`${field}.events[${n}]`, event, limits);
+  write.events.forEach((event, n) => {
+    checkEvent(field, n, event, limits);
+  });
   return write;
+}
+
+/** The event's name is put together only for an event that is refused; most are not. */
+function checkEvent(field: string, n: number, event: Uint8Array, limits: AppendLimits): void {
+  try {
+    checkNewEvent('event', event, limits);
+  } catch {
+    checkNewEvent(`${field}.events[${n}]`, event, limits);
+  }
 }
 
 function checkProducer(cursor: ProducerCursor): ProducerCursor {
