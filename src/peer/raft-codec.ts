@@ -88,7 +88,7 @@ export function encodeRaftHeader(message: PeerMessage, clockUs: number): Buffer 
 export function sealedEntries(entries: readonly Entry<EntryRecord>[] | undefined): Buffer[] {
   assert(entries, 'an append was handed to the network without its entries');
   return entries.map((entry) => {
-    assert(entry.payload, `entry ${entry.index} was handed to the network before it was sealed`);
+    assert(entry.payload, () => `entry ${entry.index} was handed to the network before it was sealed`);
     return entry.payload.bytes;
   });
 }

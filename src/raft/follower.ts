@@ -37,7 +37,7 @@ function appendMissing<P>(s: RaftState<P>, index: number, entries: readonly Entr
   let expected = index + 1;
   let missing = false;
   for (const entry of entries) {
-    assert(entry.index === expected, `entry ${entry.index} stands in the place of ${expected}`);
+    assert(entry.index === expected, () => `entry ${entry.index} stands in the place of ${expected}`);
     expected += 1;
     if (!missing && s.log.matches(entry.index, entry.term)) continue;
     if (!missing && entry.index <= s.log.lastIndex) {

@@ -47,7 +47,7 @@ export function handleHeartbeat<P>(s: RaftState<P>, m: MessageOf<P, 'heartbeat'>
 
 /** Leader: what an answer says about the follower; resending and reads are dealt with by the caller. */
 export function noteHeartbeatResponse<P>(l: Leadership, m: MessageOf<P, 'heartbeatResponse'>): void {
-  assert(m.context <= l.round, `${m.from} answers heartbeat round ${m.context}, the newest is ${l.round}`);
+  assert(m.context <= l.round, () => `${m.from} answers heartbeat round ${m.context}, the newest is ${l.round}`);
   const progress = l.progress.get(m.from);
   if (progress === undefined) return;
   progress.recentlyActive = true;

@@ -84,13 +84,13 @@ export class RaftLog<P> {
   /** Raises the commit index; true if it moved. A lower one is old news. */
   commitTo(index: number): boolean {
     if (index <= this.committed) return false;
-    assert(index <= this.lastIndex, `entry ${index} cannot be committed: the log ends at ${this.lastIndex}`);
+    assert(index <= this.lastIndex, () => `entry ${index} cannot be committed: the log ends at ${this.lastIndex}`);
     this.committed = index;
     return true;
   }
 
   appliedTo(index: number): void {
-    assert(index >= this.appliedIndex && index <= this.committed, `${index} was applied but is not committed`);
+    assert(index >= this.appliedIndex && index <= this.committed, () => `${index} was applied but is not committed`);
     this.appliedIndex = index;
   }
 

@@ -103,7 +103,7 @@ export class Raft<P> implements RaftCore<P> {
   applied(index: number): void {
     const { log, leadership } = this.state;
     // What the own disk could still lose must not have left a trace elsewhere (rule D8).
-    assert(index <= this.applicable(), `${index} was applied, but only ${this.applicable()} may be`);
+    assert(index <= this.applicable(), () => `${index} was applied, but only ${this.applicable()} may be`);
     if (leadership !== undefined) {
       for (let i = Math.max(log.applied, leadership.noopIndex) + 1; i <= index; i++) {
         leadership.unappliedBytes -= log.entry(i)?.bytes ?? 0;

@@ -89,7 +89,7 @@ function send<P>(
 ): void {
   const index = progress.next - 1;
   const logTerm = s.log.termAt(index);
-  assert(logTerm !== undefined, `the log has no entry ${index} to append after`);
+  assert(logTerm !== undefined, () => `the log has no entry ${index} to append after`);
   const envelope = { type: 'append', from: s.id, to: progress.id, term: s.term } as const;
   s.outbox.send({ ...envelope, index, logTerm, commit: s.log.commit, entries, loadMax });
   progress.lastExchange = l.ticks;
@@ -105,7 +105,7 @@ export function handleAppendResponse<P>(s: RaftState<P>, l: Leadership, m: Messa
     progress.rejected(m.index, s.log.lastIndexNotAbove(m.rejectHint, m.logTerm));
     return;
   }
-  assert(m.index <= s.log.lastIndex, `${m.from} confirms entry ${m.index}, the last one is ${s.log.lastIndex}`);
+  assert(m.index <= s.log.lastIndex, () => `${m.from} confirms entry ${m.index}, the last one is ${s.log.lastIndex}`);
   progress.lastExchange = l.ticks;
   if (progress.acknowledged(m.index)) advanceCommit(s, l);
 }

@@ -9,7 +9,7 @@ import { EntryType, type MemberId } from './types.ts';
 /** Changes of role. Who may change, and when, is decided in election.ts and step.ts. */
 
 export function becomeFollower<P>(s: RaftState<P>, term: number, leader: MemberId | undefined): void {
-  assert(term >= s.term, `the term cannot fall from ${s.term} to ${term}`);
+  assert(term >= s.term, () => `the term cannot fall from ${s.term} to ${term}`);
   if (term > s.term) enterTerm(s, term, undefined);
   if (s.leadership !== undefined) {
     refuseAllReads(s, s.leadership);

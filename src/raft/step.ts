@@ -13,7 +13,7 @@ import type { MemberId, Message } from './types.ts';
 
 /** One message: first its term, which decides whether it counts at all (Raft §5.1), then what it says. */
 export function step<P>(s: RaftState<P>, m: Message<P>): void {
-  assert(m.to === s.id, `a message to ${m.to} came to ${s.id}`);
+  assert(m.to === s.id, () => `a message to ${m.to} came to ${s.id}`);
   if (m.term < s.term) {
     answerOldTerm(s, m);
     return;
@@ -92,14 +92,14 @@ function dispatch<P>(s: RaftState<P>, m: Message<P>): void {
 
 /** The sender leads this term: whoever campaigned in it has lost (Raft §5.2). */
 function follow<P>(s: RaftState<P>, leader: MemberId): void {
-  assert(s.role !== 'leader', `${leader} leads term ${s.term} as well`);
+  assert(s.role !== 'leader', () => `${leader} leads term ${s.term} as well`);
   if (s.role !== 'follower') {
     becomeFollower(s, s.term, leader);
   } else if (s.leader === undefined) {
     setLeader(s, leader);
     s.restartElectionTimer();
   }
-  assert(s.leader === leader, `both ${s.leader} and ${leader} lead term ${s.term}`);
+  assert(s.leader === leader, () => `both ${s.leader} and ${leader} lead term ${s.term}`);
   s.electionElapsed = 0;
 }
 

@@ -34,7 +34,10 @@ export class Tail<P> {
   }
 
   push(entry: Entry<P>): void {
-    assert(entry.index === this.nextIndex, `entry ${entry.index} does not follow ${this.nextIndex - 1} in memory`);
+    assert(
+      entry.index === this.nextIndex,
+      () => `entry ${entry.index} does not follow ${this.nextIndex - 1} in memory`,
+    );
     this.entries.push(entry);
     this.size += entry.bytes;
   }

@@ -41,8 +41,8 @@ export class TermRuns {
   }
 
   append(index: number, term: number): void {
-    assert(index === this.last + 1, `entry ${index} does not follow ${this.last}`);
-    assert(term >= this.lastTerm, `entry ${index} has term ${term}, below ${this.lastTerm} of the one before`);
+    assert(index === this.last + 1, () => `entry ${index} does not follow ${this.last}`);
+    assert(term >= this.lastTerm, () => `entry ${index} has term ${term}, below ${this.lastTerm} of the one before`);
     if (this.terms.length === 0 || term > this.lastTerm) {
       this.firsts.push(index);
       this.terms.push(term);
@@ -51,7 +51,7 @@ export class TermRuns {
   }
 
   truncateAfter(index: number): void {
-    assert(index >= 0 && index <= this.last, `cannot truncate after ${index}: the last index is ${this.last}`);
+    assert(index >= 0 && index <= this.last, () => `cannot truncate after ${index}: the last index is ${this.last}`);
     while ((this.firsts.at(-1) ?? 0) > index) {
       this.firsts.pop();
       this.terms.pop();

@@ -90,7 +90,7 @@ export class ApplyLoop {
     }
     if (records.length > 0) return records;
     const read = await this.ports.log.read(from, Math.min(to, from + BATCH_ENTRIES_MAX - 1), BATCH_BYTES_MAX);
-    assert(read.length > 0, `log entry ${from} is committed, but the log does not have it`);
+    assert(read.length > 0, () => `log entry ${from} is committed, but the log does not have it`);
     return read;
   }
 }

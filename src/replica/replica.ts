@@ -199,7 +199,7 @@ export class Replica implements Inbound {
   logEnd(): LogPlace {
     const last = this.core.entryInMemory(this.core.lastIndex)?.payload;
     if (last) return last;
-    assert(this.core.lastIndex === this.recoveredEnd.index, `log entry ${this.core.lastIndex} is not in memory`);
+    assert(this.core.lastIndex === this.recoveredEnd.index, () => `log entry ${this.core.lastIndex} is not in memory`);
     return this.recoveredEnd;
   }
 
@@ -207,7 +207,10 @@ export class Replica implements Inbound {
   propose(draft: { firstPosition: number; count: number; createdUs: number; payload: Uint8Array }): number {
     try {
       const end = this.logEnd();
-      assert(draft.firstPosition === end.nextPosition, `position ${draft.firstPosition} does not follow the log (S2)`);
+      assert(
+        draft.firstPosition === end.nextPosition,
+        () => `position ${draft.firstPosition} does not follow the log (S2)`,
+      );
       const record = sealEntry(
         { ...draft, index: end.index + 1, term: this.core.term, type: EntryType.events },
         end.chain,

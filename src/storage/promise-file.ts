@@ -63,7 +63,7 @@ export const SLOT_BYTES = 4096;
  */
 export function encodeSlot(to: Buffer, sequence: number, promise: Promised): number {
   const vote = encodeUtf8(promise.vote ?? '');
-  assert(vote.length <= VOTE_BYTES_MAX, `a vote of ${vote.length} bytes does not fit into the promise file`);
+  assert(vote.length <= VOTE_BYTES_MAX, () => `a vote of ${vote.length} bytes does not fit into the promise file`);
   to.writeUInt32BE(MAGIC, 0);
   to.writeUInt32LE(vote.length, 4);
   writeUint53(to, 8, sequence);

@@ -65,7 +65,7 @@ export class RaftLogReader {
    * where the log does not reach `from`.
    */
   async read(from: number, to: number, maxBytes: number): Promise<EntryRecord[]> {
-    assert(from >= 1, `a read of the raft log from ${from}`);
+    assert(from >= 1, () => `a read of the raft log from ${from}`);
     const end = Math.min(to, this.last);
     if (from > end) return [];
     const truncations = this.truncations;

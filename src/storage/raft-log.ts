@@ -98,7 +98,7 @@ export class RaftLog {
    * that does not continue the log (rule S2) is an InvariantViolation. After any error the process must end (rule D1).
    */
   async write(batch: LogBatch): Promise<void> {
-    assert(this.state === 'ready', `a write to the raft log while it is ${this.state}`);
+    assert(this.state === 'ready', () => `a write to the raft log while it is ${this.state}`);
     this.state = 'writing';
     try {
       await this.writeBatch(batch);
@@ -142,18 +142,21 @@ export class RaftLog {
   /** Checks that a batch continues the log behind `base`; gives the end of the log behind it. */
   private check(base: LogPlace, records: readonly EntryRecord[], hardState: HardState): LogPlace {
     const { term, vote, commit } = this.current;
-    assert(base.index >= commit, `a truncation to ${base.index}, below the commit index ${commit}`);
+    assert(base.index >= commit, () => `a truncation to ${base.index}, below the commit index ${commit}`);
     let end: LogPlace = base;
     for (const record of records) {
       const reason = continuityDamage(end, record);
-      assert(reason === undefined, `entry ${record.index} does not continue the raft log: ${reason}`);
+      assert(reason === undefined, () => `entry ${record.index} does not continue the raft log: ${reason}`);
       end = record;
     }
     const votes = hardState.term > term || vote === undefined || hardState.vote === vote;
-    assert(hardState.term >= term && votes, `a hard state of term ${hardState.term} over one of term ${term}`);
-    assert(hardState.term >= end.term, `an entry of term ${end.term} under a hard state of term ${hardState.term}`);
-    assert(hardState.commit >= commit, `commit index ${hardState.commit} over ${commit}`);
-    assert(hardState.commit <= end.index, `commit index ${hardState.commit} beyond the last index ${end.index}`);
+    assert(hardState.term >= term && votes, () => `a hard state of term ${hardState.term} over one of term ${term}`);
+    assert(
+      hardState.term >= end.term,
+      () => `an entry of term ${end.term} under a hard state of term ${hardState.term}`,
+    );
+    assert(hardState.commit >= commit, () => `commit index ${hardState.commit} over ${commit}`);
+    assert(hardState.commit <= end.index, () => `commit index ${hardState.commit} beyond the last index ${end.index}`);
     return end === base ? base : placeOf(end);
   }
 
@@ -174,7 +177,10 @@ export class RaftLog {
 
   /** The place that an entry after `index` joins on to; `index` is not beyond the last one. */
   async placeAt(index: number): Promise<LogPlace> {
-    assert(index >= 0 && index <= this.lastIndex, `a truncation to ${index} of a log that ends at ${this.lastIndex}`);
+    assert(
+      index >= 0 && index <= this.lastIndex,
+      () => `a truncation to ${index} of a log that ends at ${this.lastIndex}`,
+    );
     if (index === this.lastIndex) return this.place;
     const record = await this.reader.get(index);
     return record ? placeOf(record) : emptyLog(this.options.genesis);
