@@ -92,14 +92,15 @@ describe('a call of AppendStream', () => {
     nodes = await TestNodes.start(1);
     const call = open();
     call.reads().call.pause();
-    for (let n = 1; n <= 3_000; n++) call.append(n, 'E');
+    // Their answers, 70 bytes each, are more than the 64 KiB that a client takes without reading.
+    for (let n = 1; n <= 1_500; n++) call.append(n, 'E');
     call.call.end();
     const db = await nodes.client();
     await until('some are appended', async () => (await db.head()) > 100n);
     call.call.resume();
     expect(await call.ended()).toBe('ok');
-    expect(call.answers).toHaveLength(3_000);
-    expect(await db.head()).toBe(3_000n);
+    expect(call.answers).toHaveLength(1_500);
+    expect(await db.head()).toBe(1_500n);
   });
 
   it('takes no append between the announcement of a large one and its last chunk [S4]', async () => {
