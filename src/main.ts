@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 import { runCli } from './cli/run.ts';
 import { environment } from './config/load.ts';
+import { letGarbageGather } from './runtime/garbage.ts';
+
+letGarbageGather();
 
 const interrupted = new AbortController();
 

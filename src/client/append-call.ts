@@ -5,10 +5,12 @@ import { LIMITS } from '../model/limits.ts';
 import { encodeAttemptAge } from '../proto/append-request.ts';
 import {
   type AppendStreamResponse,
+  appendMessage,
   type Batch,
-  encodeAppendMessage,
   encodeAppendStreamRequest,
   encodeBatch,
+  lengthOf,
+  type Pieces,
 } from '../proto/append-stream.ts';
 import { eventsService } from '../proto/services.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -48,8 +50,8 @@ export class AppendCall {
   private readonly limits: InFlightLimits;
   private readonly inFlight = new Map<number, PendingAppend>();
   private readonly clock: Clock;
-  /** Encoded messages that were not written yet. */
-  private outgoing: Uint8Array[] = [];
+  /** Messages that were not written yet. */
+  private outgoing: (Uint8Array | Pieces)[] = [];
   private outgoingBytes = 0;
   private bytes = 0;
   private sequence = 0;
@@ -100,7 +102,7 @@ export class AppendCall {
     const suffix = this.suffix(append, nowMs);
     append.firstSentMs ??= nowMs;
     if (append.request.length + (suffix?.length ?? 0) <= LIMITS.chunkBytesMax) {
-      this.write(encodeAppendMessage(sequence, append.request, suffix));
+      this.write(appendMessage(sequence, append.request, suffix));
       return;
     }
     const request = suffix ? concatBytes([append.request, suffix]) : append.request;
@@ -109,10 +111,11 @@ export class AppendCall {
   }
 
   /** What is sent in one turn shares a message, for a message costs more than an append. */
-  private write(message: Uint8Array): void {
-    if (this.outgoingBytes + message.length > MESSAGE_BYTES_MAX) this.flush();
+  private write(message: Uint8Array | Pieces): void {
+    const length = lengthOf(message);
+    if (this.outgoingBytes + length > MESSAGE_BYTES_MAX) this.flush();
     this.outgoing.push(message);
-    this.outgoingBytes += message.length;
+    this.outgoingBytes += length;
     if (this.outgoing.length === 1) this.clock.soon(() => this.flush());
   }
 

@@ -5,7 +5,7 @@ import { encodeAppendRequest } from '../proto/append-request.ts';
 import type { AppendOutcome } from '../proto/append-response.ts';
 import type { AppendJob, AppendPipeline } from './append-pipeline.ts';
 import { describe, expectArgument, placeArgument, textArgument } from './arguments.ts';
-import { encodeEvent } from './event-encoding.ts';
+import { eventFields } from './event-encoding.ts';
 import type { EventShape, NewEvent } from './event-types.ts';
 import { uuidOrNew } from './identifiers.ts';
 import type { AppendManyOptions, AppendResult, ProducerPlace, StreamWrite } from './options.ts';
@@ -55,7 +55,7 @@ function encodeWrite(write: StreamWrite, path: string) {
   return {
     stream: textArgument(`${path}stream`, write.stream),
     expect: expectArgument(`${path}expect`, write.expect),
-    events: events.map((event, i) => encodeEvent(event, `${path}events[${i}]`)),
+    events: events.map((event, i) => eventFields(event, path, i)),
   };
 }
 

@@ -1,6 +1,6 @@
-import { EMPTY, encodeUtf8 } from '../base/bytes.ts';
+import { EMPTY } from '../base/bytes.ts';
 import { invalid } from '../base/errors.ts';
-import { encodeNewEvent } from '../proto/event.ts';
+import type { NewEventFields } from '../proto/event.ts';
 import { describe, textArgument } from './arguments.ts';
 import type { EventExtras, EventShape } from './event-types.ts';
 import { uuidOrNew } from './identifiers.ts';
@@ -8,31 +8,59 @@ import { isJsonType } from './recorded-event.ts';
 
 const NO_TAGS: readonly string[] = [];
 
-/** An event as the bytes of a NewEvent; `field` is its name in error messages, such as `events[0]`. */
-export function encodeEvent(event: EventShape & EventExtras, field: string): Uint8Array {
-  if (event === null || typeof event !== 'object') throw invalid(field, `an event is expected, not ${describe(event)}`);
-  const binary = event.data instanceof Uint8Array;
-  const contentType = event.contentType === undefined ? '' : textArgument(`${field}.contentType`, event.contentType);
-  return encodeNewEvent({
-    id: uuidOrNew(`${field}.id`, event.id),
-    type: textArgument(`${field}.type`, event.type),
-    data: payload(`${field}.data`, event.data, contentType),
-    // Saying nothing says JSON.
-    contentType: contentType === '' && binary ? 'application/octet-stream' : contentType,
-    metadata: payload(`${field}.metadata`, event.metadata, ''),
-    tags: tagsOf(event.tags, field),
-    schemaVersion: versionOf(event.schemaVersion, field),
-  });
+/** What an event's parts are called in error messages. */
+type Names = Readonly<
+  Record<'event' | 'id' | 'type' | 'data' | 'contentType' | 'metadata' | 'tags' | 'version', string>
+>;
+
+function namesOf(event: string): Names {
+  return {
+    event,
+    id: `${event}.id`,
+    type: `${event}.type`,
+    data: `${event}.data`,
+    contentType: `${event}.contentType`,
+    metadata: `${event}.metadata`,
+    tags: `${event}.tags`,
+    version: `${event}.schemaVersion`,
+  };
 }
 
-function payload(field: string, value: unknown, contentType: string): Uint8Array {
+const ANY_EVENT = namesOf('event');
+
+/** The fields of the n-th event of a write. Which one it is is put in words only where it is refused; most are not. */
+export function eventFields(event: EventShape & EventExtras, path: string, n: number): NewEventFields {
+  try {
+    return fieldsOf(event, ANY_EVENT);
+  } catch {
+    return fieldsOf(event, namesOf(`${path}events[${n}]`));
+  }
+}
+
+function fieldsOf(event: EventShape & EventExtras, names: Names): NewEventFields {
+  if (event === null || typeof event !== 'object') {
+    throw invalid(names.event, `an event is expected, not ${describe(event)}`);
+  }
+  const binary = event.data instanceof Uint8Array;
+  const contentType = event.contentType === undefined ? '' : textArgument(names.contentType, event.contentType);
+  return {
+    id: uuidOrNew(names.id, event.id),
+    type: textArgument(names.type, event.type),
+    data: payload(names.data, event.data, contentType),
+    // Saying nothing says JSON.
+    contentType: contentType === '' && binary ? 'application/octet-stream' : contentType,
+    metadata: payload(names.metadata, event.metadata, ''),
+    tags: tagsOf(event.tags, names),
+    schemaVersion: versionOf(event.schemaVersion, names),
+  };
+}
+
+function payload(field: string, value: unknown, contentType: string): Uint8Array | string {
   if (value === undefined) return EMPTY;
   if (value instanceof Uint8Array) return value;
-  if (!isJsonType(contentType)) {
-    if (typeof value === 'string') return encodeUtf8(value);
-    throw invalid(field, `the content type "${contentType}" needs a Uint8Array or a string, not ${describe(value)}`);
-  }
-  return encodeUtf8(jsonOf(field, value));
+  if (isJsonType(contentType)) return jsonOf(field, value);
+  if (typeof value === 'string') return value;
+  throw invalid(field, `the content type "${contentType}" needs a Uint8Array or a string, not ${describe(value)}`);
 }
 
 function jsonOf(field: string, value: unknown): string {
@@ -46,15 +74,15 @@ function jsonOf(field: string, value: unknown): string {
   return text;
 }
 
-function tagsOf(tags: readonly string[] | undefined, field: string): readonly string[] {
+function tagsOf(tags: readonly string[] | undefined, names: Names): readonly string[] {
   if (tags === undefined) return NO_TAGS;
-  if (!Array.isArray(tags)) throw invalid(`${field}.tags`, `an array of strings is expected, not ${describe(tags)}`);
-  for (let i = 0; i < tags.length; i++) textArgument(`${field}.tags[${i}]`, tags[i]);
+  if (!Array.isArray(tags)) throw invalid(names.tags, `an array of strings is expected, not ${describe(tags)}`);
+  for (let i = 0; i < tags.length; i++) textArgument(names.tags, tags[i]);
   return tags;
 }
 
-function versionOf(version: number | undefined, field: string): number {
+function versionOf(version: number | undefined, names: Names): number {
   if (version === undefined) return 0;
   if (Number.isInteger(version) && version >= 1 && version <= 0xffff_ffff) return version;
-  throw invalid(`${field}.schemaVersion`, `${String(version)} is not a whole number from 1 to 4294967295`);
+  throw invalid(names.version, `${String(version)} is not a whole number from 1 to 4294967295`);
 }

@@ -23,6 +23,9 @@ const Field = {
   createdUs: 11,
 } as const;
 
+/** "$", with which the system's names begin. */
+const SYSTEM = 0x24;
+
 /**
  * Walks the top level of a NewEvent once and ends in INVALID_ARGUMENT where it is not one (rule S14): only the author's
  * field numbers, with their wire types, scalars once, strings in valid UTF-8, everything within the limits. Without
@@ -63,26 +66,40 @@ function checkField(field: string, reader: FieldReader, metadataBytesMax: number
     case Field.id:
       if (length !== 16) throw invalid(`${field}.id`, `is not a UUID of 16 bytes: it has ${length}`);
       return;
-    case Field.type: {
-      const type = text(`${field}.type`, reader);
-      checkName(`${field}.type`, type, LIMITS.typeBytesMax);
-      refuseSystemName(`${field}.type`, type);
+    case Field.type:
+      if (!isPlainName(reader, LIMITS.typeBytesMax)) checkType(`${field}.type`, reader);
       return;
-    }
     case Field.contentType:
-      if (length > 0)
+      if (length > 0 && !isPlainName(reader, LIMITS.contentTypeBytesMax))
         checkName(`${field}.content_type`, text(`${field}.content_type`, reader), LIMITS.contentTypeBytesMax);
       return;
     case Field.metadata:
       if (length > metadataBytesMax) throw overLimit(`${field}.metadata`, metadataBytesMax, length, 'bytes');
       return;
     case Field.tags:
+      if (isPlainName(reader, LIMITS.tagBytesMax)) return;
       checkName(`${field}.tags`, text(`${field}.tags`, reader), LIMITS.tagBytesMax);
       return;
     case Field.schemaVersion:
       if (!(reader.value <= 0xffff_ffff)) throw invalid(`${field}.schema_version`, 'is above 4294967295');
       return;
   }
+}
+
+function checkType(field: string, reader: FieldReader): void {
+  const type = text(field, reader);
+  checkName(field, type, LIMITS.typeBytesMax);
+  refuseSystemName(field, type);
+}
+
+/** Whether it is a name that needs no closer look: nearly all are short printable ASCII, and not the system's. */
+function isPlainName({ bytes, start, stop }: FieldReader, bytesMax: number): boolean {
+  if (stop === start || stop - start > bytesMax || bytes[start] === SYSTEM) return false;
+  for (let i = start; i < stop; i++) {
+    const byte = bytes[i] as number;
+    if (byte < 0x20 || byte >= 0x7f) return false;
+  }
+  return true;
 }
 
 function text(field: string, reader: FieldReader): string {

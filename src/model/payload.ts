@@ -21,6 +21,9 @@ import { recordedLength, writeRecordedEvent } from './event.ts';
 const LAYOUT = 1;
 const FIXED = 35;
 
+/** What of an append stands before its events. */
+type PayloadHeader = Pick<Append, 'id' | 'digest' | 'producer' | 'eventCount'>;
+
 /** Where a write's events begin in its stream. */
 export interface PlacedWrite {
   readonly stream: string;
@@ -28,49 +31,68 @@ export interface PlacedWrite {
   readonly events: readonly Uint8Array[];
 }
 
-/** Encodes an append whose places are decided. */
-export function encodePayload(
-  append: Pick<Append, 'id' | 'digest' | 'producer' | 'eventCount'>,
-  writes: readonly PlacedWrite[],
-  firstPosition: number,
-  createdUs: number,
-): Uint8Array {
-  const names = writes.map((write) => encodeUtf8(write.stream));
-  const producer = append.producer ? encodeUtf8(append.producer.producer) : undefined;
-  const tableAt = FIXED + (producer ? producer.length + 16 : 0);
-  const eventsAt = tableAt + append.eventCount * 4;
-  let length = eventsAt;
-  let position = firstPosition;
-  writes.forEach((write, w) => {
-    write.events.forEach((event, e) => {
-      length += recordedLength(event, names[w] as Uint8Array, write.firstRevision + e, position++, createdUs);
-    });
-  });
-  const bytes = new Uint8Array(length);
-  const view = new DataView(bytes.buffer);
-  bytes[0] = LAYOUT;
-  bytes.set(append.id, 1);
-  bytes.set(append.digest, 17);
-  if (producer && append.producer) writeCursor(bytes, view, producer, append.producer);
-  let at = eventsAt;
-  let table = tableAt;
-  position = firstPosition;
-  writes.forEach((write, w) => {
-    write.events.forEach((event, e) => {
-      const name = names[w] as Uint8Array;
-      at = writeRecordedEvent(bytes, at, event, name, write.firstRevision + e, position++, createdUs);
-      view.setUint32(table, at - eventsAt, true);
-      table += 4;
-    });
-  });
-  return bytes;
+/** An append whose places are decided, measured and not yet encoded: it is written once, straight to where it stays. */
+export class PayloadDraft {
+  /** How many bytes `writeTo` writes. */
+  readonly length: number;
+  private readonly append: PayloadHeader;
+  private readonly writes: readonly PlacedWrite[];
+  private readonly names: readonly Uint8Array[];
+  private readonly producer: Uint8Array | undefined;
+  private readonly firstPosition: number;
+  private readonly createdUs: number;
+
+  constructor(append: PayloadHeader, writes: readonly PlacedWrite[], firstPosition: number, createdUs: number) {
+    this.append = append;
+    this.writes = writes;
+    this.names = writes.map((write) => encodeUtf8(write.stream));
+    this.producer = append.producer && encodeUtf8(append.producer.producer);
+    this.firstPosition = firstPosition;
+    this.createdUs = createdUs;
+    let length = this.eventsAt;
+    let position = firstPosition;
+    for (const [w, { events, firstRevision }] of writes.entries()) {
+      const name = this.names[w] as Uint8Array;
+      for (let e = 0; e < events.length; e++) {
+        length += recordedLength(events[e] as Uint8Array, name, firstRevision + e, position++, createdUs);
+      }
+    }
+    this.length = length;
+  }
+
+  writeTo(bytes: Buffer, start: number): void {
+    const { append, writes, producer, createdUs } = this;
+    bytes[start] = LAYOUT;
+    bytes.set(append.id, start + 1);
+    bytes.set(append.digest, start + 17);
+    bytes.writeUInt16LE(producer?.length ?? 0, start + 33);
+    if (producer && append.producer) writeCursor(bytes, start + FIXED, producer, append.producer);
+    const eventsAt = start + this.eventsAt;
+    let at = eventsAt;
+    let table = start + this.tableAt;
+    let position = this.firstPosition;
+    for (const [w, { events, firstRevision }] of writes.entries()) {
+      const name = this.names[w] as Uint8Array;
+      for (let e = 0; e < events.length; e++) {
+        at = writeRecordedEvent(bytes, at, events[e] as Uint8Array, name, firstRevision + e, position++, createdUs);
+        table = bytes.writeUInt32LE(at - eventsAt, table);
+      }
+    }
+  }
+
+  private get tableAt(): number {
+    return FIXED + (this.producer ? this.producer.length + 16 : 0);
+  }
+
+  private get eventsAt(): number {
+    return this.tableAt + this.append.eventCount * 4;
+  }
 }
 
-function writeCursor(bytes: Uint8Array, view: DataView, name: Uint8Array, cursor: ProducerCursor): void {
-  view.setUint16(33, name.length, true);
-  bytes.set(name, FIXED);
-  view.setBigUint64(FIXED + name.length, BigInt(cursor.previous), true);
-  view.setBigUint64(FIXED + name.length + 8, BigInt(cursor.current), true);
+function writeCursor(bytes: Buffer, at: number, name: Uint8Array, cursor: ProducerCursor): void {
+  bytes.set(name, at);
+  bytes.writeBigUInt64LE(BigInt(cursor.previous), at + name.length);
+  bytes.writeBigUInt64LE(BigInt(cursor.current), at + name.length + 8);
 }
 
 /** Looks into a payload without copying it. Throws RangeError or gives garbage only for bytes that no leader encoded. */

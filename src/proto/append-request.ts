@@ -2,6 +2,7 @@ import { EMPTY } from '../base/bytes.ts';
 import { invalid } from '../base/errors.ts';
 import type { Expectation, ProducerCursor } from '../model/append.ts';
 import { EXPECT_MAX, Expect, expectNumber } from './enums.ts';
+import { type NewEventFields, newEventSize, writeNewEvent } from './event.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
 
@@ -108,14 +109,14 @@ function decodeProducer(reader: MessageReader): ProducerCursor {
   return cursor;
 }
 
-/** What an AppendRequest is encoded from; the events are encoded already. */
+/** What an AppendRequest is encoded from. */
 export interface AppendToEncode {
   readonly appendId: Uint8Array;
   readonly writes: readonly {
     readonly stream: string;
     readonly expect: Expectation;
-    /** Each a NewEvent as bytes. */
-    readonly events: readonly Uint8Array[];
+    /** Each a NewEvent, as bytes or as its fields. */
+    readonly events: readonly (Uint8Array | NewEventFields)[];
   }[];
   readonly producer?: ProducerCursor | undefined;
   /** 0 on the first attempt. */
@@ -127,7 +128,7 @@ export function encodeAppendRequest(append: AppendToEncode): Buffer {
   let size = 64 + append.appendId.length;
   for (const write of append.writes) {
     size += 32 + write.stream.length * 3;
-    for (const event of write.events) size += 6 + event.length;
+    for (const event of write.events) size += 6 + (event instanceof Uint8Array ? event.length : newEventSize(event));
   }
   const writer = new MessageWriter(size);
   writer.data(Field.appendId, append.appendId);
@@ -135,7 +136,10 @@ export function encodeAppendRequest(append: AppendToEncode): Buffer {
     writer.nested(Field.writes, (nested) => {
       nested.text(1, write.stream).uint(2, expectNumber(write.expect));
       if (write.expect.kind === 'revision') nested.uint(3, write.expect.revision);
-      for (const event of write.events) nested.dataAlways(4, event);
+      for (const event of write.events) {
+        if (event instanceof Uint8Array) nested.dataAlways(4, event);
+        else nested.nested(4, (inner) => writeNewEvent(inner, event));
+      }
     });
   }
   const producer = append.producer;

@@ -1,3 +1,4 @@
+import { concatBytes } from '../base/bytes.ts';
 import type { FactstoreError } from '../base/errors.ts';
 import { invalid } from '../base/errors.ts';
 import { decodeErrorDetail, encodeErrorDetail } from './error-detail.ts';
@@ -27,7 +28,7 @@ const Response = { sequence: 1, answer: 2, error: 3, granted: 4, batch: 5 } as c
 export function encodeAppendStreamRequest(request: AppendStreamRequest): Buffer {
   switch (request.kind) {
     case 'append':
-      return encodeAppendMessage(request.sequence, request.append);
+      return Buffer.concat(appendMessage(request.sequence, request.append));
     case 'begin':
       return new MessageWriter(32)
         .uint(Request.sequence, request.sequence)
@@ -41,14 +42,14 @@ export function encodeAppendStreamRequest(request: AppendStreamRequest): Buffer 
   }
 }
 
+/** A message as the pieces that it is put together from, so that a large append is copied once, into its batch. */
+export type Pieces = readonly Uint8Array[];
+
 /** The hot one among them. `suffix` is merged into the append: see `encodeAttemptAge`. */
-export function encodeAppendMessage(sequence: number, append: Uint8Array, suffix?: Uint8Array): Buffer {
+export function appendMessage(sequence: number, append: Uint8Array, suffix?: Uint8Array): Pieces {
   const length = append.length + (suffix?.length ?? 0);
-  const writer = new MessageWriter(length + 48)
-    .uint(Request.sequence, sequence)
-    .dataHeader(Request.append, length)
-    .raw(append);
-  return (suffix ? writer.raw(suffix) : writer).finish();
+  const before = new MessageWriter(32).uint(Request.sequence, sequence).tag(Request.append, length).finish();
+  return suffix ? [before, append, suffix] : [before, append];
 }
 
 /** Ends in INVALID_ARGUMENT where the bytes are not an AppendStreamRequest; there is then no sequence to answer to. */
@@ -97,12 +98,22 @@ export function encodeAppendStreamResponse(response: AppendStreamResponse): Buff
 }
 
 /** One message out of several that are encoded already, requests or responses; a lone one stays as it is. */
-export function encodeBatch(messages: Batch<Uint8Array>): Uint8Array {
+export function encodeBatch(messages: Batch<Uint8Array | Pieces>): Uint8Array {
   const [first] = messages;
-  if (first && messages.length === 1) return first;
-  const writer = new MessageWriter(messages.reduce((sum, message) => sum + message.length + 6, 0));
-  for (const message of messages) writer.dataAlways(Request.batch, message);
+  if (first && messages.length === 1) return first instanceof Uint8Array ? first : concatBytes(first);
+  const lengths = messages.map(lengthOf);
+  const writer = new MessageWriter(lengths.reduce((sum, length) => sum + length + 6, 0));
+  for (const [i, message] of messages.entries()) {
+    writer.dataHeader(Request.batch, lengths[i] as number);
+    if (message instanceof Uint8Array) writer.raw(message);
+    else for (const piece of message) writer.raw(piece);
+  }
   return writer.finish();
+}
+
+export function lengthOf(message: Uint8Array | Pieces): number {
+  if (message instanceof Uint8Array) return message.length;
+  return message.reduce((sum, piece) => sum + piece.length, 0);
 }
 
 /** The messages of an AppendStreamRequest, in order. Ends in INVALID_ARGUMENT where the bytes are none. */

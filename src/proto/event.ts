@@ -7,10 +7,11 @@ export interface NewEventFields {
   /** A UUID, 16 bytes. */
   readonly id: Uint8Array;
   readonly type: string;
-  readonly data: Uint8Array;
+  /** A text becomes UTF-8 where it is written. */
+  readonly data: Uint8Array | string;
   /** Empty means application/json. */
   readonly contentType: string;
-  readonly metadata: Uint8Array;
+  readonly metadata: Uint8Array | string;
   readonly tags: readonly string[];
   /** 0 means 1. */
   readonly schemaVersion: number;
@@ -32,14 +33,28 @@ export interface RecordedEventFields {
 }
 
 export function encodeNewEvent(event: NewEventFields): Buffer {
-  const writer = new MessageWriter(128 + event.type.length * 3 + event.data.length + event.metadata.length)
-    .data(1, event.id)
-    .text(2, event.type)
-    .data(3, event.data)
-    .text(4, event.contentType)
-    .data(5, event.metadata);
+  const writer = new MessageWriter(newEventSize(event));
+  writeNewEvent(writer, event);
+  return writer.finish();
+}
+
+export function writeNewEvent(writer: MessageWriter, event: NewEventFields): void {
+  const { data, metadata } = event;
+  writer.data(1, event.id).text(2, event.type);
+  if (typeof data === 'string') writer.text(3, data);
+  else writer.data(3, data);
+  writer.text(4, event.contentType);
+  if (typeof metadata === 'string') writer.text(5, metadata);
+  else writer.data(5, metadata);
   for (const tag of event.tags) writer.textAlways(6, tag);
-  return writer.uint(7, event.schemaVersion).finish();
+  writer.uint(7, event.schemaVersion);
+}
+
+/** About how many bytes an event takes: right where its texts are ASCII, as most are. */
+export function newEventSize(event: NewEventFields): number {
+  let size = 64 + event.type.length + event.data.length + event.metadata.length + event.contentType.length;
+  for (const tag of event.tags) size += 6 + tag.length;
+  return size;
 }
 
 /** Ends in INVALID_ARGUMENT where the bytes are not a RecordedEvent. */

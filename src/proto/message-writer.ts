@@ -2,6 +2,8 @@ import { WireType, writeVarint } from '../model/wire.ts';
 
 /** Most messages fit; larger ones say so. */
 const SIZE_HINT = 256;
+/** Texts up to this length are written character by character: two calls into native code cost more. */
+const SHORT = 32;
 /** A tag of up to 5 bytes and a varint of up to 10. */
 const HEADER_MAX = 15;
 
@@ -42,10 +44,25 @@ export class MessageWriter {
 
   /** Also an empty text: for repeated fields and members of a oneof. */
   textAlways(field: number, value: string): this {
+    if (value.length <= SHORT && this.shortAscii(field, value)) return this;
     const length = Buffer.byteLength(value);
     this.dataHeader(field, length);
     this.offset += this.bytes.write(value, this.offset, length, 'utf8');
     return this;
+  }
+
+  /** Writes a text of at most 127 characters, unless one of them is not ASCII. */
+  private shortAscii(field: number, value: string): boolean {
+    this.reserve(HEADER_MAX + value.length);
+    const start = writeVarint(this.bytes, this.offset, field * 8 + WireType.bytes);
+    this.bytes[start] = value.length;
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code >= 0x80) return false;
+      this.bytes[start + 1 + i] = code;
+    }
+    this.offset = start + 1 + value.length;
+    return true;
   }
 
   data(field: number, value: Uint8Array): this {
@@ -60,6 +77,12 @@ export class MessageWriter {
   /** Begins bytes of this length; `raw` must write them. */
   dataHeader(field: number, length: number): this {
     this.reserve(HEADER_MAX + length);
+    return this.tag(field, length);
+  }
+
+  /** Begins bytes of this length that stand behind this message. */
+  tag(field: number, length: number): this {
+    this.reserve(HEADER_MAX);
     this.offset = writeVarint(this.bytes, this.offset, field * 8 + WireType.bytes);
     this.offset = writeVarint(this.bytes, this.offset, length);
     return this;

@@ -15,7 +15,7 @@ import {
 import { type Clock, every, type Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Watched } from '../runtime/watched.ts';
-import { type EntryRecord, type LogPlace, sealEntry } from '../storage/record.ts';
+import { type EntryRecord, type LogPlace, sealEntry, type UnwrittenPayload } from '../storage/record.ts';
 import { ApplyLoop } from './apply-loop.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { sealNoop } from './log-end.ts';
@@ -204,7 +204,7 @@ export class Replica implements Inbound {
   }
 
   /** Puts judged events into the log. Synchronous, and never refused while `acceptsProposals` (rule S1). */
-  propose(draft: { firstPosition: number; count: number; createdUs: number; payload: Uint8Array }): number {
+  propose(draft: { firstPosition: number; count: number; createdUs: number; payload: UnwrittenPayload }): number {
     try {
       const end = this.logEnd();
       assert(

@@ -2,7 +2,7 @@ import { bytesEqual } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import type { Append, FailedCheck, WriteResult } from '../model/append.ts';
 import { PLACE_MAX } from '../model/limits.ts';
-import { encodePayload, type PlacedWrite } from '../model/payload.ts';
+import { PayloadDraft, type PlacedWrite } from '../model/payload.ts';
 import { NEVER_WRITTEN, type StreamHead } from '../model/stream.ts';
 import { holds } from './expectation.ts';
 import { type Effects, Overlay } from './overlay.ts';
@@ -14,7 +14,7 @@ export interface Accepted {
   readonly firstPosition: number;
   readonly count: number;
   readonly createdUs: number;
-  readonly payload: Uint8Array;
+  readonly payload: PayloadDraft;
   readonly writes: readonly WriteResult[];
 }
 
@@ -67,7 +67,7 @@ export class Sequencer {
     if (checks.length > 0) return { kind: 'conflict', checks };
     if (end.nextPosition + append.eventCount > PLACE_MAX) return { kind: 'refused', error: outOfPlaces() };
     const createdUs = Math.max(nowUs, end.createdUs);
-    const payload = encodePayload(append, placed, end.nextPosition, createdUs);
+    const payload = new PayloadDraft(append, placed, end.nextPosition, createdUs);
     return {
       kind: 'accepted',
       firstPosition: end.nextPosition,

@@ -85,7 +85,13 @@ export interface EntryDraft {
   readonly firstPosition: number;
   readonly count: number;
   readonly createdUs: number;
-  readonly payload: Uint8Array;
+  readonly payload: Uint8Array | UnwrittenPayload;
+}
+
+/** A payload that is written where it stays: an append is copied once on its way into the log. */
+export interface UnwrittenPayload {
+  readonly length: number;
+  writeTo(bytes: Buffer, start: number): void;
 }
 
 /** The chain hash before the first entry. */
@@ -103,8 +109,9 @@ export function sealEntry(draft: EntryDraft, previousChain: Uint8Array): EntryRe
   writeUint53(bytes, 8, draft.term);
   writeUint53(bytes, 16, draft.firstPosition);
   writeUint53(bytes, 24, draft.createdUs);
-  bytes.set(draft.payload, RECORD_HEADER_BYTES);
-  sha256(draft.payload).copy(bytes, 32);
+  if (draft.payload instanceof Uint8Array) bytes.set(draft.payload, RECORD_HEADER_BYTES);
+  else draft.payload.writeTo(bytes, RECORD_HEADER_BYTES);
+  sha256(bytes.subarray(RECORD_HEADER_BYTES)).copy(bytes, 32);
   chainHash(previousChain, draft.index, bytes).copy(bytes, 64);
   bytes.writeUInt32LE(draft.payload.length, 96);
   bytes.writeUInt32LE(checksum(draft.index, bytes), 100);

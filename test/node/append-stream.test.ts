@@ -7,8 +7,8 @@ import { encodeAppendRequest } from '../../src/proto/append-request.ts';
 import { decodeAppendResponse } from '../../src/proto/append-response.ts';
 import {
   type AppendStreamResponse,
+  appendMessage,
   decodeAppendStreamResponses,
-  encodeAppendMessage,
   encodeAppendStreamRequest,
 } from '../../src/proto/append-stream.ts';
 import { encodeEvent } from '../storage/index/log-fixture.ts';
@@ -45,7 +45,7 @@ class RawCall {
   }
 
   append(sequence: number, type: string): void {
-    this.call.write(encodeAppendMessage(sequence, anAppend(type)));
+    this.call.write(Buffer.concat(appendMessage(sequence, anAppend(type))));
   }
 
   send(...request: Parameters<typeof encodeAppendStreamRequest>): void {

@@ -91,7 +91,9 @@ describe('sequencer', () => {
       ]),
       lookup({ a: 4 }),
     );
-    const payload = new PayloadView(judged.payload, judged.count);
+    const bytes = Buffer.alloc(judged.payload.length);
+    judged.payload.writeTo(bytes, 0);
+    const payload = new PayloadView(bytes, judged.count);
     const events = [0, 1, 2].map((n) => scanRecordedEvent(payload.event(n)));
     expect(events.map((event) => [event?.stream, event?.revision, event?.position])).toEqual([
       ['a', 5, 101],

@@ -1,9 +1,9 @@
-import { encodePayload, type PlacedWrite } from '../../../src/model/payload.ts';
+import { PayloadDraft, type PlacedWrite } from '../../../src/model/payload.ts';
 import { categoryOf } from '../../../src/model/stream.ts';
 import { writeVarint } from '../../../src/model/wire.ts';
 import { EntryType } from '../../../src/raft/types.ts';
 import type { EventIndex } from '../../../src/storage/index/event-index.ts';
-import { type EntryRecord, genesisChain, sealEntry } from '../../../src/storage/record.ts';
+import { type EntryDraft, type EntryRecord, genesisChain, sealEntry } from '../../../src/storage/record.ts';
 
 export interface NewEvent {
   readonly type: string;
@@ -70,7 +70,7 @@ export class LogFixture {
       eventCount: count,
       ...(spec.producer && { producer: spec.producer }),
     };
-    const payload = encodePayload(draft, placed, firstPosition, this.createdUs);
+    const payload = new PayloadDraft(draft, placed, firstPosition, this.createdUs);
     return this.seal(EntryType.events, firstPosition, count, payload);
   }
 
@@ -78,7 +78,7 @@ export class LogFixture {
     return this.seal(EntryType.noop, this.events.length + 1, 0, new Uint8Array(0));
   }
 
-  seal(type: EntryType, firstPosition: number, count: number, payload: Uint8Array): EntryRecord {
+  seal(type: EntryType, firstPosition: number, count: number, payload: EntryDraft['payload']): EntryRecord {
     const index = this.records.length + 1;
     const draft = { index, term: 1, type, firstPosition, count, createdUs: this.createdUs, payload };
     const record = sealEntry(draft, this.records.at(-1)?.chain ?? genesisChain(new Uint8Array(16)));
