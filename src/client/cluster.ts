@@ -35,7 +35,7 @@ export interface ReachableMember extends MemberIdentity {
   readonly commitIndex: bigint;
   /** The last log index that it has applied. */
   readonly appliedIndex: bigint;
-  /** The last log index on its own disk. */
+  /** The last log index that is on its own disk and known to be committed. */
   readonly persistedIndex: bigint;
   /** Its last applied position. */
   readonly head: bigint;

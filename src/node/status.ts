@@ -36,6 +36,8 @@ export interface StatusPorts {
 export function memberStatus(ports: StatusPorts): StatusResponse {
   const { replica, network, self, members } = ports;
   const status = replica.status();
+  // Beyond the commit index disks may hold what another leader replaces: telling of it would tell what may never be.
+  const shown = (index: number) => Math.min(index, status.commit);
   const progress = new Map(status.progress.map((follower) => [follower.id, follower.match]));
   return {
     clusterId: uuidText(ports.clusterId),
@@ -46,7 +48,7 @@ export function memberStatus(ports: StatusPorts): StatusResponse {
     appliedIndex: replica.appliedIndex,
     head: replica.head.value,
     chainHash: Buffer.from(ports.chainHash),
-    persistedIndex: status.persisted,
+    persistedIndex: shown(status.persisted),
     notReady: ports.notReady,
     members: members.map((member) => ({
       nodeId: member.nodeId,
@@ -54,7 +56,7 @@ export function memberStatus(ports: StatusPorts): StatusResponse {
       address: member.address,
       peerAddress: member.peerAddress,
       voter: true,
-      matchIndex: member.memberId === self ? status.persisted : (progress.get(member.memberId) ?? 0),
+      matchIndex: shown(member.memberId === self ? status.persisted : (progress.get(member.memberId) ?? 0)),
       unreachable: member.memberId === self ? '' : network.status(member.memberId).reason,
     })),
   };
