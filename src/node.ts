@@ -235,6 +235,7 @@ export class Node {
     this.directory.promises.sync().catch((error: unknown) => this.fail(error));
     this.reserve.refresh(this.clock.monotonicMs()).catch((error: unknown) => this.fail(error));
     this.member?.spaceChanged();
+    this.member?.rememberPeers();
   }
 
   /** State that can no longer be trusted, or a disk that failed (rule D1): nothing more is written, the process ends. */

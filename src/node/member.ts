@@ -18,9 +18,9 @@ import type { Logger } from '../runtime/logger.ts';
 import { Sequencer } from '../sequencer/sequencer.ts';
 import { AppendRoute, type Leadership } from '../server/append-routing.ts';
 import type { DiskReserve } from '../storage/disk-reserve.ts';
-import { IncarnationFile } from '../storage/incarnations.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
 import { EventReader } from '../storage/index/event-reader.ts';
+import { PeerMemory } from '../storage/peer-memory.ts';
 import type { EntryRecord } from '../storage/record.ts';
 import { ForwardedLanes } from './forwarded-lanes.ts';
 import type { NodeStorage } from './open-storage.ts';
@@ -54,12 +54,12 @@ export class Member {
   private readonly replica: Replica;
   private readonly leadership: Leadership;
   private readonly ending = new AbortController();
-  private readonly incarnations: IncarnationFile;
+  private readonly seenPeers: PeerMemory;
   private chainHash: Uint8Array;
 
-  private constructor(ports: MemberPorts, index: EventIndex, incarnations: IncarnationFile, chainHash: Uint8Array) {
+  private constructor(ports: MemberPorts, index: EventIndex, seenPeers: PeerMemory, chainHash: Uint8Array) {
     this.ports = ports;
-    this.incarnations = incarnations;
+    this.seenPeers = seenPeers;
     this.index = index;
     this.chainHash = chainHash;
     this.self = memberId(ports.options.nodeId, ports.directoryId);
@@ -92,8 +92,8 @@ export class Member {
   static async start(ports: MemberPorts): Promise<Member> {
     const index = await ports.storage.openIndex(ports.logger, ports.fatal);
     const applied = await ports.storage.log.placeAt(index.appliedIndex);
-    const incarnations = await IncarnationFile.open(ports.options.data, ports.fatal);
-    const member = new Member(ports, index, incarnations, applied.chain);
+    const seenPeers = await PeerMemory.open(ports.options.data, ports.fatal);
+    const member = new Member(ports, index, seenPeers, applied.chain);
     member.replica.start();
     return member;
   }
@@ -167,6 +167,11 @@ export class Member {
     if (this.ports.reserve.short) this.replica.stepAside();
   }
 
+  /** Called about once a second: what the others have acknowledged by now must not be forgotten (rule D9). */
+  rememberPeers(): void {
+    this.seenPeers.remember(this.replica.acknowledged);
+  }
+
   /** Ends what would never end by itself. */
   endSubscriptions(): void {
     this.ending.abort();
@@ -177,7 +182,8 @@ export class Member {
     this.forwarder.close();
     await this.replica.stop();
     this.network.close();
-    await this.incarnations.close();
+    this.rememberPeers();
+    await this.seenPeers.close();
   }
 
   private async otherLeader(ms: number, signal: AbortSignal): Promise<string | undefined> {
@@ -194,8 +200,9 @@ export class Member {
     const { options, clock, logger, incarnation, directoryId, storage, peerServer } = this.ports;
     const { clusterId } = storage.founding;
     const me = { clusterId, nodeId: options.nodeId, directoryId, incarnation };
-    const { incarnations } = this;
-    return new Handshake({ me, peerAddress: peerServer.address, clock, logger, incarnations });
+    const { seenPeers: seen } = this;
+    const logIndex = () => storage.log.lastIndex;
+    return new Handshake({ me, peerAddress: peerServer.address, clock, logger, seen, logIndex });
   }
 
   private newReplica(): Replica {

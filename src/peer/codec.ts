@@ -5,8 +5,8 @@ import type { MemberId } from '../raft/types.ts';
 import type { PeerMessage } from '../replica/ports.ts';
 import { decodeRaft, ENTRIES_FIELD, encodeRaftHeader, entryFieldLength, sealedEntries } from './raft-codec.ts';
 
-/** The only version of the peer protocol so far. */
-export const PROTOCOL_VERSION = 1;
+/** The version of the peer protocol, the only one that is spoken. */
+export const PROTOCOL_VERSION = 2;
 
 /** The first message of every stream between nodes. */
 export interface Greeting {
@@ -23,6 +23,8 @@ export interface Greeting {
   readonly to: MemberId;
   /** In Messages: the call carries log ranges. */
   readonly bulk: boolean;
+  /** The last log index on the sender's disk. */
+  readonly logIndex: number;
 }
 
 /** What a stream of Messages carries. */
@@ -52,7 +54,8 @@ export function writeGreeting(writer: MessageWriter, greeting: Greeting): void {
     .uint(5, greeting.protocolVersion)
     .text(6, greeting.to)
     .data(7, greeting.processId)
-    .bool(8, greeting.bulk);
+    .bool(8, greeting.bulk)
+    .uint(9, greeting.logIndex);
 }
 
 /** A PeerMessage with a Raft message. `clockUs` goes into heartbeats and their answers only. */
@@ -89,7 +92,7 @@ export function decodeStreamMessage(bytes: Buffer, ends: Ends): StreamMessage {
 
 export function decodeGreeting(reader: MessageReader): Greeting {
   let [clusterId, directoryId, processId]: Uint8Array[] = [];
-  const greeting = { nodeId: '', incarnation: 0, protocolVersion: 0, to: '', bulk: false };
+  const greeting = { nodeId: '', incarnation: 0, protocolVersion: 0, to: '', bulk: false, logIndex: 0 };
   while (reader.next()) {
     if (reader.field === 1) clusterId = id16(reader, 'cluster_id');
     else if (reader.field === 2) greeting.nodeId = reader.text('node_id');
@@ -99,6 +102,7 @@ export function decodeGreeting(reader: MessageReader): Greeting {
     else if (reader.field === 6) greeting.to = reader.text('to');
     else if (reader.field === 7) processId = id16(reader, 'process_id');
     else if (reader.field === 8) greeting.bulk = reader.bool('bulk');
+    else if (reader.field === 9) greeting.logIndex = reader.uint('log_index');
   }
   return {
     ...greeting,

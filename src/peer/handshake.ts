@@ -5,22 +5,25 @@ import type { MemberId } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Greeting, PROTOCOL_VERSION } from './codec.ts';
-import { memberId, type PeerIdentity, refusal, refused } from './identity.ts';
+import { memberId, type PeerIdentity, type RefusalKind, refusal, refused } from './identity.ts';
 import { RareLog } from './rare-log.ts';
 
-/** The highest incarnation that this node has seen of each member; it should outlive a restart (rule D9). */
-export interface Incarnations {
-  /** 0: none seen. */
-  highest(member: MemberId): number;
-  raise(member: MemberId, incarnation: number): void;
+/** What this node has seen of each member; it should outlive a restart (rule D9). */
+export interface SeenPeers {
+  /** The highest; 0: none seen. */
+  incarnation(member: MemberId): number;
+  raiseIncarnation(member: MemberId, incarnation: number): void;
+  /** The log index that it has acknowledged, as far as it is committed: its log cannot end before it. */
+  acknowledged(member: MemberId): number;
 }
 
 /** Forgets with the process: for tests, and where nothing better is at hand. */
-export function incarnationsInMemory(): Incarnations {
+export function seenInMemory(): SeenPeers {
   const seen = new Map<MemberId, number>();
   return {
-    highest: (member) => seen.get(member) ?? 0,
-    raise: (member, incarnation) => seen.set(member, Math.max(incarnation, seen.get(member) ?? 0)),
+    incarnation: (member) => seen.get(member) ?? 0,
+    raiseIncarnation: (member, incarnation) => seen.set(member, Math.max(incarnation, seen.get(member) ?? 0)),
+    acknowledged: () => 0,
   };
 }
 
@@ -30,16 +33,20 @@ export interface HandshakeOptions {
   readonly peerAddress: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly incarnations?: Incarnations;
+  readonly seen?: SeenPeers;
+  /** The last log index on this node's disk; 0 unless given. */
+  readonly logIndex?: () => number;
 }
 
 const REPEAT_LOG_MS = 60_000;
+/** Refusals that tell of a copied or damaged data directory, which somebody must look into. */
+const DIRECTORY_IS_WRONG: ReadonlySet<string> = new Set<RefusalKind>(['incarnation', 'duplicate', 'lostLog']);
 
 /** Greets peers and judges their greetings, for all streams of a node alike. */
 export class Handshake {
   readonly self: MemberId;
   private readonly options: HandshakeOptions;
-  private readonly incarnations: Incarnations;
+  private readonly seen: SeenPeers;
   private readonly processId: Uint8Array = randomBytes(16);
   private readonly log: RareLog;
   /** The process that was seen with the highest incarnation of each member. */
@@ -50,7 +57,7 @@ export class Handshake {
   constructor(options: HandshakeOptions) {
     this.options = options;
     this.self = memberId(options.me.nodeId, options.me.directoryId);
-    this.incarnations = options.incarnations ?? incarnationsInMemory();
+    this.seen = options.seen ?? seenInMemory();
     this.log = new RareLog(options.clock, REPEAT_LOG_MS);
   }
 
@@ -66,7 +73,9 @@ export class Handshake {
   greeting(to: MemberId, bulk: boolean): Greeting {
     const { clusterId, nodeId, directoryId, incarnation } = this.options.me;
     const { processId } = this;
-    return { clusterId, nodeId, directoryId, incarnation, processId, protocolVersion: PROTOCOL_VERSION, to, bulk };
+    const logIndex = this.options.logIndex?.() ?? 0;
+    const identity = { clusterId, nodeId, directoryId, incarnation, processId };
+    return { ...identity, protocolVersion: PROTOCOL_VERSION, to, bulk, logIndex };
   }
 
   /** Judges a greeting. `dialled` stands on the side that opened the stream. */
@@ -79,17 +88,20 @@ export class Handshake {
         address: dialled?.address ?? peerAddress,
         dialled: dialled?.member,
         members: this.members,
-        highestIncarnation: (member) => this.incarnations.highest(member),
-      }) ?? this.twoProcesses(greeting, other);
+        highestIncarnation: (member) => this.seen.incarnation(member),
+      }) ??
+      this.duplicate(greeting, other) ??
+      this.lostLog(greeting, other);
     if (error) {
       const kind = String(error.details.refusal);
-      // Incarnations tell of a copied data directory, which somebody must look into.
-      const level = kind === 'incarnation' || kind === 'duplicate' ? 'error' : 'warn';
+      const level = DIRECTORY_IS_WRONG.has(kind) ? 'error' : 'warn';
       this.log.once(`${other} ${kind} ${dialled?.member}`, () =>
         logger[level]({ event: 'peer.refused', peer: other, reason: kind }, error.message),
       );
+      return error;
     }
-    return error;
+    this.meet(greeting, other);
+    return undefined;
   }
 
   /** Logs what could not be understood, once in a while for each member; for all strangers together. */
@@ -104,25 +116,40 @@ export class Handshake {
   }
 
   /**
-   * Rule D9: two processes of one data directory. A higher start number supersedes the lower one, whose streams end and
-   * which is refused from now on. With equal numbers nobody can say which of the two is the right one: each start
-   * raises the number, so they run from copies, and both are fenced until one of them is started anew.
+   * Rule D9: two processes with one start number. Nobody can say which of the two is the right one: each start raises
+   * the number, so they run from copies, and both are fenced until one of them is started anew.
    */
-  private twoProcesses(greeting: Greeting, other: MemberId): FactstoreError | undefined {
-    const processId = toHex(greeting.processId);
+  private duplicate(greeting: Greeting, other: MemberId): FactstoreError | undefined {
     const { incarnation } = greeting;
-    const seen = this.processes.get(other);
-    if (seen?.incarnation === incarnation && seen.processId !== processId) {
-      this.incarnations.raise(other, incarnation + 1);
-      this.superseded(other);
-      const text = `two processes say that they are ${other} in its start number ${incarnation}: they run from copies of one data directory. Both are refused. Stop both, and start the right one`;
-      return refused('duplicate', text);
-    }
-    if (seen === undefined || seen.incarnation < incarnation) {
-      this.processes.set(other, { incarnation, processId });
-      this.incarnations.raise(other, incarnation);
-      if (seen) this.superseded(other);
-    }
-    return undefined;
+    const met = this.processes.get(other);
+    if (met?.incarnation !== incarnation || met.processId === toHex(greeting.processId)) return undefined;
+    this.seen.raiseIncarnation(other, incarnation + 1);
+    this.superseded(other);
+    const text = `two processes say that they are ${other} in its start number ${incarnation}: they run from copies of one data directory. Both are refused. Stop both, and start the right one`;
+    return refused('duplicate', text);
+  }
+
+  /**
+   * Rule D9: a process whose log ends before what its directory has acknowledged. Entries were answered for because it
+   * held them, and it may vote as if they had never been. One that was met before is not judged again: it had all it
+   * needed then, and its newest acknowledgements may be faster than its greeting.
+   */
+  private lostLog(greeting: Greeting, other: MemberId): FactstoreError | undefined {
+    const { logIndex } = greeting;
+    const acknowledged = this.seen.acknowledged(other);
+    if (logIndex >= acknowledged || this.processes.get(other)?.processId === toHex(greeting.processId))
+      return undefined;
+    const text = `the log of ${other} ends at entry ${logIndex}, but it has acknowledged everything up to entry ${acknowledged}: its data directory has lost entries, or is an old copy. It would break promises that it has forgotten, so it is refused. Stop it and start it on its newest directory; where that is lost, it cannot come back as this member`;
+    return refused('lostLog', text);
+  }
+
+  /** A later start of a directory supersedes an earlier one, whose streams end and which is refused from now on. */
+  private meet(greeting: Greeting, other: MemberId): void {
+    const { incarnation } = greeting;
+    const met = this.processes.get(other);
+    if (met && met.incarnation >= incarnation) return;
+    this.processes.set(other, { incarnation, processId: toHex(greeting.processId) });
+    this.seen.raiseIncarnation(other, incarnation);
+    if (met) this.superseded(other);
   }
 }

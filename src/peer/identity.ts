@@ -45,7 +45,7 @@ export interface GreetingChecks {
 }
 
 /** Which of the checks a greeting failed. */
-export type RefusalKind = 'version' | 'cluster' | 'identity' | 'member' | 'incarnation' | 'duplicate';
+export type RefusalKind = 'version' | 'cluster' | 'identity' | 'member' | 'incarnation' | 'duplicate' | 'lostLog';
 
 /**
  * Why this node will not talk to the one that greeted it; undefined where it will. A refusal protects the log: whoever

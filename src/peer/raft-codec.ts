@@ -3,7 +3,7 @@ import { FactstoreError, invalid } from '../base/errors.ts';
 import { varintLength } from '../model/wire.ts';
 import type { MessageReader } from '../proto/message-reader.ts';
 import { MessageWriter } from '../proto/message-writer.ts';
-import { type Entry, EntryType } from '../raft/types.ts';
+import { type Acknowledged, type Entry, EntryType } from '../raft/types.ts';
 import type { PeerMessage } from '../replica/ports.ts';
 import { EntryRecord, recordDamage } from '../storage/record.ts';
 import type { Ends } from './codec.ts';
@@ -36,6 +36,7 @@ const Field = {
   transfer: 10,
   clockUs: 11,
   entries: 12,
+  acknowledged: 13,
 } as const;
 
 /** About how many bytes the message takes, rounded up. */
@@ -60,6 +61,9 @@ export function encodeRaftHeader(message: PeerMessage, clockUs: number): Buffer 
       break;
     case 'heartbeat':
       writer.uint(Field.commit, message.commit).uint(Field.context, message.context).uint(Field.clockUs, clockUs);
+      for (const { member, index } of message.acknowledged) {
+        writer.nested(Field.acknowledged, (nested) => nested.text(1, member).uint(2, index));
+      }
       break;
     case 'heartbeatResponse':
       writer.uint(Field.context, message.context).uint(Field.applied, message.applied).uint(Field.clockUs, clockUs);
@@ -112,6 +116,7 @@ class RaftFields {
   transfer = false;
   clockUs = 0;
   readonly entries: Buffer[] = [];
+  readonly acknowledged: Acknowledged[] = [];
 }
 
 /** Reads a RaftMessage. Fields that are not known are passed over: a later version may add some. */
@@ -163,7 +168,19 @@ function readField(reader: MessageReader, bytes: Buffer, fields: RaftFields): vo
     case Field.entries:
       reader.data('entries');
       fields.entries.push(bytes.subarray(reader.start, reader.stop));
+      break;
+    case Field.acknowledged:
+      fields.acknowledged.push(decodeAcknowledged(reader.nested('acknowledged', 'Acknowledged')));
   }
+}
+
+function decodeAcknowledged(reader: MessageReader): Acknowledged {
+  const acknowledged = { member: '', index: 0 };
+  while (reader.next()) {
+    if (reader.field === 1) acknowledged.member = reader.text('member');
+    else if (reader.field === 2) acknowledged.index = reader.uint('index');
+  }
+  return acknowledged;
 }
 
 function messageOf(fields: RaftFields, ends: Ends): PeerMessage {
@@ -175,7 +192,7 @@ function messageOf(fields: RaftFields, ends: Ends): PeerMessage {
     case TYPE.appendResponse:
       return { ...envelope, type: 'appendResponse', index, reject, rejectHint: fields.rejectHint, logTerm, applied };
     case TYPE.heartbeat:
-      return { ...envelope, type: 'heartbeat', commit, context };
+      return { ...envelope, type: 'heartbeat', commit, context, acknowledged: fields.acknowledged };
     case TYPE.heartbeatResponse:
       return { ...envelope, type: 'heartbeatResponse', context, applied };
     case TYPE.preVote:

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import { acknowledgedByAll, learnAcknowledged } from './acknowledged.ts';
 import type { Leadership } from './leadership.ts';
 import type { MessageOf } from './outbox.ts';
 import type { RaftState } from './state.ts';
@@ -16,6 +17,7 @@ export function startRound<P>(s: RaftState<P>, l: Leadership): void {
     l.unconfirmed.push({ round: l.round, reads: l.waiting });
     l.waiting = [];
   }
+  const acknowledged = acknowledgedByAll(s, l);
   for (const progress of l.progress.values()) {
     s.outbox.send({
       type: 'heartbeat',
@@ -25,6 +27,7 @@ export function startRound<P>(s: RaftState<P>, l: Leadership): void {
       // No further than the follower is known to agree: what it has beyond may conflict and must not be committed.
       commit: Math.min(progress.match, s.log.commit),
       context: l.round,
+      acknowledged,
     });
   }
 }
@@ -35,6 +38,7 @@ export function startRound<P>(s: RaftState<P>, l: Leadership): void {
  */
 export function handleHeartbeat<P>(s: RaftState<P>, m: MessageOf<P, 'heartbeat'>): void {
   s.log.commitTo(Math.min(m.commit, s.log.lastIndex));
+  learnAcknowledged(s, m.acknowledged);
   s.outbox.send({
     type: 'heartbeatResponse',
     from: s.id,

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import { rememberAcknowledged } from './acknowledged.ts';
 import { countOwnVote } from './election.ts';
 import { advanceReads, forwardReads, requestRead } from './read-index.ts';
 import { advanceCommit, replicate } from './replication.ts';
@@ -81,6 +82,12 @@ export class Raft<P> implements RaftCore<P> {
     log.append(entry);
     leadership.unappliedBytes += bytes;
     return entry;
+  }
+
+  get acknowledged(): ReadonlyMap<MemberId, number> {
+    const { acknowledged, leadership } = this.state;
+    if (leadership !== undefined) rememberAcknowledged(this.state, leadership);
+    return acknowledged;
   }
 
   requestRead(id: number): void {

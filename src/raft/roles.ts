@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import { rememberAcknowledged } from './acknowledged.ts';
 import { allMembers } from './configuration.ts';
 import { Leadership } from './leadership.ts';
 import { Progress } from './progress.ts';
@@ -13,6 +14,7 @@ export function becomeFollower<P>(s: RaftState<P>, term: number, leader: MemberI
   if (term > s.term) enterTerm(s, term, undefined);
   if (s.leadership !== undefined) {
     refuseAllReads(s, s.leadership);
+    rememberAcknowledged(s, s.leadership);
     s.leadership = undefined;
   }
   // A follower's clock runs on when only the term moves: a candidate that cannot win must not keep others from trying.

@@ -26,6 +26,9 @@ export class RaftState<P> {
   /** Only while leading. */
   leadership: Leadership | undefined = undefined;
 
+  /** What each other member is known to hold of what is committed; it never falls (rule D9). */
+  readonly acknowledged = new Map<MemberId, number>();
+
   /** Ticks since a leader was last heard from, a vote was given, or a campaign began. */
   electionElapsed = 0;
   /** Campaign after so many of them. */

@@ -43,6 +43,12 @@ export interface Configuration {
 
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
 
+/** What a member has acknowledged and is committed: its log never ends below this index again (rule D9). */
+export interface Acknowledged {
+  readonly member: MemberId;
+  readonly index: number;
+}
+
 /** The part that all messages share. */
 interface Envelope {
   readonly from: MemberId;
@@ -76,7 +82,13 @@ export type Message<P> =
       readonly logTerm: number;
       readonly applied: number;
     })
-  | (Envelope & { readonly type: 'heartbeat'; readonly commit: number; readonly context: number })
+  | (Envelope & {
+      readonly type: 'heartbeat';
+      readonly commit: number;
+      readonly context: number;
+      /** So that every member remembers what the leader saw (rule D9). */
+      readonly acknowledged: readonly Acknowledged[];
+    })
   | (Envelope & { readonly type: 'heartbeatResponse'; readonly context: number; readonly applied: number })
   | (Envelope & {
       readonly type: 'preVote' | 'vote';
@@ -212,6 +224,8 @@ export interface RaftCore<P> {
   readonly acceptsProposals: boolean;
   /** Bytes of entries that were appended as leader and are not yet applied. */
   readonly unappliedBytes: number;
+  /** What each other member is known to have acknowledged of what is committed (rule D9). */
+  readonly acknowledged: ReadonlyMap<MemberId, number>;
 
   tick(): void;
   step(message: Message<P>): void;

@@ -191,6 +191,11 @@ export class Replica implements Inbound {
     return this.core.term;
   }
 
+  /** What each other member has acknowledged of what is committed (rule D9). */
+  get acknowledged(): ReadonlyMap<MemberId, number> {
+    return this.core.acknowledged;
+  }
+
   status(): RaftStatus {
     return this.core.status();
   }

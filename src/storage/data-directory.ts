@@ -21,6 +21,7 @@ export interface DataDirectoryOptions {
  *
  *     identity.json   who it is (identity.ts)
  *     promise         what the node has promised (promise-file.ts)
+ *     peers.json      what it has seen of the other members (peer-memory.ts)
  *     log/            LevelDB: the raft log (raft-log-rows.ts)
  *     index/          LevelDB: the event index, which follows from the log
  *     lock/           held while a node runs on it (directory-lock.ts)

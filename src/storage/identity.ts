@@ -4,7 +4,7 @@ import { FactstoreError } from '../base/errors.ts';
 import { isMissing, replaceFile } from './files.ts';
 
 /** The version of the layout of a data directory. */
-export const DIRECTORY_FORMAT = 1;
+export const DIRECTORY_FORMAT = 2;
 
 /**
  * Who a data directory is. A member of a cluster is (node id, directory id): a wiped or replaced disk gets another
@@ -48,6 +48,8 @@ export function decodeIdentity(text: string): Identity | string {
   const fields = json as Partial<Identity> & { checksum?: unknown };
   if (typeof fields.format === 'number' && fields.format > DIRECTORY_FORMAT)
     return `was written by a newer factstore: its format is ${fields.format}, this one knows ${DIRECTORY_FORMAT}`;
+  if (typeof fields.format === 'number' && fields.format >= 1 && fields.format < DIRECTORY_FORMAT)
+    return `was written by an older factstore: its format is ${fields.format}, this one knows ${DIRECTORY_FORMAT}`;
   if (fields.format !== DIRECTORY_FORMAT) return 'has no known format';
   if (fields.clusterId !== null && !isUuid(fields.clusterId)) return 'has no valid clusterId';
   if (typeof fields.nodeId !== 'string' || fields.nodeId === '') return 'has no valid nodeId';
@@ -78,6 +80,12 @@ export async function readIdentity(path: string): Promise<Identity | undefined> 
     throw new FactstoreError(
       'FAILED_PRECONDITION',
       `${path} ${identity}. Start it with the version that wrote it, or a later one`,
+      { path },
+    );
+  if (identity.startsWith('was written by an older'))
+    throw new FactstoreError(
+      'FAILED_PRECONDITION',
+      `${path} ${identity}, and does not convert it. Export the events with the version that wrote it, and import them here into an empty directory`,
       { path },
     );
   throw new FactstoreError(

@@ -54,9 +54,11 @@ const raftMessage: fc.Arbitrary<PeerMessage> = fc
     applied: uint,
     transfer: fc.boolean(),
     payloads: fc.array(fc.string({ maxLength: 300 }), { maxLength: 4 }),
+    acknowledged: fc.array(fc.record({ member: name, index: uint }), { maxLength: 3 }),
   })
   .map((all) => {
-    const { type, term, index, logTerm, commit, reject, rejectHint, context, applied, transfer, payloads } = all;
+    const { type, term, index, logTerm, commit, reject, rejectHint, context, applied, transfer } = all;
+    const { payloads, acknowledged } = all;
     const envelope = { ...ends, term };
     switch (type) {
       case 'append': {
@@ -66,7 +68,7 @@ const raftMessage: fc.Arbitrary<PeerMessage> = fc
       case 'appendResponse':
         return { ...envelope, type, index, reject, rejectHint, logTerm, applied };
       case 'heartbeat':
-        return { ...envelope, type, commit, context };
+        return { ...envelope, type, commit, context, acknowledged };
       case 'heartbeatResponse':
         return { ...envelope, type, context, applied };
       case 'preVote':
@@ -93,6 +95,7 @@ const greeting: fc.Arbitrary<Greeting> = fc.record({
   protocolVersion: fc.nat(),
   to: name,
   bulk: fc.boolean(),
+  logIndex: uint,
 });
 
 const member = fc.record({ nodeId: name, directoryId: id, address: name, peerAddress: name });

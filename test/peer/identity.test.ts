@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Greeting } from '../../src/peer/codec.ts';
-import { Handshake, incarnationsInMemory } from '../../src/peer/handshake.ts';
+import { type Greeting, PROTOCOL_VERSION } from '../../src/peer/codec.ts';
+import { Handshake, seenInMemory } from '../../src/peer/handshake.ts';
 import { memberId, nodeIdOf, parseMemberId, refusal } from '../../src/peer/identity.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { logging } from './support.ts';
@@ -16,9 +16,10 @@ const hello: Greeting = {
   directoryId: Buffer.alloc(16, 1),
   incarnation: 4,
   processId: Buffer.alloc(16, 9),
-  protocolVersion: 1,
+  protocolVersion: PROTOCOL_VERSION,
   to: n2,
   bulk: false,
+  logIndex: 100,
 };
 
 function judge(changes: Partial<Greeting>, highest = 0, dialled?: string) {
@@ -68,7 +69,7 @@ describe('who may talk to this node', () => {
   });
 
   test('another version of the protocol is refused', () => {
-    expect(judge({ protocolVersion: 2 })?.message).toContain('speaks version 2 of the peer protocol');
+    expect(judge({ protocolVersion: 1 })?.message).toContain('speaks version 1 of the peer protocol');
   });
 
   test('a lower incarnation than the highest seen is refused: it is an older copy of the directory [D9]', () => {
@@ -86,9 +87,9 @@ describe('who may talk to this node', () => {
 });
 
 describe('two processes of one data directory', () => {
-  function handshake(incarnations = incarnationsInMemory()) {
+  function handshake(seen = seenInMemory()) {
     const { logger, lines } = logging();
-    const made = new Handshake({ me, peerAddress: '127.0.0.1:2124', clock: systemClock, logger, incarnations });
+    const made = new Handshake({ me, peerAddress: '127.0.0.1:2124', clock: systemClock, logger, seen });
     made.setMembers(new Set([n1, n2, n3]));
     const superseded: string[] = [];
     made.onSuperseded((member) => superseded.push(member));
@@ -104,23 +105,40 @@ describe('two processes of one data directory', () => {
   });
 
   test('with the same start number both are refused until one is started anew [D9]', () => {
-    const incarnations = incarnationsInMemory();
-    const { handshake: h, superseded, lines } = handshake(incarnations);
+    const seen = seenInMemory();
+    const { handshake: h, superseded, lines } = handshake(seen);
     expect(h.refusal(hello)).toBeUndefined();
     const copy = { ...hello, processId: Buffer.alloc(16, 10) };
     expect(h.refusal(copy)?.message).toContain('they run from copies of one data directory');
     expect(superseded).toEqual([n1]);
     expect(h.refusal(hello)?.details.refusal).toBe('incarnation');
     expect(h.refusal(copy)?.details.refusal).toBe('incarnation');
-    expect(incarnations.highest(n1)).toBe(5);
+    expect(seen.incarnation(n1)).toBe(5);
     expect(h.refusal({ ...hello, incarnation: 5, processId: Buffer.alloc(16, 11) })).toBeUndefined();
     expect(lines.filter((line) => line.level === 'error')).toHaveLength(2);
   });
 
+  test('a process whose log is shorter than what it acknowledged is refused, whatever its start number [D9]', () => {
+    const acknowledged = { index: 100 };
+    const seen = { ...seenInMemory(), acknowledged: (member: string) => (member === n1 ? acknowledged.index : 0) };
+    const { handshake: h, lines, superseded } = handshake(seen);
+    expect(h.refusal(hello)).toBeUndefined();
+    const older = { ...hello, incarnation: 5, processId: Buffer.alloc(16, 10), logIndex: 99 };
+    const error = h.refusal(older);
+    expect(error?.details.refusal).toBe('lostLog');
+    expect(error?.message).toContain(`the log of ${n1} ends at entry 99, but it has acknowledged everything up to`);
+    expect(h.refusal(older)?.details.refusal).toBe('lostLog');
+    expect(superseded).toEqual([]);
+    expect(lines.map((line) => line.level)).toEqual(['error']);
+    // The one that is known goes on, also with a greeting that its acknowledgements have overtaken.
+    acknowledged.index = 120;
+    expect(h.refusal(hello)).toBeUndefined();
+  });
+
   test('the highest incarnation outlives this node, where it is kept [D9]', () => {
-    const incarnations = incarnationsInMemory();
-    expect(handshake(incarnations).handshake.refusal(hello)).toBeUndefined();
-    const restarted = handshake(incarnations).handshake;
+    const seen = seenInMemory();
+    expect(handshake(seen).handshake.refusal(hello)).toBeUndefined();
+    const restarted = handshake(seen).handshake;
     expect(restarted.refusal({ ...hello, incarnation: 3 })?.details.refusal).toBe('incarnation');
     expect(restarted.refusal(hello)).toBeUndefined();
   });

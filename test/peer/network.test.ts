@@ -2,7 +2,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { encodeGreetingMessage, encodeRaftMessage } from '../../src/peer/codec.ts';
 import { openStream } from '../../src/peer/grpc.ts';
-import { incarnationsInMemory } from '../../src/peer/handshake.ts';
+import { seenInMemory } from '../../src/peer/handshake.ts';
 import { append, heartbeat, introduce, killAll, record, startNode, until } from './support.ts';
 
 const clusterId = Buffer.alloc(16, 0xc1);
@@ -158,10 +158,10 @@ describe('refusals over the wire', () => {
   });
 
   test('an older copy of a data directory is refused [D9]', async () => {
-    const incarnations = incarnationsInMemory();
-    const n1 = await startNode({ nodeId: 'n1', clusterId, incarnations });
+    const seen = seenInMemory();
+    const n1 = await startNode({ nodeId: 'n1', clusterId, seen });
     const n2 = await startNode({ nodeId: 'n2', clusterId, incarnation: 4 });
-    incarnations.raise(n2.id, 5);
+    seen.raiseIncarnation(n2.id, 5);
     for (const node of [n1, n2]) node.network.setMembers([n1.member(), n2.member()]);
     await until(() => [n1.network.status(n2.id), n2.network.status(n1.id)].every((s) => /from a copy/.test(s.reason)));
     expect(n1.lines.some((line) => line.level === 'error' && line.event === 'peer.refused')).toBe(true);

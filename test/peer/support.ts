@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { type ForwardHandler, ForwardServer } from '../../src/peer/forward-server.ts';
-import { Handshake, type Incarnations } from '../../src/peer/handshake.ts';
+import { Handshake, type SeenPeers } from '../../src/peer/handshake.ts';
 import { memberId, type PeerIdentity } from '../../src/peer/identity.ts';
 import { PeerNetwork } from '../../src/peer/peer-network.ts';
 import { PeerServer } from '../../src/peer/peer-server.ts';
@@ -51,7 +51,7 @@ export function append(from: MemberId, to: MemberId, index: number, records: rea
 }
 
 export function heartbeat(from: MemberId, to: MemberId, context: number): PeerMessage {
-  return { type: 'heartbeat', from, to, term: 1, commit: 0, context };
+  return { type: 'heartbeat', from, to, term: 1, commit: 0, context, acknowledged: [] };
 }
 
 export const random = (from: number, to: number) => randomInt(from, to);
@@ -83,7 +83,7 @@ export interface NodeOptions {
   readonly directoryId?: Uint8Array;
   readonly incarnation?: number;
   readonly listen?: string;
-  readonly incarnations?: Incarnations;
+  readonly seen?: SeenPeers;
   readonly handle?: ForwardHandler;
 }
 
@@ -102,7 +102,7 @@ export async function startNode(options: NodeOptions): Promise<TestNode> {
     peerAddress: server.address,
     clock: systemClock,
     logger,
-    ...(options.incarnations ? { incarnations: options.incarnations } : {}),
+    ...(options.seen ? { seen: options.seen } : {}),
   });
   const network = new PeerNetwork({
     handshake,

@@ -294,6 +294,7 @@ export class Chaos {
       this.checkEntries(node);
       this.checkLeader(id, node);
       this.checkCommitted(id, node);
+      this.checkAcknowledged(id, node);
     }
     this.checkLogMatching();
   }
@@ -341,6 +342,16 @@ export class Chaos {
     if (raft.unappliedBytes < 0) throw new Error('unappliedBytes is negative');
     if (raft.lastIndex > node.raft.status().persisted && node.inFlight === undefined && !raft.hasReady(true)) {
       throw new Error(`${id} has entries that nobody writes`);
+    }
+  }
+
+  /** Rule D9: whoever presents itself with less than this is taken for one that has lost its log. */
+  private checkAcknowledged(id: MemberId, { raft }: TestNode): void {
+    for (const [member, index] of raft.acknowledged) {
+      const holds = this.network.node(member).disk.entries[index - 1]?.term;
+      if (holds === undefined || holds !== this.committed[index - 1]?.term) {
+        throw new Error(`${id} believes that ${member} holds everything up to ${index}`);
+      }
     }
   }
 

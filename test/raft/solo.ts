@@ -48,7 +48,7 @@ export function refusal(from: MemberId, term: number, index: number, rejectHint:
 }
 
 export function beat(from: MemberId, term: number, commit = 0, context = 1): Note {
-  return { type: 'heartbeat', from, to: 'a', term, commit, context };
+  return { type: 'heartbeat', from, to: 'a', term, commit, context, acknowledged: [] };
 }
 
 export function beatAnswer(from: MemberId, term: number, context: number, applied = 0): Note {

@@ -101,7 +101,7 @@ describe('handing leadership over', () => {
 
   it('only the leader that is followed can make a node campaign', () => {
     const node = solo(three);
-    exchange(node, { type: 'heartbeat', from: 'b', to: 'a', term: 1, commit: 0, context: 1 });
+    exchange(node, { type: 'heartbeat', from: 'b', to: 'a', term: 1, commit: 0, context: 1, acknowledged: [] });
     exchange(node, { type: 'timeoutNow', from: 'c', to: 'a', term: 1 });
     expect(node.raft.role).toBe('follower');
     exchange(node, { type: 'timeoutNow', from: 'b', to: 'a', term: 1 });

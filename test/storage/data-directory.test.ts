@@ -34,7 +34,7 @@ describe('a data directory', () => {
   test('is made when it is missing, with an identity of its own', async () => {
     const path = await fresh();
     const directory = await opened(path);
-    expect(directory.identity).toMatchObject({ format: 1, clusterId: null, nodeId: 'n1', incarnation: 0 });
+    expect(directory.identity).toMatchObject({ format: 2, clusterId: null, nodeId: 'n1', incarnation: 0 });
     expect(directory.identity.directoryId).toMatch(/^[0-9a-f]{8}-/);
     expect(directory.logPath).toBe(join(path, 'log'));
     expect(directory.indexPath).toBe(join(path, 'index'));
@@ -52,7 +52,7 @@ describe('a data directory', () => {
     await first.setCluster(CLUSTER);
     await first.close();
     const second = await opened(path);
-    expect(second.identity).toEqual({ format: 1, clusterId: CLUSTER, nodeId: 'n1', directoryId, incarnation: 2 });
+    expect(second.identity).toEqual({ format: 2, clusterId: CLUSTER, nodeId: 'n1', directoryId, incarnation: 2 });
   });
 
   test('belongs to one cluster for ever', async () => {
@@ -111,12 +111,20 @@ describe('a data directory', () => {
     }
   });
 
-  test('of a newer version is refused', async () => {
+  test('of an older version is refused, and says what to do', async () => {
     const path = await created();
-    await writeFile(join(path, 'identity.json'), '{"format": 2, "something": "else"}');
+    await writeFile(join(path, 'identity.json'), '{"format": 1, "something": "else"}');
     const error = await failure(DataDirectory.open(path, SMALL));
     expect(error.code).toBe('FAILED_PRECONDITION');
-    expect(error.message).toContain('newer factstore: its format is 2, this one knows 1');
+    expect(error.message).toContain('older factstore: its format is 1, this one knows 2, and does not convert it');
+  });
+
+  test('of a newer version is refused', async () => {
+    const path = await created();
+    await writeFile(join(path, 'identity.json'), '{"format": 3, "something": "else"}');
+    const error = await failure(DataDirectory.open(path, SMALL));
+    expect(error.code).toBe('FAILED_PRECONDITION');
+    expect(error.message).toContain('newer factstore: its format is 3, this one knows 2');
   });
 
   test('with a damaged identity is refused [D7]', async () => {
@@ -200,7 +208,7 @@ describe('a data directory', () => {
 
 describe('an identity', () => {
   const identities = fc.record({
-    format: fc.constant(1),
+    format: fc.constant(2),
     clusterId: fc.option(fc.uuid(), { nil: null }),
     nodeId: fc.string({ minLength: 1, unit: 'binary' }),
     directoryId: fc.uuid(),

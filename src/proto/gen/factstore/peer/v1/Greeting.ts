@@ -11,6 +11,7 @@ export interface Greeting {
   'to'?: (string);
   'processId'?: (Buffer | Uint8Array | string);
   'bulk'?: (boolean);
+  'logIndex'?: (number | string | Long);
 }
 
 export interface Greeting__Output {
@@ -22,4 +23,5 @@ export interface Greeting__Output {
   'to': (string);
   'processId': (Buffer);
   'bulk': (boolean);
+  'logIndex': (number);
 }

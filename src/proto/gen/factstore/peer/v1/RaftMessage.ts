@@ -1,6 +1,7 @@
 // Original file: proto/factstore/peer/v1/peer.proto
 
 import type { RaftMessageType as _factstore_peer_v1_RaftMessageType, RaftMessageType__Output as _factstore_peer_v1_RaftMessageType__Output } from '../../../factstore/peer/v1/RaftMessageType.ts';
+import type { Acknowledged as _factstore_peer_v1_Acknowledged, Acknowledged__Output as _factstore_peer_v1_Acknowledged__Output } from '../../../factstore/peer/v1/Acknowledged.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface RaftMessage {
@@ -16,6 +17,7 @@ export interface RaftMessage {
   'transfer'?: (boolean);
   'clockUs'?: (number | string | Long);
   'entries'?: (Buffer | Uint8Array | string)[];
+  'acknowledged'?: (_factstore_peer_v1_Acknowledged)[];
 }
 
 export interface RaftMessage__Output {
@@ -31,4 +33,5 @@ export interface RaftMessage__Output {
   'transfer': (boolean);
   'clockUs': (number);
   'entries': (Buffer)[];
+  'acknowledged': (_factstore_peer_v1_Acknowledged__Output)[];
 }
