@@ -22,6 +22,14 @@ export const LIMITS = {
 /** Places and counts are kept as doubles; above this they would no longer be exact. */
 export const PLACE_MAX = Number.MAX_SAFE_INTEGER;
 
-/** An append id is remembered for at least this long (of log time), and for at least the last 1,000,000 appends (S6). */
+/** An append id is remembered for at least this long, and for at least the last 1,000,000 appends (S6). */
 export const APPEND_ID_WINDOW_MS = 15 * 60_000;
 export const APPEND_ID_WINDOW_APPENDS = 1_000_000;
+
+/**
+ * Ids are forgotten by log time, in which a leader's clock may jump, or the next leader's be ahead. So a gap between two
+ * entries counts for no more than this: a jump cannot make time pass that did not pass, but for this much.
+ */
+export const APPEND_ID_GAP_MAX_MS = 1_000;
+/** They are kept a minute longer than is promised: sixty jumps within a window do no harm. */
+export const APPEND_ID_KEPT_MS = APPEND_ID_WINDOW_MS + 60 * APPEND_ID_GAP_MAX_MS;

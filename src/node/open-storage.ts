@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import { uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
-import { APPEND_ID_WINDOW_APPENDS, APPEND_ID_WINDOW_MS } from '../model/limits.ts';
+import { APPEND_ID_GAP_MAX_MS, APPEND_ID_KEPT_MS, APPEND_ID_WINDOW_APPENDS } from '../model/limits.ts';
 import { decodeFoundingRecord, type FoundingRecord } from '../peer/founding-codec.ts';
 import { EntryType } from '../raft/types.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -85,7 +85,8 @@ export class NodeStorage {
       const index = await EventIndex.open(store, async (logIndex) => (await log.get(logIndex))?.chain, {
         hashSeed: randomInt(2 ** 31),
         appendIdsMin: APPEND_ID_WINDOW_APPENDS,
-        appendIdWindowUs: APPEND_ID_WINDOW_MS * 1000,
+        appendIdWindowUs: APPEND_ID_KEPT_MS * 1000,
+        appendIdGapMaxUs: APPEND_ID_GAP_MAX_MS * 1000,
         onWriteError: fatal,
         onStale: (stale) => {
           if (stale.reason !== 'format') throw this.lostCommitted(stale.logIndex, stale.reason);

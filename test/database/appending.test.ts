@@ -164,6 +164,43 @@ describe('a repeat', () => {
     expect(await cluster.settled(leader.append(anAppend('a', ['A'], { id: 9 })))).toEqual({ ...first, repeated: true });
   });
 
+  it('is known however the clocks of leaders jump, and over a restart [S6]', async () => {
+    const second = 1_000_000;
+    const appendIds = { appendIdsMin: 4, appendIdWindowUs: 15 * second, appendIdsAtOnce: 4 };
+    const cluster = await ReplicaCluster.start(3, { appendIds, blockEvents: 8 });
+    const first = await cluster.leader();
+    // Of two clocks nobody can tell which one is wrong, so neither node stands back (rule S15).
+    await cluster.crash(cluster.followers(first)[1]!);
+    const appended = await cluster.settled(first.append(anAppend('a', ['A'], { id: 9 })));
+    const retries: unknown[] = [];
+    const retry = async (leader: ReplicaNode) => {
+      const attemptAgeMs = cluster.time.nowMs - began;
+      retries.push(await cluster.settled(leader.append(anAppend('a', ['A'], { id: 9, attemptAgeMs }))));
+    };
+    const began = cluster.time.nowMs;
+    const busy = async (leader: ReplicaNode) => {
+      for (let n = 0; n < 20; n++) await cluster.settled(leader.append(anAppend('b', ['B'])));
+    };
+    await busy(first);
+    cluster.skewUs.set(first.id, 600 * second);
+    await busy(first);
+    await retry(first);
+    const next = cluster.followers(first).find((node) => node.running)!;
+    cluster.skewUs.set(next.id, 7_200 * second);
+    first.replica.transferLeadership(next.id);
+    await cluster.time.until('the other one leads', () => next.leads);
+    await busy(next);
+    await retry(next);
+    for (const node of [first, next]) await cluster.crash(node);
+    for (const node of cluster.nodes) await cluster.restart(node);
+    const last = await cluster.leader();
+    await busy(last);
+    await retry(last);
+    expect(cluster.time.nowMs - began).toBeLessThan(15_000);
+    expect(retries).toEqual(Array(3).fill({ ...appended, repeated: true }));
+    expect(await cluster.settled(last.types('a'))).toEqual(['A']);
+  });
+
   it('older than the window is refused, but answered where the first attempt is still known [S6]', async () => {
     const cluster = await ReplicaCluster.start(1);
     const leader = await cluster.leader();

@@ -13,7 +13,7 @@ import type { PeerMessage } from '../../src/replica/ports.ts';
 import { Replica } from '../../src/replica/replica.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 import { Sequencer } from '../../src/sequencer/sequencer.ts';
-import { EventIndex } from '../../src/storage/index/event-index.ts';
+import { EventIndex, type IndexOptions } from '../../src/storage/index/event-index.ts';
 import { EventReader } from '../../src/storage/index/event-reader.ts';
 import { NOTHING_PROMISED, type Promised } from '../../src/storage/promise-file.ts';
 import { type LogBatch, RaftLog } from '../../src/storage/raft-log.ts';
@@ -38,6 +38,8 @@ export interface ClusterOptions {
   readonly blockEvents?: number;
   /** How many streams the index keeps in memory; others have to be looked up. */
   readonly cachedStreams?: number;
+  /** The window of append ids, and how many are forgotten at once. */
+  readonly appendIds?: Pick<IndexOptions, 'appendIdsMin' | 'appendIdWindowUs' | 'appendIdsAtOnce'>;
   /** How long a look-up takes. */
   readonly lookupMs?: number;
 }
@@ -163,6 +165,7 @@ export class ReplicaNode {
     const index = await EventIndex.open(store, async (at) => (await log.get(at))?.chain, {
       blockEvents,
       cachedStreams,
+      ...cluster.options.appendIds,
     });
     const node = new ReplicaNode(cluster, id, disk, log, index);
     node.replica.start();

@@ -1,4 +1,7 @@
-/** What the window keeps (rule S6): at least so many append ids, and at least those of so much log time. */
+/**
+ * What the window keeps (rule S6): at least so many append ids, and at least those of so much time. The time is the
+ * caller's, in microseconds, and never falls.
+ */
 export interface WindowLimits {
   readonly idsMin: number;
   readonly timeUs: number;
@@ -13,7 +16,7 @@ interface Segment {
   readonly prints: Uint32Array;
   readonly offsets: Uint32Array;
   count: number;
-  lastCreatedUs: number;
+  newestUs: number;
 }
 
 const NONE: readonly number[] = [];
@@ -31,8 +34,6 @@ export class AppendIdWindow {
   private print = 0;
   /** How many ids it holds. */
   size = 0;
-  /** Ids of entries created after this are all here; 0 while none was forgotten. */
-  forgottenUpToUs = 0;
 
   constructor(limits: WindowLimits, seed: number, segmentIds = SEGMENT_IDS) {
     this.limits = limits;
@@ -41,7 +42,7 @@ export class AppendIdWindow {
   }
 
   /** Adds the id of the newest append. `ids` holds it at `at`. */
-  add(ids: Uint8Array, at: number, logIndex: number, createdUs: number): void {
+  add(ids: Uint8Array, at: number, logIndex: number, nowUs: number): void {
     const segment = this.newestFor(logIndex);
     const mask = segment.prints.length - 1;
     let slot = this.hash(ids, at) & mask;
@@ -49,9 +50,9 @@ export class AppendIdWindow {
     segment.prints[slot] = this.print;
     segment.offsets[slot] = logIndex - segment.baseIndex + 1;
     segment.count++;
-    segment.lastCreatedUs = createdUs;
+    segment.newestUs = nowUs;
     this.size++;
-    this.forget(createdUs);
+    this.forget(nowUs);
   }
 
   /** The log indexes of the entries that may have this id, the newest segment's first. Nearly always none or one. */
@@ -80,7 +81,7 @@ export class AppendIdWindow {
       prints: new Uint32Array(slots),
       offsets: new Uint32Array(slots),
       count: 0,
-      lastCreatedUs: 0,
+      newestUs: 0,
     };
     this.segments.push(segment);
     return segment;
@@ -88,11 +89,10 @@ export class AppendIdWindow {
 
   private forget(nowUs: number): void {
     const oldest = this.segments[0] as Segment;
-    if (this.size - oldest.count < this.limits.idsMin || nowUs - oldest.lastCreatedUs < this.limits.timeUs) return;
+    if (this.size - oldest.count < this.limits.idsMin || nowUs - oldest.newestUs < this.limits.timeUs) return;
     if (this.segments.length === 1) return;
     this.segments.shift();
     this.size -= oldest.count;
-    this.forgottenUpToUs = oldest.lastCreatedUs;
   }
 
   /** A slot, and in `print` 32 further bits. */

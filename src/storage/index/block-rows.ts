@@ -127,6 +127,8 @@ export interface Seal {
   /** Of the block's first and last events. */
   readonly firstCreatedUs: number;
   readonly lastCreatedUs: number;
+  /** The time by which append ids are forgotten, at that entry (rule S6). */
+  readonly idTimeUs: number;
   /** How many rows the block has; the seal, and rows of heads and producers, are not counted. */
   readonly rows: number;
   /** How many append ids it has. */
@@ -135,18 +137,18 @@ export interface Seal {
   readonly chain: Uint8Array;
 }
 
-const SEAL_BYTES = 5 * 8 + 2 * 4 + 32;
+const SEAL_BYTES = 6 * 8 + 2 * 4 + 32;
 
 /**
  *     log index (8) ‖ first position (8) ‖ last position (8) ‖ created of the block's first (8) and last event (8) ‖
- *     rows (4) ‖ append ids (4) ‖ chain hash (32)
+ *     time of append ids (8) ‖ rows (4) ‖ append ids (4) ‖ chain hash (32)
  */
 export function putSeal(to: RowWriter, block: number, seal: Seal): void {
   to.start(Kind.seal, 5 + SEAL_BYTES)
     .u32(block)
     .value();
   to.u53(seal.logIndex).u53(seal.firstPosition).u53(seal.lastPosition);
-  to.u53(seal.firstCreatedUs).u53(seal.lastCreatedUs);
+  to.u53(seal.firstCreatedUs).u53(seal.lastCreatedUs).u53(seal.idTimeUs);
   to.u32(seal.rows).u32(seal.appendIds).raw(seal.chain).end();
 }
 
@@ -158,14 +160,15 @@ export function decodeSeal(body: Uint8Array): Seal | undefined {
     lastPosition: getU53(body, 16),
     firstCreatedUs: getU53(body, 24),
     lastCreatedUs: getU53(body, 32),
-    rows: getU32(body, 40),
-    appendIds: getU32(body, 44),
-    chain: new Uint8Array(body.subarray(48)),
+    idTimeUs: getU53(body, 40),
+    rows: getU32(body, 48),
+    appendIds: getU32(body, 52),
+    chain: new Uint8Array(body.subarray(56)),
   };
 }
 
 /** The format of the rows. A change of it raises the number, and the index is built again. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 export interface Format {
   readonly version: number;

@@ -23,6 +23,10 @@ export interface IndexOptions {
   /** The window of append ids (rule S6). */
   readonly appendIdsMin?: number;
   readonly appendIdWindowUs?: number;
+  /** What a gap between two entries counts for in it, at most. */
+  readonly appendIdGapMaxUs?: number;
+  /** How many ids are forgotten at once. */
+  readonly appendIdsAtOnce?: number;
   /** Any number; one that nobody can guess keeps clients from choosing names that collide. */
   readonly hashSeed?: number;
   /** How much of a block is encoded and written in one go. */
@@ -40,7 +44,9 @@ const DEFAULTS = {
   cachedStreams: 100_000,
   cachedProducers: 10_000,
   appendIdsMin: 1_000_000,
-  appendIdWindowUs: 15 * 60 * 1_000_000,
+  appendIdWindowUs: 16 * 60 * 1_000_000,
+  appendIdGapMaxUs: 1_000_000,
+  appendIdsAtOnce: 1 << 18,
   hashSeed: 0,
   chunk: { rows: 512, bytes: 64 << 10 },
 };
@@ -55,6 +61,11 @@ export class EventIndex {
   head = 0;
   /** `created` of the last applied entry. */
   lastCreatedUs = 0;
+  /**
+   * Log time with its gaps cut short, by which append ids are forgotten: it never runs ahead of real time by more than
+   * a short gap for each jump of a leader's clock (rule S6). It follows from the entries alone, on all nodes alike.
+   */
+  private idTimeUs = 0;
   private readonly store: Store;
   private readonly settings: Settings;
   private readonly memory: IndexMemory;
@@ -85,6 +96,7 @@ export class EventIndex {
     this.appliedIndex = state.newest.logIndex - (straddles ? 1 : 0);
     this.head = straddles ? state.newest.firstPosition - 1 : this.indexedTo;
     this.lastCreatedUs = state.newest.lastCreatedUs;
+    this.idTimeUs = state.newest.idTimeUs;
     if (straddles) this.beginPartial();
   }
 
@@ -99,7 +111,7 @@ export class EventIndex {
     const onStale = async (stale: StaleIndex) => options.onStale?.(stale);
     const state = await recoverSeals(store, chainAt, { blockEvents, rebuild: options.rebuild === true, onStale });
     const limits = { idsMin: settings.appendIdsMin, timeUs: settings.appendIdWindowUs };
-    const appendIds = new AppendIdWindow(limits, settings.hashSeed);
+    const appendIds = new AppendIdWindow(limits, settings.hashSeed, settings.appendIdsAtOnce);
     await loadAppendIds(store, state, limits, appendIds);
     return new EventIndex(store, settings, state, appendIds);
   }
@@ -186,11 +198,6 @@ export class EventIndex {
     return this.appendIds.find(id);
   }
 
-  /** The window has all append ids of entries created after this; 0 while it has all there ever were. */
-  get appendIdsForgottenUpToUs(): number {
-    return this.appendIds.forgottenUpToUs;
-  }
-
   /** The index as it is now, for reads that last (rule Q1). */
   view(): IndexView {
     return new IndexView(this.store, this.memory, this.settings.blockEvents, this.appliedIndex, this.head);
@@ -232,7 +239,7 @@ export class EventIndex {
     const { producer, appendId } = payload;
     const open = this.memory.open;
     open.addAppendId(appendId, record.index);
-    this.appendIds.add(appendId, 0, record.index, record.createdUs);
+    this.appendIds.add(appendId, 0, record.index, this.idTimeAt(record));
     if (!producer) return;
     const before = this.memory.cursorOf(producer.producer);
     const here = open.producers.get(producer.producer);
@@ -252,7 +259,7 @@ export class EventIndex {
       if (scanner.position !== first + n) throw broken(record, `its event ${n} says position ${scanner.position}`);
       if (!open) {
         open = this.memory.open;
-        open.beginEntry(record);
+        open.beginEntry(record, this.idTimeAt(record));
       }
       open.add(scanner, this.memory.streamBefore);
       this.indexedTo = first + n;
@@ -266,9 +273,14 @@ export class EventIndex {
   private finish(record: EntryRecord): void {
     this.appliedIndex = record.index;
     this.head = record.nextPosition - 1;
+    this.idTimeUs = this.idTimeAt(record);
     this.lastCreatedUs = record.createdUs;
     this.partial?.done();
     this.partial = undefined;
+  }
+
+  private idTimeAt({ createdUs }: EntryRecord): number {
+    return this.idTimeUs + Math.min(createdUs - this.lastCreatedUs, this.settings.appendIdGapMaxUs);
   }
 
   private beginPartial(): void {

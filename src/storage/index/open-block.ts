@@ -55,6 +55,7 @@ export class OpenBlock {
   private readonly entryCreated: number[] = [];
   private readonly entryBytes: number[] = [];
   private lastRecord: EntryRecord | undefined;
+  private idTimeUs = 0;
 
   constructor(number: number, size: number, hashSeed: number) {
     this.number = number;
@@ -67,14 +68,15 @@ export class OpenBlock {
     return this.filled === this.size;
   }
 
-  /** What is added next belongs to this entry. */
-  beginEntry(record: EntryRecord): void {
+  /** What is added next belongs to this entry; `idTimeUs`: the time of append ids at it. */
+  beginEntry(record: EntryRecord, idTimeUs: number): void {
     if (this.entryIndexes.at(-1) === record.index) return;
     this.entryIndexes.push(record.index);
     this.entryFirsts.push(record.firstPosition);
     this.entryCreated.push(record.createdUs);
     this.entryBytes.push(record.bytes.length);
     this.lastRecord = record;
+    this.idTimeUs = idTimeUs;
   }
 
   addAppendId(id: Uint8Array, logIndex: number): void {
@@ -220,6 +222,7 @@ export class OpenBlock {
       lastPosition: last.nextPosition - 1,
       firstCreatedUs: this.createdAt(0),
       lastCreatedUs: last.createdUs,
+      idTimeUs: this.idTimeUs,
       rows,
       appendIds: this.appendIdIndexes.length,
       chain: last.chain,

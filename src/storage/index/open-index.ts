@@ -115,13 +115,6 @@ async function wipe(store: Store): Promise<void> {
   }
 }
 
-/** The seal of a block; undefined where it is not sealed. */
-async function sealOf(store: Store, block: number): Promise<Seal | undefined> {
-  const key = sealKey(block);
-  const value = await store.get(key);
-  return value && decodeRow(key, value, decodeSeal);
-}
-
 /** Fills the window from the rows of the last sealed blocks, the oldest first. */
 export async function loadAppendIds(
   store: Store,
@@ -131,10 +124,8 @@ export async function loadAppendIds(
 ): Promise<void> {
   if (!newest) return;
   const from = await firstBlockOfWindow(store, sealedBlocks, newest, limits);
-  const before = from > 0 ? await sealOf(store, from - 1) : undefined;
-  if (before) window.forgottenUpToUs = before.lastCreatedUs;
-  const created = new Map<number, number>();
-  await eachSeal(store, from, sealedBlocks, (block, seal) => created.set(block, seal.lastCreatedUs));
+  const times = new Map<number, number>();
+  await eachSeal(store, from, sealedBlocks, (block, seal) => times.set(block, seal.idTimeUs));
   const scan = store.scan({ from: appendIdsKey(from, 0), to: appendIdsKey(sealedBlocks, 0) });
   try {
     for (;;) {
@@ -143,9 +134,9 @@ export async function loadAppendIds(
       if (rows.length === 0) return;
       for (const [key, value] of rows) {
         const { ids, logIndexes } = decodeRow(key, value, decodeAppendIds);
-        const createdUs = created.get(blockOfKey(key)) ?? newest.lastCreatedUs;
+        const timeUs = times.get(blockOfKey(key)) ?? newest.idTimeUs;
         logIndexes.forEach((logIndex, i) => {
-          window.add(ids, i * 16, logIndex, createdUs);
+          window.add(ids, i * 16, logIndex, timeUs);
         });
       }
     }
@@ -163,7 +154,7 @@ async function firstBlockOfWindow(store: Store, sealed: number, newest: Seal, li
       if (rows.length === 0) return 0;
       for (const [key, value] of rows) {
         const seal = decodeRow(key, value, decodeSeal);
-        if (ids >= limits.idsMin && newest.lastCreatedUs - seal.lastCreatedUs >= limits.timeUs) {
+        if (ids >= limits.idsMin && newest.idTimeUs - seal.idTimeUs >= limits.timeUs) {
           return blockOfKey(key) + 1;
         }
         ids += seal.appendIds;

@@ -152,6 +152,7 @@ describe('rows', () => {
       lastPosition: 2 ** 41,
       firstCreatedUs: 1,
       lastCreatedUs: 2 ** 52,
+      idTimeUs: 2 ** 51,
       rows: 12,
       appendIds: 3,
       chain: new Uint8Array(32).fill(9),
