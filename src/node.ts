@@ -3,6 +3,7 @@ import { uuidBytes } from './base/bytes.ts';
 import { FactstoreError } from './base/errors.ts';
 import type { NodeOptions } from './config/options.ts';
 import { type Address, formatAddress } from './config/values.ts';
+import { FEATURE_LEVEL } from './model/fact.ts';
 import { Member } from './node/member.ts';
 import { NodeStorage } from './node/open-storage.ts';
 import { Founding } from './peer/founding.ts';
@@ -21,6 +22,8 @@ import { RAFT_LOG_DATABASE } from './storage/raft-log.ts';
 export interface NodeDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The highest feature level that it knows (rule S16). */
+  readonly knownFeatureLevel: number;
 }
 
 /** How long a start waits to be able to say what the node has become; a lone node leads within milliseconds. */
@@ -40,7 +43,8 @@ export async function startNode(options: NodeOptions, dependencies: Partial<Node
     nodeId: options.nodeId,
     ballastBytes: options.ballastBytes,
   });
-  const node = new Node(options, clock, logger, directory);
+  const knownFeatureLevel = dependencies.knownFeatureLevel ?? FEATURE_LEVEL;
+  const node = new Node(options, { clock, logger, knownFeatureLevel }, directory);
   try {
     await node.start();
   } catch (error) {
@@ -59,6 +63,7 @@ export class Node {
   private readonly options: NodeOptions;
   private readonly clock: Clock;
   private readonly logger: Logger;
+  private readonly knownFeatureLevel: number;
   private readonly directory: DataDirectory;
   private readonly reserve: DiskReserve;
   private readonly stopping = new AbortController();
@@ -74,11 +79,12 @@ export class Node {
   private incarnation = 0;
   private failed = false;
 
-  constructor(options: NodeOptions, clock: Clock, logger: Logger, directory: DataDirectory) {
+  constructor(options: NodeOptions, { clock, logger, knownFeatureLevel }: NodeDependencies, directory: DataDirectory) {
     this.options = options;
     this.nodeId = options.nodeId;
     this.clock = clock;
     this.logger = logger;
+    this.knownFeatureLevel = knownFeatureLevel;
     this.directory = directory;
     this.startedMs = clock.monotonicMs();
     this.ended = this.end.promise;
@@ -144,6 +150,7 @@ export class Node {
       peerServer: this.peerServer as PeerServer,
       incarnation: this.incarnation,
       directoryId: this.directoryId,
+      knownFeatureLevel: this.knownFeatureLevel,
       fatal: (error) => this.fail(error),
     });
     this.member = member;
@@ -166,6 +173,7 @@ export class Node {
         peerAddress,
       },
       founders: new Map(founders),
+      knownFeatureLevel: this.knownFeatureLevel,
       clock,
       logger,
       signal: this.stopping.signal,
@@ -202,6 +210,7 @@ export class Node {
       cluster: {
         status: () => ({ ...this.identityStatus(), ...this.member?.status() }),
         transferLeadership: (nodeId: string, signal: AbortSignal) => member().transferLeadership(nodeId, signal),
+        raiseFeatureLevel: async (level: number) => member().raiseFeatureLevel(level),
       },
     };
   }
@@ -224,6 +233,7 @@ export class Node {
       version: programVersion(),
       uptimeMs: Math.round(this.clock.monotonicMs() - this.startedMs),
       notReady: this.notReady() ?? '',
+      knownFeatureLevel: this.knownFeatureLevel,
     };
   }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { parseWhole } from './args.ts';
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
 import { jsonText } from './json.ts';
 import type { ClusterStatus } from './store.ts';
@@ -20,6 +21,12 @@ export function addCluster(program: Command, context: Context): void {
     'hand leadership to NODE, or to the most advanced of the others',
   ).action((node: string | undefined, flags: ConnectionFlags) => transfer(context, node, flags));
   examples(transferCommand, 'factstore cluster transfer', 'factstore cluster transfer n2');
+  const raiseCommand = clusterCommand(
+    cluster,
+    'raise-level [LEVEL]',
+    'after all members run a newer version: raise the feature level to LEVEL, or to the highest that all know',
+  ).action((level: string | undefined, flags: ConnectionFlags) => raiseLevel(context, level, flags));
+  examples(raiseCommand, 'factstore cluster raise-level', 'factstore cluster raise-level 2');
 }
 
 async function status(context: Context, flags: ConnectionFlags): Promise<void> {
@@ -32,6 +39,7 @@ async function status(context: Context, flags: ConnectionFlags): Promise<void> {
     return;
   }
   await out.line(`${out.dim('cluster')} ${answer.clusterId || '(not founded yet)'}`);
+  if (answer.clusterId) await out.line(`${out.dim('feature level')} ${featureLevel(answer.members)}`);
   const head = ['NODE', 'ADDRESS', 'ROLE', 'TERM', 'COMMIT', 'APPLIED', 'HEAD', 'LAG', 'CHAIN', ''];
   await out.line(
     await tableText(
@@ -40,6 +48,15 @@ async function status(context: Context, flags: ConnectionFlags): Promise<void> {
       answer.members.map((member) => row(member)),
     ),
   );
+}
+
+/** The level, and whether it can be raised: where all members have answered and know a higher one. */
+function featureLevel(members: ClusterStatus['members']): string {
+  const answered = members.filter((member) => member.reachable);
+  const level = Math.max(...answered.map((member) => member.featureLevel));
+  const known = Math.min(...answered.map((member) => member.knownFeatureLevel));
+  if (answered.length < members.length || known <= level) return String(level);
+  return `${level} (all members know ${known}: factstore cluster raise-level)`;
 }
 
 function row(member: ClusterStatus['members'][number]): string[] {
@@ -55,4 +72,10 @@ function row(member: ClusterStatus['members'][number]): string[] {
 async function transfer(context: Context, node: string | undefined, flags: ConnectionFlags): Promise<void> {
   const leader = await withStore(context, flags, (store) => store.transfer(node, context.signal));
   await context.out.line(flags.json ? jsonText({ leader }) : `${leader} leads now`);
+}
+
+async function raiseLevel(context: Context, text: string | undefined, flags: ConnectionFlags): Promise<void> {
+  const level = text === undefined ? undefined : Number(parseWhole('LEVEL', text, 1n));
+  const now = await withStore(context, flags, (store) => store.raiseLevel(level, context.signal));
+  await context.out.line(flags.json ? jsonText({ featureLevel: now }) : `the cluster is at feature level ${now} now`);
 }

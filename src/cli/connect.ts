@@ -65,6 +65,10 @@ class ClientStore implements Store {
     return this.client.cluster.transferLeadership(to, { signal });
   }
 
+  raiseLevel(level: number | undefined, signal?: AbortSignal) {
+    return this.client.cluster.raiseFeatureLevel(level, { signal });
+  }
+
   close(): Promise<void> {
     return this.client.close();
   }

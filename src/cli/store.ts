@@ -100,5 +100,7 @@ export interface Store {
   status(signal?: AbortSignal): Promise<ClusterStatus>;
   /** Gives the node id of the new leader. */
   transfer(to: string | undefined, signal?: AbortSignal): Promise<string>;
+  /** Gives the feature level that the cluster is at then. */
+  raiseLevel(level: number | undefined, signal?: AbortSignal): Promise<number>;
   close(): Promise<void>;
 }

@@ -1,12 +1,16 @@
 import { toHex } from '../base/bytes.ts';
+import { invalid } from '../base/errors.ts';
 import type { StatusResponse__Output } from '../proto/gen/factstore/v1/StatusResponse.ts';
 import { clusterService } from '../proto/load.ts';
+import { describe } from './arguments.ts';
 import type { LeaderFinder } from './leader-finder.ts';
 import { type CallLimits, type Node, PROBE_TIMEOUT_MS } from './node.ts';
 import { Attempts } from './nodes.ts';
 import type { CallOptions } from './options.ts';
 import { type Session, underSignals } from './session.ts';
 import { aborted, asFactstoreError, unreachable } from './status-error.ts';
+
+const LEVEL_MAX = 0xffff_ffff;
 
 /** What a node is at the moment; `starting`: it takes no part (yet, or any more). */
 export type NodeRole = 'leader' | 'follower' | 'candidate' | 'pre-candidate' | 'starting';
@@ -47,6 +51,10 @@ export interface ReachableMember extends MemberIdentity {
   readonly uptimeMs: bigint;
   /** Why it takes no appends; empty: it does. */
   readonly notReady: string;
+  /** The feature level of the cluster, as far as the member has applied the log; 0: it takes no part yet. */
+  readonly featureLevel: number;
+  /** The highest feature level that its version knows. */
+  readonly knownFeatureLevel: number;
 }
 
 /** A member that did not answer within 2 s, and why. */
@@ -106,20 +114,55 @@ export class ClusterClient {
     return underSignals(this.session, options.signal, (signal) => this.transfer(nodeId ?? '', { timeoutMs, signal }));
   }
 
-  private async transfer(nodeId: string, limits: CallLimits & { readonly signal: AbortSignal }): Promise<string> {
+  /**
+   * Raises the feature level, to this one or to the highest that every member knows, and gives the level that the cluster
+   * is at then. Older versions cannot come back afterwards. Ends in a FactstoreError: FAILED_PRECONDITION (a member is
+   * not reachable or does not know it), INVALID_ARGUMENT (it never falls), NO_LEADER, DEADLINE_EXCEEDED.
+   */
+  raiseFeatureLevel(level?: number, options: CallOptions = {}): Promise<number> {
+    const { timeoutMs = this.session.timeoutMs } = options;
+    return underSignals(this.session, options.signal, (signal) =>
+      this.atLeader('the raise of the feature level', { timeoutMs, signal }, async (node, limits) => {
+        const answer = await node.unary(
+          clusterService.RaiseFeatureLevel,
+          { level: level === undefined ? 0 : levelArgument(level) },
+          limits,
+        );
+        return answer.level;
+      }),
+    );
+  }
+
+  private transfer(nodeId: string, limits: CallLimits & { readonly signal: AbortSignal }): Promise<string> {
+    return this.atLeader('the transfer of leadership', limits, async (node, left) => {
+      const answer = await node.unary(clusterService.TransferLeadership, { nodeId }, left);
+      this.leaders.lost(node);
+      return answer.leader;
+    });
+  }
+
+  private async atLeader<T>(
+    what: string,
+    limits: CallLimits & { readonly signal: AbortSignal },
+    call: (node: Node, left: CallLimits) => Promise<T>,
+  ): Promise<T> {
     const { session } = this;
-    const attempts = new Attempts('the transfer of leadership', session.nodes, limits, session.clock);
+    const attempts = new Attempts(what, session.nodes, limits, session.clock);
     for (;;) {
       try {
         const { node } = await this.leaders.search(limits.signal);
-        const answer = await node.unary(clusterService.TransferLeadership, { nodeId }, attempts.left());
-        this.leaders.lost(node);
-        return answer.leader;
+        return await call(node, attempts.left());
       } catch (error) {
         await attempts.failed(undefined, error);
       }
     }
   }
+}
+
+/** 0 would have another meaning on the wire. */
+function levelArgument(level: number): number {
+  if (Number.isInteger(level) && level > 0 && level <= LEVEL_MAX) return level;
+  throw invalid('level', `${describe(level)} is not a feature level: a whole number from 1 on is expected`);
 }
 
 /** One round of questions. */
@@ -195,5 +238,7 @@ function figures(status: StatusResponse__Output, head: number): Omit<ReachableMe
     version: status.version,
     uptimeMs: BigInt(status.uptimeMs),
     notReady: status.notReady,
+    featureLevel: status.featureLevel,
+    knownFeatureLevel: status.knownFeatureLevel,
   };
 }

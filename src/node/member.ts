@@ -4,6 +4,7 @@ import type { NodeOptions } from '../config/options.ts';
 import { formatAddress } from '../config/values.ts';
 import { Appender } from '../database/appender.ts';
 import { Database } from '../database/database.ts';
+import { Facts } from '../database/facts.ts';
 import { Reads } from '../database/reads.ts';
 import { ForwardServer } from '../peer/forward-server.ts';
 import { Forwarder } from '../peer/forwarding.ts';
@@ -22,6 +23,7 @@ import type { EventIndex } from '../storage/index/event-index.ts';
 import { EventReader } from '../storage/index/event-reader.ts';
 import { PeerMemory } from '../storage/peer-memory.ts';
 import type { EntryRecord } from '../storage/record.ts';
+import { raiseFeatureLevel } from './feature-level.ts';
 import { ForwardedLanes } from './forwarded-lanes.ts';
 import type { NodeStorage } from './open-storage.ts';
 import { raftOptions } from './raft-options.ts';
@@ -36,7 +38,17 @@ export interface MemberPorts {
   readonly peerServer: PeerServer;
   readonly incarnation: number;
   readonly directoryId: Uint8Array;
+  /** The highest feature level that this node knows. */
+  readonly knownFeatureLevel: number;
   fatal(error: unknown): void;
+}
+
+/** What a member is made of, opened and read. */
+interface Opened {
+  readonly index: EventIndex;
+  readonly seenPeers: PeerMemory;
+  readonly facts: Facts;
+  readonly chainHash: Uint8Array;
 }
 
 const WAIT_FOR_ROLE_MS = 10;
@@ -55,16 +67,20 @@ export class Member {
   private readonly leadership: Leadership;
   private readonly ending = new AbortController();
   private readonly seenPeers: PeerMemory;
+  private readonly facts: Facts;
+  private readonly handshake: Handshake;
   private chainHash: Uint8Array;
 
-  private constructor(ports: MemberPorts, index: EventIndex, seenPeers: PeerMemory, chainHash: Uint8Array) {
+  private constructor(ports: MemberPorts, opened: Opened) {
     this.ports = ports;
-    this.seenPeers = seenPeers;
-    this.index = index;
-    this.chainHash = chainHash;
+    this.seenPeers = opened.seenPeers;
+    this.facts = opened.facts;
+    this.index = opened.index;
+    this.chainHash = opened.chainHash;
     this.self = memberId(ports.options.nodeId, ports.directoryId);
     this.members = knownMembers(ports);
     const handshake = this.newHandshake();
+    this.handshake = handshake;
     const { clock, logger } = ports;
     const inbound = {
       receive: (...received: Parameters<Replica['receive']>) => this.replica.receive(...received),
@@ -90,10 +106,15 @@ export class Member {
   }
 
   static async start(ports: MemberPorts): Promise<Member> {
-    const index = await ports.storage.openIndex(ports.logger, ports.fatal);
-    const applied = await ports.storage.log.placeAt(index.appliedIndex);
+    const { storage, logger, knownFeatureLevel: known } = ports;
+    const facts = new Facts({ founded: storage.founding.featureLevel, known, logger });
+    const index = await storage.openIndex(logger, ports.fatal, (event) => facts.applied(event));
+    const recent = () => undefined;
+    const reader = new EventReader({ log: storage.log, recent, yieldTurn: ports.clock.yieldTurn });
+    await facts.load(new Reads(index, reader, storage.log));
+    const { chain: chainHash } = await storage.log.placeAt(index.appliedIndex);
     const seenPeers = await PeerMemory.open(ports.options.data, ports.fatal);
-    const member = new Member(ports, index, seenPeers, applied.chain);
+    const member = new Member(ports, { index, seenPeers, facts, chainHash });
     member.replica.start();
     return member;
   }
@@ -109,9 +130,10 @@ export class Member {
   }
 
   status(): StatusResponse {
-    const { replica, network, self, members, chainHash } = this;
+    const { replica, network, self, members, chainHash, facts } = this;
     const { clusterId } = this.ports.storage.founding;
-    return memberStatus({ replica, network, self, members, chainHash, clusterId, notReady: this.notReady() ?? '' });
+    const notReady = this.notReady() ?? '';
+    return memberStatus({ replica, network, self, members, chainHash, clusterId, facts, notReady });
   }
 
   /** Why the node does not serve everything at the moment; undefined: it does. */
@@ -154,6 +176,13 @@ export class Member {
       );
     }
     return nodeIdOf(leader);
+  }
+
+  /** Resolves with the level once it is committed; 0: the highest that every member knows. */
+  async raiseFeatureLevel(level: number): Promise<number> {
+    if (this.role !== 'leader') throw this.leadership.notLeader();
+    const { facts, database, self, members, network, handshake } = this;
+    return raiseFeatureLevel({ facts, database, self, members, network, handshake }, level);
   }
 
   /** Before a stop: another member leads, where one can. */
@@ -202,7 +231,8 @@ export class Member {
     const me = { clusterId, nodeId: options.nodeId, directoryId, incarnation };
     const { seenPeers: seen } = this;
     const logIndex = () => storage.log.lastIndex;
-    return new Handshake({ me, peerAddress: peerServer.address, clock, logger, seen, logIndex });
+    const levels = () => this.facts;
+    return new Handshake({ me, peerAddress: peerServer.address, clock, logger, seen, logIndex, levels });
   }
 
   private newReplica(): Replica {

@@ -78,7 +78,11 @@ export class NodeStorage {
     this.founded = { bytes, record };
   }
 
-  async openIndex(logger: Logger, fatal: (error: unknown) => void): Promise<EventIndex> {
+  async openIndex(
+    logger: Logger,
+    fatal: (error: unknown) => void,
+    onSystemEvent: (event: Uint8Array) => void,
+  ): Promise<EventIndex> {
     const store = await LevelStore.open(this.directory.indexPath, INDEX_OPTIONS);
     const { log } = this;
     try {
@@ -87,6 +91,7 @@ export class NodeStorage {
         appendIdsMin: APPEND_ID_WINDOW_APPENDS,
         appendIdWindowUs: APPEND_ID_KEPT_MS * 1000,
         appendIdGapMaxUs: APPEND_ID_GAP_MAX_MS * 1000,
+        onSystemEvent,
         onWriteError: fatal,
         onStale: (stale) => {
           if (stale.reason !== 'format') throw this.lostCommitted(stale.logIndex, stale.reason);

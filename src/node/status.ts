@@ -1,4 +1,5 @@
 import { uuidText } from '../base/bytes.ts';
+import type { Facts } from '../database/facts.ts';
 import { nodeIdOf } from '../peer/identity.ts';
 import type { PeerNetwork } from '../peer/peer-network.ts';
 import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts';
@@ -30,6 +31,7 @@ export interface StatusPorts {
   readonly clusterId: Uint8Array;
   readonly chainHash: Uint8Array;
   readonly notReady: string;
+  readonly facts: Pick<Facts, 'level' | 'known'>;
 }
 
 /** The state of a node that has joined its cluster. Only what is committed shows in it (rule S13). */
@@ -50,6 +52,8 @@ export function memberStatus(ports: StatusPorts): StatusResponse {
     chainHash: Buffer.from(ports.chainHash),
     persistedIndex: shown(status.persisted),
     notReady: ports.notReady,
+    featureLevel: ports.facts.level,
+    knownFeatureLevel: ports.facts.known,
     members: members.map((member) => ({
       nodeId: member.nodeId,
       directoryId: uuidText(member.directoryId),

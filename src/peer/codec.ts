@@ -25,6 +25,9 @@ export interface Greeting {
   readonly bulk: boolean;
   /** The last log index on the sender's disk. */
   readonly logIndex: number;
+  /** The cluster's feature level, as far as the sender has applied it, and the highest that the sender knows. */
+  readonly featureLevel: number;
+  readonly knownFeatureLevel: number;
 }
 
 /** What a stream of Messages carries. */
@@ -55,7 +58,9 @@ export function writeGreeting(writer: MessageWriter, greeting: Greeting): void {
     .text(6, greeting.to)
     .data(7, greeting.processId)
     .bool(8, greeting.bulk)
-    .uint(9, greeting.logIndex);
+    .uint(9, greeting.logIndex)
+    .uint(10, greeting.featureLevel)
+    .uint(11, greeting.knownFeatureLevel);
 }
 
 /** A PeerMessage with a Raft message. `clockUs` goes into heartbeats and their answers only. */
@@ -92,7 +97,8 @@ export function decodeStreamMessage(bytes: Buffer, ends: Ends): StreamMessage {
 
 export function decodeGreeting(reader: MessageReader): Greeting {
   let [clusterId, directoryId, processId]: Uint8Array[] = [];
-  const greeting = { nodeId: '', incarnation: 0, protocolVersion: 0, to: '', bulk: false, logIndex: 0 };
+  const levels = { featureLevel: 0, knownFeatureLevel: 0 };
+  const greeting = { nodeId: '', incarnation: 0, protocolVersion: 0, to: '', bulk: false, logIndex: 0, ...levels };
   while (reader.next()) {
     if (reader.field === 1) clusterId = id16(reader, 'cluster_id');
     else if (reader.field === 2) greeting.nodeId = reader.text('node_id');
@@ -103,6 +109,8 @@ export function decodeGreeting(reader: MessageReader): Greeting {
     else if (reader.field === 7) processId = id16(reader, 'process_id');
     else if (reader.field === 8) greeting.bulk = reader.bool('bulk');
     else if (reader.field === 9) greeting.logIndex = reader.uint('log_index');
+    else if (reader.field === 10) greeting.featureLevel = reader.uint('feature_level');
+    else if (reader.field === 11) greeting.knownFeatureLevel = reader.uint('known_feature_level');
   }
   return {
     ...greeting,

@@ -22,6 +22,8 @@ export interface FoundingRecord {
   /** In the order of their node ids. */
   readonly members: readonly FoundingMember[];
   readonly createdUs: number;
+  /** The feature level with which the cluster begins. */
+  readonly featureLevel: number;
 }
 
 /** Who a node says it is. */
@@ -30,12 +32,14 @@ export interface Identification extends FoundingMember {
   readonly clusterId: Uint8Array;
   /** The members that its founding record names. */
   readonly members: readonly FoundingMember[];
+  /** The highest feature level that it knows. */
+  readonly knownFeatureLevel: number;
 }
 
 export function encodeFoundingRecord(record: FoundingRecord): Buffer {
   const writer = new MessageWriter().data(1, record.clusterId);
   for (const member of record.members) writer.nested(2, (nested) => writeMember(nested, member));
-  return writer.uint(3, record.createdUs).finish();
+  return writer.uint(3, record.createdUs).uint(4, record.featureLevel).finish();
 }
 
 /** Ends in INVALID_ARGUMENT where the bytes are not a founding record, whole and without contradictions. */
@@ -44,11 +48,13 @@ export function decodeFoundingRecord(bytes: Uint8Array): FoundingRecord {
   const members: FoundingMember[] = [];
   let clusterId: Uint8Array | undefined;
   let createdUs = 0;
+  let featureLevel = 0;
   while (reader.next()) {
     if (reader.field === 1) clusterId = id16(reader, 'cluster_id');
     else if (reader.field === 2)
       members.push(decodeMember(reader.nested(`members[${members.length}]`, 'FoundingMember')));
     else if (reader.field === 3) createdUs = reader.uint('created_us');
+    else if (reader.field === 4) featureLevel = reader.uint('feature_level');
     else throw reader.foreign();
   }
   if (!clusterId) throw invalid('cluster_id', 'is missing in a founding record');
@@ -59,7 +65,8 @@ export function decodeFoundingRecord(bytes: Uint8Array): FoundingRecord {
   if (new Set(members.map((member) => toHex(member.directoryId))).size < members.length) {
     throw invalid('members', 'a founding record names one data directory twice');
   }
-  return { clusterId, members, createdUs };
+  if (featureLevel === 0) throw invalid('feature_level', 'is missing in a founding record');
+  return { clusterId, members, createdUs, featureLevel };
 }
 
 function writeMember(writer: MessageWriter, member: FoundingMember): void {
@@ -96,12 +103,12 @@ export function encodeIdentification(node: Identification): Buffer {
   const writer = new MessageWriter().text(1, node.nodeId).data(2, node.directoryId).data(3, node.clusterId);
   writer.text(4, node.address).text(5, node.peerAddress);
   for (const member of node.members) writer.nested(6, (nested) => writeMember(nested, member));
-  return writer.finish();
+  return writer.uint(7, node.knownFeatureLevel).finish();
 }
 
 export function decodeIdentification(bytes: Uint8Array): Identification {
   const reader = new MessageReader('IdentifyResponse', bytes);
-  const node = { nodeId: '', address: '', peerAddress: '' };
+  const node = { nodeId: '', address: '', peerAddress: '', knownFeatureLevel: 0 };
   const members: FoundingMember[] = [];
   let clusterId: Uint8Array = new Uint8Array(0);
   let directoryId: Uint8Array | undefined;
@@ -114,6 +121,7 @@ export function decodeIdentification(bytes: Uint8Array): Identification {
     else if (reader.field === 5) node.peerAddress = reader.text('peer_address');
     else if (reader.field === 6)
       members.push(decodeMember(reader.nested(`members[${members.length}]`, 'FoundingMember')));
+    else if (reader.field === 7) node.knownFeatureLevel = reader.uint('known_feature_level');
   }
   if (node.nodeId === '') throw invalid('node_id', 'is missing in an IdentifyResponse');
   if (!directoryId) throw invalid('directory_id', 'is missing in an IdentifyResponse');

@@ -20,6 +20,8 @@ export interface FoundingOptions {
   readonly me: FoundingMember;
   /** Node id to peer address, this node included: `--cluster`. */
   readonly founders: ReadonlyMap<string, string>;
+  /** The highest feature level that this node knows. */
+  readonly knownFeatureLevel: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -71,7 +73,9 @@ export class Founding {
   identify(): Identification {
     const bytes = this.options.currentRecord();
     const record = bytes && decodeFoundingRecord(bytes);
-    return { ...this.options.me, clusterId: record?.clusterId ?? new Uint8Array(0), members: record?.members ?? [] };
+    const { me, knownFeatureLevel } = this.options;
+    const clusterId = record?.clusterId ?? new Uint8Array(0);
+    return { ...me, clusterId, members: record?.members ?? [], knownFeatureLevel };
   }
 
   /**
@@ -81,7 +85,7 @@ export class Founding {
   found(bytes: Uint8Array): Promise<void> {
     return this.inTurn(async () => {
       const record = decodeFoundingRecord(bytes);
-      const { me, founders, currentRecord } = this.options;
+      const { me, founders, knownFeatureLevel, currentRecord } = this.options;
       const current = currentRecord();
       if (current) {
         if (bytesEqual(current, bytes)) return;
@@ -100,6 +104,11 @@ export class Founding {
       if (names.length !== given.length || !names.every((name) => founders.has(name))) {
         throw refuse(
           `the record of cluster ${uuidText(record.clusterId)} names ${names.join(', ')}, but --cluster of ${me.nodeId} names ${given.join(', ')}: give all founders the same --cluster`,
+        );
+      }
+      if (record.featureLevel > knownFeatureLevel) {
+        throw refuse(
+          `cluster ${uuidText(record.clusterId)} begins at feature level ${record.featureLevel}, but ${me.nodeId} knows levels up to ${knownFeatureLevel}: start it with a newer version`,
         );
       }
       await this.adopt(bytes);
@@ -151,7 +160,7 @@ export class Founding {
 
   /** Every founder has been seen, and none belongs to a cluster: this node makes the record and syncs it first. */
   private async propose(round: Round): Promise<void> {
-    const { me, clock, logger, newClusterId, currentRecord } = this.options;
+    const { me, knownFeatureLevel, clock, logger, newClusterId, currentRecord } = this.options;
     if (currentRecord()) return;
     const others = round.flatMap((seen) => (seen.node ? [seen.node] : []));
     const members = [me, ...others].map(({ nodeId, directoryId, address, peerAddress }) => ({
@@ -161,7 +170,8 @@ export class Founding {
       peerAddress,
     }));
     members.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
-    const record = { clusterId: newClusterId(), members, createdUs: clock.nowUs() };
+    const featureLevel = Math.min(knownFeatureLevel, ...others.map((other) => other.knownFeatureLevel));
+    const record = { clusterId: newClusterId(), members, createdUs: clock.nowUs(), featureLevel };
     const names = members.map((member) => member.nodeId).join(', ');
     const text = `founding cluster ${uuidText(record.clusterId)} of ${names}`;
     logger.info({ event: 'founding.proposed', clusterId: uuidText(record.clusterId) }, text);

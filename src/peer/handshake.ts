@@ -5,7 +5,7 @@ import type { MemberId } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Greeting, PROTOCOL_VERSION } from './codec.ts';
-import { memberId, type PeerIdentity, type RefusalKind, refusal, refused } from './identity.ts';
+import { type FeatureLevels, memberId, type PeerIdentity, type RefusalKind, refusal, refused } from './identity.ts';
 import { RareLog } from './rare-log.ts';
 
 /** What this node has seen of each member; it should outlive a restart (rule D9). */
@@ -36,11 +36,20 @@ export interface HandshakeOptions {
   readonly seen?: SeenPeers;
   /** The last log index on this node's disk; 0 unless given. */
   readonly logIndex?: () => number;
+  /** Level 1, the first, unless given. */
+  readonly levels?: () => FeatureLevels;
 }
 
 const REPEAT_LOG_MS = 60_000;
 /** Refusals that tell of a copied or damaged data directory, which somebody must look into. */
 const DIRECTORY_IS_WRONG: ReadonlySet<string> = new Set<RefusalKind>(['incarnation', 'duplicate', 'lostLog']);
+
+/** A process that was accepted. */
+interface Met {
+  readonly incarnation: number;
+  readonly processId: string;
+  readonly knownFeatureLevel: number;
+}
 
 /** Greets peers and judges their greetings, for all streams of a node alike. */
 export class Handshake {
@@ -50,7 +59,7 @@ export class Handshake {
   private readonly processId: Uint8Array = randomBytes(16);
   private readonly log: RareLog;
   /** The process that was seen with the highest incarnation of each member. */
-  private readonly processes = new Map<MemberId, { readonly incarnation: number; readonly processId: string }>();
+  private readonly processes = new Map<MemberId, Met>();
   private members: ReadonlySet<MemberId> = new Set();
   private superseded: (member: MemberId) => void = () => undefined;
 
@@ -75,7 +84,14 @@ export class Handshake {
     const { processId } = this;
     const logIndex = this.options.logIndex?.() ?? 0;
     const identity = { clusterId, nodeId, directoryId, incarnation, processId };
-    return { ...identity, protocolVersion: PROTOCOL_VERSION, to, bulk, logIndex };
+    const { level, known } = this.levels();
+    const levels = { featureLevel: level, knownFeatureLevel: known };
+    return { ...identity, protocolVersion: PROTOCOL_VERSION, to, bulk, logIndex, ...levels };
+  }
+
+  /** The highest feature level that a member has shown to know; undefined: it was not met since this node started. */
+  knownFeatureLevel(member: MemberId): number | undefined {
+    return this.processes.get(member)?.knownFeatureLevel;
   }
 
   /** Judges a greeting. `dialled` stands on the side that opened the stream. */
@@ -89,6 +105,7 @@ export class Handshake {
         dialled: dialled?.member,
         members: this.members,
         highestIncarnation: (member) => this.seen.incarnation(member),
+        levels: this.levels(),
       }) ??
       this.duplicate(greeting, other) ??
       this.lostLog(greeting, other);
@@ -113,6 +130,10 @@ export class Handshake {
         `${from} sent a bad message: ${error.message}`,
       ),
     );
+  }
+
+  private levels(): FeatureLevels {
+    return this.options.levels?.() ?? { level: 1, known: 1 };
   }
 
   /**
@@ -145,10 +166,10 @@ export class Handshake {
 
   /** A later start of a directory supersedes an earlier one, whose streams end and which is refused from now on. */
   private meet(greeting: Greeting, other: MemberId): void {
-    const { incarnation } = greeting;
+    const { incarnation, knownFeatureLevel } = greeting;
     const met = this.processes.get(other);
     if (met && met.incarnation >= incarnation) return;
-    this.processes.set(other, { incarnation, processId: toHex(greeting.processId) });
+    this.processes.set(other, { incarnation, processId: toHex(greeting.processId), knownFeatureLevel });
     this.seen.raiseIncarnation(other, incarnation);
     if (met) this.superseded(other);
   }

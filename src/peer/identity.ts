@@ -42,10 +42,27 @@ export interface GreetingChecks {
   readonly members: ReadonlySet<MemberId>;
   /** The highest incarnation that was ever seen of a member; 0: none. */
   readonly highestIncarnation: (member: MemberId) => number;
+  readonly levels: FeatureLevels;
+}
+
+/** What a node says of feature levels (rule S16). */
+export interface FeatureLevels {
+  /** The cluster's, as far as the node has applied the log; 0: it does not know yet. */
+  readonly level: number;
+  /** The highest that the node knows. */
+  readonly known: number;
 }
 
 /** Which of the checks a greeting failed. */
-export type RefusalKind = 'version' | 'cluster' | 'identity' | 'member' | 'incarnation' | 'duplicate' | 'lostLog';
+export type RefusalKind =
+  | 'version'
+  | 'cluster'
+  | 'identity'
+  | 'member'
+  | 'incarnation'
+  | 'duplicate'
+  | 'lostLog'
+  | 'level';
 
 /**
  * Why this node will not talk to the one that greeted it; undefined where it will. A refusal protects the log: whoever
@@ -75,6 +92,19 @@ export function refusal(greeting: Greeting, checks: GreetingChecks): FactstoreEr
     const text = `${other} is in its start number ${greeting.incarnation}, but ${highest} is the lowest that is still accepted: a later start of it has been seen, or two of this one. It runs from a copy of its data directory and may have forgotten what it promised. Stop all copies but the newest, and start that one anew`;
     return refused('incarnation', text);
   }
+  return levelRefusal(greeting, checks.levels, { self, other });
+}
+
+/** A node that does not know the cluster's feature level would misunderstand the log that it is to take part in. */
+function levelRefusal(
+  greeting: Greeting,
+  { level, known }: FeatureLevels,
+  { self, other }: { self: MemberId; other: MemberId },
+): FactstoreError | undefined {
+  const text = (is: number, who: MemberId, knows: number) =>
+    `the cluster is at feature level ${is}, but ${who} runs a version that knows levels up to ${knows}: start it with a newer one`;
+  if (greeting.knownFeatureLevel < level) return refused('level', text(level, other, greeting.knownFeatureLevel));
+  if (greeting.featureLevel > known) return refused('level', text(greeting.featureLevel, self, known));
   return undefined;
 }
 

@@ -77,7 +77,13 @@ describe('wrong usage ends with exit code 2 and says what is wrong', () => {
 describe('help and version', () => {
   test('every command has a help with examples, and ends with 0', async () => {
     const commands = ['serve', 'append', 'read', 'subscribe', 'import', 'export'].map((name) => [name]);
-    for (const command of [...commands, ['streams', 'get'], ['cluster', 'status'], ['cluster', 'transfer']]) {
+    for (const command of [
+      ...commands,
+      ['streams', 'get'],
+      ['cluster', 'status'],
+      ['cluster', 'transfer'],
+      ['cluster', 'raise-level'],
+    ]) {
       const { code, out, err } = await run([...command, '--help']);
       expect({ code, err }).toEqual({ code: 0, err: '' });
       expect(out).toContain(`Usage: factstore ${command.join(' ')}`);
@@ -291,6 +297,8 @@ describe('cluster', () => {
     version: '0.1.0',
     uptimeMs: 1n,
     notReady: '',
+    featureLevel: 1,
+    knownFeatureLevel: 2,
   };
   store.members = [
     { nodeId: 'n1', address: 'a:1', role: 'leader', appliedIndex: 9n, head: 20n, lag: 0n, ...figures },
@@ -303,6 +311,7 @@ describe('cluster', () => {
     expect(code).toBe(0);
     expect(out.split('\n').map((line) => line.replace(/ {2,}/g, '|'))).toEqual([
       'cluster c1c1c1c1-0000-4000-8000-000000000000',
+      'feature level 1',
       'NODE|ADDRESS|ROLE|TERM|COMMIT|APPLIED|HEAD|LAG|CHAIN',
       'n1|a:1|leader|4|9|9|20|0|abcdef012345',
       'n2|b:2|follower|4|9|7|15|5|abcdef012345',
@@ -315,6 +324,22 @@ describe('cluster', () => {
       { nodeId: 'n2', lag: 5 },
       { unreachable: 'connection refused' },
     ]);
+  });
+
+  test('status says when the feature level can be raised: once all members have answered and know a higher one [S16]', async () => {
+    const all = new MemoryStore();
+    all.members = store.members.slice(0, 2);
+    const { out } = await run(['cluster', 'status'], { store: all });
+    expect(out.split('\n')[1]).toBe('feature level 1 (all members know 2: factstore cluster raise-level)');
+  });
+
+  test('raise-level says at which level the cluster is then [S16]', async () => {
+    const raised = await run(['cluster', 'raise-level', '3'], { store });
+    expect(raised).toMatchObject({ code: 0, out: 'the cluster is at feature level 3 now\n' });
+    const json = await run(['cluster', 'raise-level', '--json'], { store });
+    expect(jsonLines(json.out)).toEqual([{ featureLevel: 2 }]);
+    for (const level of ['0', '-1', 'all'])
+      expect(await run(['cluster', 'raise-level', level])).toMatchObject({ code: 2 });
   });
 
   test('transfer names the new leader', async () => {

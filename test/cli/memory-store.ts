@@ -162,6 +162,10 @@ export class MemoryStore implements Store {
     return to ?? 'n2';
   }
 
+  async raiseLevel(level: number | undefined): Promise<number> {
+    return level ?? 2;
+  }
+
   async close(): Promise<void> {
     this.closed++;
   }

@@ -78,7 +78,7 @@ describe('a start that cannot be', () => {
     await startsAgain({ data });
     const path = join(data, 'identity.json');
     const text = await readFile(path, 'utf8');
-    await writeFile(path, text.replace(/"format":\s*1/, '"format": 99'));
+    await writeFile(path, text.replace(/"format":\s*\d+/, '"format": 99'));
     await refused({ data }, path.replace(/identity\.json$/, ''), '99');
     await writeFile(path, text);
     await startsAgain({ data });

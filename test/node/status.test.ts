@@ -21,6 +21,7 @@ function statusOf(cluster: ReplicaCluster, node: ReplicaNode) {
     members,
     clusterId: new Uint8Array(16),
     chainHash: new Uint8Array(32),
+    facts: { level: 1, known: 1 },
     notReady: '',
   });
 }

@@ -24,6 +24,8 @@ import { append, record } from './support.ts';
 
 const ends = { from: 'n1/x', to: 'n2/y' };
 const uint = fc.maxSafeNat();
+const uint32 = fc.integer({ min: 0, max: 0xffff_ffff });
+const level = fc.integer({ min: 1, max: 0xffff_ffff });
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 });
 const name = fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' });
 
@@ -96,6 +98,8 @@ const greeting: fc.Arbitrary<Greeting> = fc.record({
   to: name,
   bulk: fc.boolean(),
   logIndex: uint,
+  featureLevel: uint32,
+  knownFeatureLevel: uint32,
 });
 
 const member = fc.record({ nodeId: name, directoryId: id, address: name, peerAddress: name });
@@ -156,15 +160,15 @@ describe('the codec of the peer protocol agrees with peer.proto', () => {
   test('identification and founding, both ways', () => {
     const { Identify, Found } = reflected;
     fc.assert(
-      fc.property(member, members, id, uint, (me, all, clusterId, createdUs) => {
-        const node = { ...me, clusterId, members: all };
+      fc.property(member, members, id, uint, level, (me, all, clusterId, createdUs, featureLevel) => {
+        const node = { ...me, clusterId, members: all, knownFeatureLevel: featureLevel };
         expect(plain(Identify.responseDeserialize(encodeIdentification(node)))).toEqual(plain(node));
         expect(plain(decodeIdentification(Identify.responseSerialize(node as never)))).toEqual(plain(node));
         expect(Identify.requestDeserialize(encodeIdentifyRequest(me.nodeId)).nodeId).toBe(me.nodeId);
         expect(decodeIdentifyRequest(Identify.requestSerialize({ nodeId: me.nodeId }))).toBe(me.nodeId);
 
-        const bytes = encodeFoundingRecord({ clusterId, members: all, createdUs });
-        expect(plain(decodeFoundingRecord(bytes))).toEqual(plain({ clusterId, members: all, createdUs }));
+        const bytes = encodeFoundingRecord({ clusterId, members: all, createdUs, featureLevel });
+        expect(plain(decodeFoundingRecord(bytes))).toEqual(plain({ clusterId, members: all, createdUs, featureLevel }));
         expect(plain(Found.requestDeserialize(encodeFoundRequest(bytes)).record)).toBe(plain(bytes));
         expect(plain(decodeFoundRequest(Found.requestSerialize({ record: bytes })))).toBe(plain(bytes));
       }),
@@ -267,10 +271,12 @@ describe('what comes from a peer is not trusted', () => {
     const n1 = { nodeId: 'n1', directoryId: Buffer.alloc(16, 2), address: 'a', peerAddress: 'b' };
     const twin = { ...n1, nodeId: 'n2' };
     const again = { ...n1, directoryId: Buffer.alloc(16, 3) };
-    const made = (all: (typeof n1)[]) => encodeFoundingRecord({ clusterId, members: all, createdUs: 1 });
+    const made = (all: (typeof n1)[], featureLevel = 1) =>
+      encodeFoundingRecord({ clusterId, members: all, createdUs: 1, featureLevel });
     expect(() => decodeFoundingRecord(made([]))).toThrow(/names nobody/);
     expect(() => decodeFoundingRecord(made([n1, twin]))).toThrow(/one data directory twice/);
     expect(() => decodeFoundingRecord(made([n1, again]))).toThrow(/one node id twice/);
+    expect(() => decodeFoundingRecord(made([n1], 0))).toThrow(/feature_level: is missing/);
     expect(() => decodeFoundingRecord(Buffer.alloc(0))).toThrow(/cluster_id: is missing/);
   });
 });

@@ -45,6 +45,7 @@ async function freeAddresses(...nodeIds: string[]): Promise<Map<string, string>>
 
 interface Start {
   readonly founders?: Map<string, string>;
+  readonly knownFeatureLevel?: number;
   /** Replaces what happens when a record is adopted. */
   readonly adopt?: (record: Uint8Array, stop: () => void) => Promise<void>;
 }
@@ -60,6 +61,7 @@ async function start(nodeId: string, disk: Directory, all: Map<string, string>, 
   const options: FoundingOptions = {
     me: { nodeId, directoryId: disk.id, address: `clients of ${nodeId}`, peerAddress: address },
     founders: how.founders ?? all,
+    knownFeatureLevel: how.knownFeatureLevel ?? 1,
     clock: systemClock,
     logger,
     signal: abort.signal,
@@ -291,6 +293,7 @@ describe('a record that is handed over', () => {
           { nodeId: 'n2', directoryId: disk.id, address: 'b', peerAddress: all.get('n2')! },
         ],
         createdUs: 1,
+        featureLevel: 1,
       });
     await expect(give(all.get('n2')!, Buffer.from('garbage'))).rejects.toThrow(/FoundingRecord/);
     await Promise.all([give(all.get('n2')!, record(1)), give(all.get('n2')!, record(1))]);
@@ -302,12 +305,27 @@ describe('a record that is handed over', () => {
     expect(Buffer.compare(await n2.outcome, record(1))).toBe(0);
   });
 
+  test('is refused where the cluster would begin at a feature level that this node does not know [S16]', async () => {
+    const all = await freeAddresses('n2');
+    const disk = directory();
+    await start('n2', disk, all, { knownFeatureLevel: 2, founders: new Map([...all, ['n1', '127.0.0.1:1']]) });
+    const members = ['n1', 'n2'].map((nodeId) => ({
+      nodeId,
+      directoryId: nodeId === 'n2' ? disk.id : Buffer.alloc(16, 1),
+      address: 'a',
+      peerAddress: 'b',
+    }));
+    const record = encodeFoundingRecord({ clusterId: Buffer.alloc(16, 1), members, createdUs: 1, featureLevel: 3 });
+    await expect(give(all.get('n2')!, record)).rejects.toThrow(/at feature level 3, but n2 knows levels up to 2/);
+    expect(disk.record).toBeUndefined();
+  });
+
   test('is refused where it names other founders than --cluster does (DESIGN §6)', async () => {
     const all = await freeAddresses('n1', 'n2', 'n3');
     const disk = directory();
     await start('n2', disk, all);
     const members = [{ nodeId: 'n2', directoryId: disk.id, address: 'b', peerAddress: all.get('n2')! }];
-    const record = encodeFoundingRecord({ clusterId: Buffer.alloc(16, 1), members, createdUs: 1 });
+    const record = encodeFoundingRecord({ clusterId: Buffer.alloc(16, 1), members, createdUs: 1, featureLevel: 1 });
     await expect(give(all.get('n2')!, record)).rejects.toThrow(
       /names n2, but --cluster of n2 names n1, n2, n3: give all founders the same --cluster/,
     );

@@ -20,6 +20,8 @@ const hello: Greeting = {
   to: n2,
   bulk: false,
   logIndex: 100,
+  featureLevel: 2,
+  knownFeatureLevel: 3,
 };
 
 function judge(changes: Partial<Greeting>, highest = 0, dialled?: string) {
@@ -31,6 +33,7 @@ function judge(changes: Partial<Greeting>, highest = 0, dialled?: string) {
       dialled,
       members: new Set([n1, n2, n3]),
       highestIncarnation: () => highest,
+      levels: { level: 2, known: 3 },
     },
   );
 }
@@ -76,6 +79,16 @@ describe('who may talk to this node', () => {
     expect(judge({}, 5)?.message).toContain('start number 4, but 5 is the lowest that is still accepted');
   });
 
+  test('one that does not know the feature level of the cluster is refused, whichever of the two it is [S16]', () => {
+    expect(judge({ knownFeatureLevel: 2 })).toBeUndefined();
+    const older = judge({ featureLevel: 1, knownFeatureLevel: 1 });
+    expect(older?.message).toBe(
+      `the cluster is at feature level 2, but ${n1} runs a version that knows levels up to 1: start it with a newer one`,
+    );
+    const newer = judge({ featureLevel: 4, knownFeatureLevel: 4 });
+    expect(newer?.message).toContain(`at feature level 4, but ${n2} runs a version that knows levels up to 3`);
+  });
+
   test('a member id is a node id and the UUID of a directory', () => {
     expect(n1).toBe('n1/01010101-0101-0101-0101-010101010101');
     expect(parseMemberId(n1)).toEqual({ nodeId: 'n1', directoryId: new Uint8Array(16).fill(1) });
@@ -89,7 +102,14 @@ describe('who may talk to this node', () => {
 describe('two processes of one data directory', () => {
   function handshake(seen = seenInMemory()) {
     const { logger, lines } = logging();
-    const made = new Handshake({ me, peerAddress: '127.0.0.1:2124', clock: systemClock, logger, seen });
+    const made = new Handshake({
+      me,
+      peerAddress: '127.0.0.1:2124',
+      clock: systemClock,
+      logger,
+      seen,
+      levels: () => ({ level: 2, known: 3 }),
+    });
     made.setMembers(new Set([n1, n2, n3]));
     const superseded: string[] = [];
     made.onSuperseded((member) => superseded.push(member));

@@ -15,6 +15,7 @@ const self = {
   address: '127.0.0.1:2113',
   peerAddress: '127.0.0.1:2114',
   members: [],
+  knownFeatureLevel: 1,
 };
 const servers: PeerServer[] = [];
 

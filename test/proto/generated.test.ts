@@ -40,6 +40,6 @@ test('every service has the methods of its .proto file, with their paths and dir
       expect(theirs[name]).toMatchObject({ path, requestStream, responseStream });
     }
   }
-  expect(Object.keys(clusterService)).toEqual(['Status', 'TransferLeadership']);
+  expect(Object.keys(clusterService)).toEqual(['Status', 'TransferLeadership', 'RaiseFeatureLevel']);
   expect(Object.keys(peerService).sort()).toEqual(['Forward', 'Found', 'Identify', 'Messages']);
 });

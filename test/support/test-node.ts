@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connect, type FactstoreClient } from '../../src/client/index.ts';
 import { nodeOptionsSchema } from '../../src/config/options.ts';
 import { formatAddress } from '../../src/config/values.ts';
-import { type Node, startNode } from '../../src/node.ts';
+import { type Node, type NodeDependencies, startNode } from '../../src/node.ts';
 import { freePorts } from './ports.ts';
 import { until } from './wait.ts';
 
@@ -66,8 +66,12 @@ export class TestNodes {
     return node;
   }
 
-  async startNode(n: number, more: Record<string, unknown> = {}): Promise<Node> {
-    const node = await startNode(nodeOptionsSchema.parse({ ...this.configs[n], ...more }));
+  async startNode(
+    n: number,
+    more: Record<string, unknown> = {},
+    dependencies: Partial<NodeDependencies> = {},
+  ): Promise<Node> {
+    const node = await startNode(nodeOptionsSchema.parse({ ...this.configs[n], ...more }), dependencies);
     this.running[n] = node;
     return node;
   }

@@ -35,6 +35,8 @@ export interface IndexOptions {
   readonly rebuild?: boolean;
   /** Told before an index that is not one of this log is wiped; by throwing it keeps it, and `open` fails. */
   readonly onStale?: (stale: StaleIndex) => void | Promise<void>;
+  /** Told of each event of a system stream when it is applied, a RecordedEvent; what it throws ends applying. */
+  readonly onSystemEvent?: (event: Uint8Array) => void;
   /** Told when a block could not be written: the process has to end (rule D1). */
   readonly onWriteError?: (error: unknown) => void;
 }
@@ -262,6 +264,7 @@ export class EventIndex {
         open.beginEntry(record, this.idTimeAt(record));
       }
       open.add(scanner, this.memory.streamBefore);
+      if (scanner.isSystem()) this.settings.onSystemEvent?.(payload.event(n));
       this.indexedTo = first + n;
       if (!open.full) continue;
       this.memory.roll();

@@ -2,12 +2,23 @@
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
+import type { RaiseFeatureLevelRequest as _factstore_v1_RaiseFeatureLevelRequest, RaiseFeatureLevelRequest__Output as _factstore_v1_RaiseFeatureLevelRequest__Output } from '../../factstore/v1/RaiseFeatureLevelRequest.ts';
+import type { RaiseFeatureLevelResponse as _factstore_v1_RaiseFeatureLevelResponse, RaiseFeatureLevelResponse__Output as _factstore_v1_RaiseFeatureLevelResponse__Output } from '../../factstore/v1/RaiseFeatureLevelResponse.ts';
 import type { StatusRequest as _factstore_v1_StatusRequest, StatusRequest__Output as _factstore_v1_StatusRequest__Output } from '../../factstore/v1/StatusRequest.ts';
 import type { StatusResponse as _factstore_v1_StatusResponse, StatusResponse__Output as _factstore_v1_StatusResponse__Output } from '../../factstore/v1/StatusResponse.ts';
 import type { TransferLeadershipRequest as _factstore_v1_TransferLeadershipRequest, TransferLeadershipRequest__Output as _factstore_v1_TransferLeadershipRequest__Output } from '../../factstore/v1/TransferLeadershipRequest.ts';
 import type { TransferLeadershipResponse as _factstore_v1_TransferLeadershipResponse, TransferLeadershipResponse__Output as _factstore_v1_TransferLeadershipResponse__Output } from '../../factstore/v1/TransferLeadershipResponse.ts';
 
 export interface ClusterClient extends grpc.Client {
+  RaiseFeatureLevel(argument: _factstore_v1_RaiseFeatureLevelRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_v1_RaiseFeatureLevelResponse__Output>): grpc.ClientUnaryCall;
+  RaiseFeatureLevel(argument: _factstore_v1_RaiseFeatureLevelRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_v1_RaiseFeatureLevelResponse__Output>): grpc.ClientUnaryCall;
+  RaiseFeatureLevel(argument: _factstore_v1_RaiseFeatureLevelRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_v1_RaiseFeatureLevelResponse__Output>): grpc.ClientUnaryCall;
+  RaiseFeatureLevel(argument: _factstore_v1_RaiseFeatureLevelRequest, callback: grpc.requestCallback<_factstore_v1_RaiseFeatureLevelResponse__Output>): grpc.ClientUnaryCall;
+  raiseFeatureLevel(argument: _factstore_v1_RaiseFeatureLevelRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_v1_RaiseFeatureLevelResponse__Output>): grpc.ClientUnaryCall;
+  raiseFeatureLevel(argument: _factstore_v1_RaiseFeatureLevelRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_v1_RaiseFeatureLevelResponse__Output>): grpc.ClientUnaryCall;
+  raiseFeatureLevel(argument: _factstore_v1_RaiseFeatureLevelRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_v1_RaiseFeatureLevelResponse__Output>): grpc.ClientUnaryCall;
+  raiseFeatureLevel(argument: _factstore_v1_RaiseFeatureLevelRequest, callback: grpc.requestCallback<_factstore_v1_RaiseFeatureLevelResponse__Output>): grpc.ClientUnaryCall;
+  
   Status(argument: _factstore_v1_StatusRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_v1_StatusResponse__Output>): grpc.ClientUnaryCall;
   Status(argument: _factstore_v1_StatusRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_v1_StatusResponse__Output>): grpc.ClientUnaryCall;
   Status(argument: _factstore_v1_StatusRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_v1_StatusResponse__Output>): grpc.ClientUnaryCall;
@@ -29,6 +40,8 @@ export interface ClusterClient extends grpc.Client {
 }
 
 export interface ClusterHandlers extends grpc.UntypedServiceImplementation {
+  RaiseFeatureLevel: grpc.handleUnaryCall<_factstore_v1_RaiseFeatureLevelRequest__Output, _factstore_v1_RaiseFeatureLevelResponse>;
+  
   Status: grpc.handleUnaryCall<_factstore_v1_StatusRequest__Output, _factstore_v1_StatusResponse>;
   
   TransferLeadership: grpc.handleUnaryCall<_factstore_v1_TransferLeadershipRequest__Output, _factstore_v1_TransferLeadershipResponse>;
@@ -36,6 +49,7 @@ export interface ClusterHandlers extends grpc.UntypedServiceImplementation {
 }
 
 export interface ClusterDefinition extends grpc.ServiceDefinition {
+  RaiseFeatureLevel: MethodDefinition<_factstore_v1_RaiseFeatureLevelRequest, _factstore_v1_RaiseFeatureLevelResponse, _factstore_v1_RaiseFeatureLevelRequest__Output, _factstore_v1_RaiseFeatureLevelResponse__Output>
   Status: MethodDefinition<_factstore_v1_StatusRequest, _factstore_v1_StatusResponse, _factstore_v1_StatusRequest__Output, _factstore_v1_StatusResponse__Output>
   TransferLeadership: MethodDefinition<_factstore_v1_TransferLeadershipRequest, _factstore_v1_TransferLeadershipResponse, _factstore_v1_TransferLeadershipRequest__Output, _factstore_v1_TransferLeadershipResponse__Output>
 }

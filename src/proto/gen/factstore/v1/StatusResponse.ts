@@ -20,6 +20,8 @@ export interface StatusResponse {
   'version'?: (string);
   'uptimeMs'?: (number | string | Long);
   'notReady'?: (string);
+  'featureLevel'?: (number);
+  'knownFeatureLevel'?: (number);
 }
 
 export interface StatusResponse__Output {
@@ -38,4 +40,6 @@ export interface StatusResponse__Output {
   'version': (string);
   'uptimeMs': (number);
   'notReady': (string);
+  'featureLevel': (number);
+  'knownFeatureLevel': (number);
 }

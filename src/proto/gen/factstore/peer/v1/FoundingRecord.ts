@@ -7,10 +7,12 @@ export interface FoundingRecord {
   'clusterId'?: (Buffer | Uint8Array | string);
   'members'?: (_factstore_peer_v1_FoundingMember)[];
   'createdUs'?: (number | string | Long);
+  'featureLevel'?: (number);
 }
 
 export interface FoundingRecord__Output {
   'clusterId': (Buffer);
   'members': (_factstore_peer_v1_FoundingMember__Output)[];
   'createdUs': (number);
+  'featureLevel': (number);
 }

@@ -12,6 +12,8 @@ export interface Greeting {
   'processId'?: (Buffer | Uint8Array | string);
   'bulk'?: (boolean);
   'logIndex'?: (number | string | Long);
+  'featureLevel'?: (number);
+  'knownFeatureLevel'?: (number);
 }
 
 export interface Greeting__Output {
@@ -24,4 +26,6 @@ export interface Greeting__Output {
   'processId': (Buffer);
   'bulk': (boolean);
   'logIndex': (number);
+  'featureLevel': (number);
+  'knownFeatureLevel': (number);
 }

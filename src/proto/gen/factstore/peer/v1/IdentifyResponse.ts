@@ -9,6 +9,7 @@ export interface IdentifyResponse {
   'address'?: (string);
   'peerAddress'?: (string);
   'members'?: (_factstore_peer_v1_FoundingMember)[];
+  'knownFeatureLevel'?: (number);
 }
 
 export interface IdentifyResponse__Output {
@@ -18,4 +19,5 @@ export interface IdentifyResponse__Output {
   'address': (string);
   'peerAddress': (string);
   'members': (_factstore_peer_v1_FoundingMember__Output)[];
+  'knownFeatureLevel': (number);
 }
