@@ -74,14 +74,22 @@ export class Raft<P> implements RaftCore<P> {
     step(this.state, message);
   }
 
-  propose(type: EntryType, bytes: number, payload: P): Entry<P> {
+  propose(type: EntryType, bytes: number, payload: P, ready = true): Entry<P> {
     const { leadership, log, term } = this.state;
     assert(leadership !== undefined, 'only a leader takes proposals');
     assert(leadership.transfer === undefined, 'leadership is being handed over');
     const entry = { index: log.lastIndex + 1, term, type, bytes, payload };
     log.append(entry);
     leadership.unappliedBytes += bytes;
+    if (!ready) this.state.heldFrom ??= entry.index;
+    assert(ready === (this.state.heldFrom === undefined), 'what follows an entry that is held is held, too');
     return entry;
+  }
+
+  release(index: number): void {
+    const { heldFrom, log } = this.state;
+    if (heldFrom === undefined || index < heldFrom) return;
+    this.state.heldFrom = index < log.lastIndex ? index + 1 : undefined;
   }
 
   get acknowledged(): ReadonlyMap<MemberId, number> {
@@ -179,15 +187,15 @@ export class Raft<P> implements RaftCore<P> {
   }
 
   private diskLacks(): boolean {
-    const { disk, log, term, vote } = this.state;
-    return disk.lacks(log.lastIndex, term, vote);
+    const { disk, readyIndex, term, vote } = this.state;
+    return disk.lacks(readyIndex, term, vote);
   }
 
   private batch(): Persist<P> {
-    const { disk, log, outbox, hardState } = this.state;
-    const { token, from, truncateAfter } = disk.handOut(log.lastIndex, log.lastTerm, hardState);
-    const entries = log.slice(from, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
-    assert(from + entries.length - 1 === log.lastIndex, 'entries that are not on disk yet must be in memory');
+    const { disk, log, outbox, hardState, readyIndex } = this.state;
+    const { token, from, truncateAfter } = disk.handOut(readyIndex, log.termAt(readyIndex) as number, hardState);
+    const entries = from > readyIndex ? [] : log.slice(from, Number.POSITIVE_INFINITY, readyIndex - from + 1);
+    assert(from + entries.length - 1 === readyIndex, 'entries that are not on disk yet must be in memory');
     return { truncateAfter, entries, hardState, messagesAfter: outbox.takeWaiting(), token };
   }
 

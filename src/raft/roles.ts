@@ -16,11 +16,19 @@ export function becomeFollower<P>(s: RaftState<P>, term: number, leader: MemberI
     refuseAllReads(s, s.leadership);
     rememberAcknowledged(s, s.leadership);
     s.leadership = undefined;
+    dropHeld(s);
   }
   // A follower's clock runs on when only the term moves: a candidate that cannot win must not keep others from trying.
   if (s.role !== 'follower' || s.leader !== undefined || leader !== undefined) s.restartElectionTimer();
   s.role = 'follower';
   setLeader(s, leader);
+}
+
+/** Nobody else has ever seen what was held, nor has the disk: it is as if it had not been proposed. */
+function dropHeld<P>(s: RaftState<P>): void {
+  if (s.heldFrom === undefined) return;
+  s.log.truncateAfter(s.heldFrom - 1);
+  s.heldFrom = undefined;
 }
 
 /** Asks first whether it could win; changes neither term nor vote (thesis §9.6). */

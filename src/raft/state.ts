@@ -25,6 +25,8 @@ export class RaftState<P> {
   leader: MemberId | undefined = undefined;
   /** Only while leading. */
   leadership: Leadership | undefined = undefined;
+  /** Only while leading: entries from here on are not ready to be written or sent. */
+  heldFrom: number | undefined = undefined;
 
   /** What each other member is known to hold of what is committed; it never falls (rule D9). */
   readonly acknowledged = new Map<MemberId, number>();
@@ -51,6 +53,11 @@ export class RaftState<P> {
 
   get hardState(): HardState {
     return { term: this.term, vote: this.vote, commit: this.log.commit };
+  }
+
+  /** The log up to here may be written and sent. */
+  get readyIndex(): number {
+    return this.heldFrom === undefined ? this.log.lastIndex : this.heldFrom - 1;
   }
 
   /** Applying has fallen far behind, so that leading would mean a long pause (rule C2). */

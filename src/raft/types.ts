@@ -233,7 +233,12 @@ export interface RaftCore<P> {
    * Appends an entry to the leader's log. Never refuses while `role` is leader and no transfer is under way (rule S1);
    * anything else is an InvariantViolation.
    */
-  propose(type: EntryType, bytes: number, payload: P): Entry<P>;
+  propose(type: EntryType, bytes: number, payload: P, ready?: boolean): Entry<P>;
+  /**
+   * Entries up to this index, which were proposed with `ready` false, are ready now: they may be written and sent. What
+   * is not ready when leadership is lost is dropped from the log.
+   */
+  release(index: number): void;
   /** Asks for a read index (thesis §6.4); the answer comes in `ready().reads`. On a follower it travels to the leader. */
   requestRead(id: number): void;
   /** Hands leadership over (thesis §3.10); undefined: to the most advanced voter. False: there is nobody to take it. */

@@ -18,6 +18,8 @@ export class Chaos {
   private readonly proposed = new Map<string, string | undefined>();
   /** What was committed when each read was asked for. */
   private readonly reads = new Map<number, { least: number; by: TestNode }>();
+  /** Leaders with entries that are not ready to be written, and the term in which they lead. */
+  private readonly held = new Map<TestNode, number>();
   private readonly actions: [weight: number, action: () => void][];
   private readonly syncChance: number;
   private counter = 0;
@@ -83,6 +85,7 @@ export class Chaos {
       [100, () => this.pump(any())],
       [70, () => this.sync(any())],
       [50, () => this.proposeSome()],
+      [40, () => this.release(any())],
       [25, () => this.read(any())],
       [10, () => this.transfer()],
       [10, () => this.losePeer(any())],
@@ -180,9 +183,22 @@ export class Chaos {
   }
 
   private propose(node: TestNode, bytes: number, payload: string): Entry<string> {
-    const entry = node.raft.propose(1, bytes, payload);
+    const held = this.held.get(node) === node.raft.term || (this.lossy && this.prng.between(0, 8) === 0);
+    if (held) this.held.set(node, node.raft.term);
+    const entry = node.raft.propose(1, bytes, payload, !held);
     this.proposed.set(`${entry.index}@${entry.term}`, payload);
     return entry;
+  }
+
+  /** A part of what is held, or all of it, becomes ready. */
+  private release(node: TestNode): void {
+    const { raft } = node;
+    if (!node.up || raft.role !== 'leader' || this.held.get(node) !== raft.term) return;
+    if (this.lossy && this.prng.between(0, 2) === 0) raft.release(this.prng.between(raft.commit, raft.lastIndex));
+    else {
+      raft.release(raft.lastIndex);
+      this.held.delete(node);
+    }
   }
 
   private read(node: TestNode): void {
@@ -225,6 +241,7 @@ export class Chaos {
   private crashOrRestart(node: TestNode): void {
     if (node.up) {
       node.crash(this.prng.between(0, 3) === 0);
+      this.held.delete(node);
       for (const [id, { by }] of this.reads) if (by === node) this.reads.delete(id);
       return;
     }
@@ -237,6 +254,7 @@ export class Chaos {
     for (const node of this.network.nodes.values()) {
       if (!node.up) node.restart();
       node.applyMax = Number.POSITIVE_INFINITY;
+      this.release(node);
     }
     for (let i = 0; i < 150; i++) {
       this.tickAll();
@@ -340,7 +358,8 @@ export class Chaos {
     }
     if (node.applied.length > node.disk.entries.length) throw new Error(`${id} applied what it has not synced`);
     if (raft.unappliedBytes < 0) throw new Error('unappliedBytes is negative');
-    if (raft.lastIndex > node.raft.status().persisted && node.inFlight === undefined && !raft.hasReady(true)) {
+    const ready = this.held.get(node) === raft.term ? raft.commit : raft.lastIndex;
+    if (ready > node.raft.status().persisted && node.inFlight === undefined && !raft.hasReady(true)) {
       throw new Error(`${id} has entries that nobody writes`);
     }
   }
