@@ -1,10 +1,11 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { concatBytes } from '../base/bytes.ts';
 import { invalid, overLimit } from '../base/errors.ts';
 import type { Append, Expectation, ProducerCursor, Write } from '../model/append.ts';
 import { checkNewEvent } from '../model/event.ts';
 import { LIMITS } from '../model/limits.ts';
 import { checkName, checkStreamName, refuseSystemName } from '../model/stream.ts';
+import { PIECE_BYTES } from '../storage/record.ts';
 
 /** An append as a client sent it: its wire form is right, nothing else is known of it. */
 export interface RawAppend {
@@ -28,9 +29,9 @@ export type AppendLimits = Pick<
 
 /**
  * Checks everything about an append that can be checked without state; ends in INVALID_ARGUMENT with the field and the
- * reason. What passes is kept as bytes and never decoded again.
+ * reason. What passes is kept as bytes and never decoded again. `digest`: where it has been made already, in pieces.
  */
-export function checkAppend(raw: RawAppend, limits: AppendLimits = LIMITS): Append {
+export function checkAppend(raw: RawAppend, limits: AppendLimits = LIMITS, digest = digestOf(raw.content)): Append {
   if (raw.appendId.length !== 16) {
     throw invalid('append_id', `is not a UUID of 16 bytes: it has ${raw.appendId.length}`);
   }
@@ -43,7 +44,7 @@ export function checkAppend(raw: RawAppend, limits: AppendLimits = LIMITS): Appe
   const writes = raw.writes.map((write, n) => checkWrite(`writes[${n}]`, write, streams, limits));
   return {
     id: raw.appendId,
-    digest: digestOf(raw.content),
+    digest,
     writes,
     ...(raw.producer && { producer: checkProducer(raw.producer) }),
     attemptAgeMs: raw.attemptAgeMs,
@@ -99,6 +100,26 @@ function checkProducer(cursor: ProducerCursor): ProducerCursor {
     throw invalid('producer.current', `${cursor.current} is not greater than previous, ${cursor.previous}`);
   }
   return cursor;
+}
+
+/** The digest of a large append, made with a pause after each piece (rule C3). */
+export async function digestOfLarge(
+  content: readonly Uint8Array[],
+  yieldTurn: () => Promise<void>,
+): Promise<Uint8Array> {
+  const digest = createHash('sha256');
+  let bytes = 0;
+  for (const part of content) {
+    for (let from = 0; from < part.length; from += PIECE_BYTES) {
+      const piece = part.subarray(from, from + PIECE_BYTES);
+      digest.update(piece);
+      bytes += piece.length;
+      if (bytes < PIECE_BYTES) continue;
+      bytes = 0;
+      await yieldTurn();
+    }
+  }
+  return digest.digest().subarray(0, 16);
 }
 
 function digestOf(content: readonly Uint8Array[]): Uint8Array {

@@ -9,7 +9,7 @@ import type { Lookup } from '../sequencer/ports.ts';
 import { type Delivery, follow } from '../subscription/subscription.ts';
 import { AppendLane } from './append-lane.ts';
 import type { Appender } from './appender.ts';
-import { type AppendLimits, checkAppend, type RawAppend } from './check-append.ts';
+import { type AppendLimits, checkAppend, digestOfLarge, type RawAppend } from './check-append.ts';
 import { awaitConsistency, type Consistency } from './consistency.ts';
 import type { ReadBatch, ReadRequest, Reads, StreamDetails } from './reads.ts';
 import { type SubscribeRequest, Subscribing } from './subscribing.ts';
@@ -45,8 +45,13 @@ export class Database {
   }
 
   /** Checks an append as far as that needs no state; ends in INVALID_ARGUMENT. */
-  check(raw: RawAppend): Append {
-    return checkAppend(raw, this.ports.limits);
+  check(raw: RawAppend, digest?: Uint8Array): Append {
+    return checkAppend(raw, this.ports.limits, digest);
+  }
+
+  /** What `check` would spend most of its time on for a large append, in pieces (rule C3). */
+  digestOfLarge(content: RawAppend['content']): Promise<Uint8Array> {
+    return digestOfLarge(content, this.ports.clock.yieldTurn);
   }
 
   /** A lane judges its appends in the order in which they are handed to it. Only the leader's lanes accept any. */

@@ -131,7 +131,19 @@ export function writeRecordedEvent(
   createdUs: number,
 ): number {
   to.set(event, offset);
-  let at = offset + event.length;
+  return writePlace(to, offset + event.length, streamBytes, revision, position, createdUs);
+}
+
+/** The leader's fields of a recorded event, which stand behind the author's bytes; gives the offset behind. */
+export function writePlace(
+  to: Uint8Array,
+  offset: number,
+  streamBytes: Uint8Array,
+  revision: number,
+  position: number,
+  createdUs: number,
+): number {
+  let at = offset;
   to[at++] = (Field.stream << 3) | WireType.bytes;
   at = writeVarint(to, at, streamBytes.length);
   to.set(streamBytes, at);

@@ -1,6 +1,6 @@
 import { decodeUtf8, encodeUtf8 } from '../base/bytes.ts';
 import type { Append, ProducerCursor } from './append.ts';
-import { recordedLength, writeRecordedEvent } from './event.ts';
+import { recordedLength, writePlace, writeRecordedEvent } from './event.ts';
 
 /**
  * The payload of an `events` entry: one append, as it is stored, replicated and read.
@@ -61,12 +61,8 @@ export class PayloadDraft {
   }
 
   writeTo(bytes: Buffer, start: number): void {
-    const { append, writes, producer, createdUs } = this;
-    bytes[start] = LAYOUT;
-    bytes.set(append.id, start + 1);
-    bytes.set(append.digest, start + 17);
-    bytes.writeUInt16LE(producer?.length ?? 0, start + 33);
-    if (producer && append.producer) writeCursor(bytes, start + FIXED, producer, append.producer);
+    const { writes, createdUs } = this;
+    this.writeHead(bytes, start);
     const eventsAt = start + this.eventsAt;
     let at = eventsAt;
     let table = start + this.tableAt;
@@ -78,6 +74,43 @@ export class PayloadDraft {
         table = bytes.writeUInt32LE(at - eventsAt, table);
       }
     }
+  }
+
+  /** The same, pausing each time that `pieceBytes` were written (rule C3). */
+  *writeInPieces(bytes: Buffer, start: number, pieceBytes: number): Generator<void> {
+    const { writes, createdUs } = this;
+    this.writeHead(bytes, start);
+    const eventsAt = start + this.eventsAt;
+    let at = eventsAt;
+    let pauseAt = at + pieceBytes;
+    let table = start + this.tableAt;
+    let position = this.firstPosition;
+    for (const [w, { events, firstRevision }] of writes.entries()) {
+      const name = this.names[w] as Uint8Array;
+      for (const [e, event] of events.entries()) {
+        for (let from = 0; from < event.length; ) {
+          const to = Math.min(event.length, from + pauseAt - at);
+          bytes.set(event.subarray(from, to), at);
+          at += to - from;
+          from = to;
+          if (at < pauseAt) continue;
+          yield;
+          pauseAt = at + pieceBytes;
+        }
+        at = writePlace(bytes, at, name, firstRevision + e, position++, createdUs);
+        pauseAt = Math.max(pauseAt, at + 1);
+        table = bytes.writeUInt32LE(at - eventsAt, table);
+      }
+    }
+  }
+
+  private writeHead(bytes: Buffer, start: number): void {
+    const { append, producer } = this;
+    bytes[start] = LAYOUT;
+    bytes.set(append.id, start + 1);
+    bytes.set(append.digest, start + 17);
+    bytes.writeUInt16LE(producer?.length ?? 0, start + 33);
+    if (producer && append.producer) writeCursor(bytes, start + FIXED, producer, append.producer);
   }
 
   private get tableAt(): number {

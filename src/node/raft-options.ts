@@ -13,6 +13,7 @@ export function raftOptions(options: NodeOptions): ReplicaOptions['raft'] {
     inflightBytesMax: 32 * MIB,
     messageBytesMax: MIB,
     messageEntriesMax: 4_096,
+    batchBytesMax: 4 * MIB,
     tailBytesMax: 64 * MIB,
     appliedLagMax: 10_000,
   };

@@ -3,7 +3,15 @@ import { MessageReader } from '../proto/message-reader.ts';
 import { MessageWriter } from '../proto/message-writer.ts';
 import type { MemberId } from '../raft/types.ts';
 import type { PeerMessage } from '../replica/ports.ts';
-import { decodeRaft, ENTRIES_FIELD, encodeRaftHeader, entryFieldLength, sealedEntries } from './raft-codec.ts';
+import { decodePart, inParts, PART_BYTES, type Part } from './message-parts.ts';
+import {
+  decodeRaft,
+  ENTRIES_FIELD,
+  encodeRaftHeader,
+  entryFieldHeader,
+  entryFieldLength,
+  sealedEntries,
+} from './raft-codec.ts';
 
 /** The version of the peer protocol, the only one that is spoken. */
 export const PROTOCOL_VERSION = 2;
@@ -32,6 +40,7 @@ export interface Greeting {
 
 /** What a stream of Messages carries. */
 export type StreamMessage =
+  | ({ readonly kind: 'part' } & Part)
   | { readonly kind: 'greeting'; readonly greeting: Greeting }
   | { readonly kind: 'raft'; readonly message: PeerMessage; readonly clockUs: number };
 
@@ -43,6 +52,7 @@ export interface Ends {
 
 const GREETING = 1;
 const RAFT = 2;
+const PART = 3;
 
 export function encodeGreetingMessage(greeting: Greeting): Buffer {
   return new MessageWriter().nested(GREETING, (nested) => writeGreeting(nested, greeting)).finish();
@@ -63,16 +73,23 @@ export function writeGreeting(writer: MessageWriter, greeting: Greeting): void {
     .uint(11, greeting.knownFeatureLevel);
 }
 
-/** A PeerMessage with a Raft message. `clockUs` goes into heartbeats and their answers only. */
-export function encodeRaftMessage(message: PeerMessage, clockUs: number): Buffer {
+/**
+ * A Raft message as one PeerMessage or, where it is large, as its parts; entries are copied when their part is taken.
+ * `clockUs` goes into heartbeats and their answers only.
+ */
+export function encodeRaftMessage(message: PeerMessage, clockUs: number): Iterable<Buffer> {
   const header = encodeRaftHeader(message, clockUs);
   const entries = message.type === 'append' ? sealedEntries(message.entries) : [];
   // The length is known before anything is written, so that each entry is copied once, straight to its place.
   let length = header.length;
   for (const bytes of entries) length += entryFieldLength(bytes);
-  const writer = new MessageWriter(length + 16).dataHeader(RAFT, length).raw(header);
-  for (const bytes of entries) writer.dataAlways(ENTRIES_FIELD, bytes);
-  return writer.finish();
+  if (length <= PART_BYTES) {
+    const writer = new MessageWriter(length + 16).dataHeader(RAFT, length).raw(header);
+    for (const bytes of entries) writer.dataAlways(ENTRIES_FIELD, bytes);
+    return [writer.finish()];
+  }
+  const head = new MessageWriter().dataHeader(RAFT, length).raw(header).finish();
+  return inParts([head, ...entries.flatMap((bytes) => [entryFieldHeader(bytes), bytes])]);
 }
 
 /**
@@ -83,10 +100,12 @@ export function decodeStreamMessage(bytes: Buffer, ends: Ends): StreamMessage {
   const reader = new MessageReader('PeerMessage', bytes);
   let found: StreamMessage | undefined;
   while (reader.next()) {
-    if (reader.field !== GREETING && reader.field !== RAFT) continue;
+    if (reader.field !== GREETING && reader.field !== RAFT && reader.field !== PART) continue;
     if (found) throw invalid('message', 'is given twice in one PeerMessage');
     if (reader.field === GREETING) {
       found = { kind: 'greeting', greeting: decodeGreeting(reader.nested('greeting', 'Greeting')) };
+    } else if (reader.field === PART) {
+      found = { kind: 'part', ...decodePart(reader.nested('part', 'Part')) };
     } else {
       found = { kind: 'raft', ...decodeRaft(reader.nested('raft', 'RaftMessage'), bytes, ends) };
     }

@@ -1,4 +1,4 @@
-import type { FactstoreError } from '../base/errors.ts';
+import { type FactstoreError, invalid } from '../base/errors.ts';
 import type { MemberId } from '../raft/types.ts';
 import type { Inbound } from '../replica/ports.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -6,6 +6,7 @@ import { decodeError, decodeStreamMessage, encodeGreetingMessage, type Greeting,
 import { endWithError, type ServerCall } from './grpc.ts';
 import type { Handshake } from './handshake.ts';
 import { memberId, refused } from './identity.ts';
+import { PartsAssembly } from './message-parts.ts';
 
 /** Who opens a stream greets at once. */
 export const GREETING_TIMEOUT_MS = 5000;
@@ -44,6 +45,7 @@ class IncomingStream {
   /** Undefined until it has greeted and was accepted. */
   member: MemberId | undefined;
   private bulk = false;
+  private readonly parts = new PartsAssembly();
   private over = false;
   private readonly call: ServerCall;
   private readonly options: IncomingOptions;
@@ -85,13 +87,21 @@ class IncomingStream {
       return;
     }
     if (message.kind === 'raft') this.options.inbound.receive(message.message, message.clockUs);
-    else this.refuse(refused('identity', 'a greeting stands only at the beginning'));
+    else if (message.kind === 'greeting') this.refuse(refused('identity', 'a greeting stands only at the beginning'));
   }
 
+  /** Undefined where it was refused, and for a part that is not the last one. */
   private decode(bytes: Buffer): StreamMessage | undefined {
     const { handshake } = this.options;
+    const ends = { from: this.member ?? '', to: handshake.self };
     try {
-      return decodeStreamMessage(bytes, { from: this.member ?? '', to: handshake.self });
+      const message = decodeStreamMessage(bytes, ends);
+      if (message.kind !== 'part' || !this.member) {
+        if (this.parts.begun) throw invalid('part', 'another message stands between the parts of one');
+        return message;
+      }
+      const whole = this.parts.add(message);
+      return whole && decodeStreamMessage(whole, ends);
     } catch (thrown) {
       const error = decodeError(thrown);
       handshake.badMessage(this.member, this.call.getPeer(), error);

@@ -1,8 +1,11 @@
 /** A message that waits to be written. */
 export interface Parcel {
   readonly bytes: number;
-  /** Encodes it; called when it is about to be written, so that what is dropped was never encoded. */
-  readonly encode: () => Buffer;
+  /**
+   * Encodes it, in one piece or several that follow each other; called when it is about to be written, so that what is
+   * dropped was never encoded.
+   */
+  readonly encode: () => Iterable<Buffer>;
 }
 
 export interface OutboxLimits {
@@ -28,6 +31,8 @@ export class Outbox {
   private readonly limits: OutboxLimits;
   private readonly write: (bytes: Buffer, flushed: () => void) => void;
   private waiting: Parcel[] = [];
+  /** The pieces of the message that is being written. */
+  private pieces: Iterator<Buffer> | undefined;
   private waitingBytes = 0;
   private writingBytes = 0;
   private writingCount = 0;
@@ -65,14 +70,26 @@ export class Outbox {
   private pump(): void {
     if (this.pumping) return;
     this.pumping = true;
-    let next = this.waiting[0];
-    while (next && this.mayWrite()) {
-      this.waiting.shift();
-      this.waitingBytes -= next.bytes;
-      this.hand(next.encode());
-      next = this.waiting[0];
+    while (this.mayWrite()) {
+      const piece = this.nextPiece();
+      if (!piece) break;
+      this.hand(piece);
     }
     this.pumping = false;
+  }
+
+  private nextPiece(): Buffer | undefined {
+    for (;;) {
+      const piece = this.pieces?.next();
+      if (piece && !piece.done) return piece.value;
+      const next = this.waiting.shift();
+      if (!next) {
+        this.pieces = undefined;
+        return undefined;
+      }
+      this.waitingBytes -= next.bytes;
+      this.pieces = next.encode()[Symbol.iterator]();
+    }
   }
 
   private mayWrite(): boolean {

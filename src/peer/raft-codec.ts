@@ -97,6 +97,11 @@ export function sealedEntries(entries: readonly Entry<EntryRecord>[] | undefined
   });
 }
 
+/** What stands before an entry: its tag and its length. */
+export function entryFieldHeader(bytes: Buffer): Buffer {
+  return new MessageWriter(16).dataHeader(ENTRIES_FIELD, bytes.length).finish();
+}
+
 /** How many bytes an entry takes with its tag (one byte) and its length. */
 export function entryFieldLength(bytes: Buffer): number {
   return 1 + varintLength(bytes.length) + bytes.length;

@@ -69,9 +69,8 @@ export class DiskState {
     for (const batch of this.batches) batch.validTo = Math.min(batch.validTo, index);
   }
 
-  /** The log from `from` on goes into a new batch. */
+  /** The log behind `handedIndex` goes into a new batch, up to `lastIndex`. */
   handOut(lastIndex: number, lastTerm: number, hardState: HardState): HandedOut {
-    const from = this.handed + 1;
     const truncateAfter = this.cutAfter;
     assert(truncateAfter === undefined || truncateAfter === this.handed, 'a batch must replace what it cuts off');
     this.sequence += 1;
@@ -80,7 +79,7 @@ export class DiskState {
     this.handed = lastIndex;
     this.cutAfter = undefined;
     this.handedState = hardState;
-    return { token, from, truncateAfter };
+    return { token, truncateAfter };
   }
 
   /**
@@ -105,7 +104,5 @@ export class DiskState {
 
 export interface HandedOut {
   readonly token: PersistToken;
-  /** First index of the batch. */
-  readonly from: number;
   readonly truncateAfter: number | undefined;
 }

@@ -192,11 +192,17 @@ export class Raft<P> implements RaftCore<P> {
   }
 
   private batch(): Persist<P> {
-    const { disk, log, outbox, hardState, readyIndex } = this.state;
-    const { token, from, truncateAfter } = disk.handOut(readyIndex, log.termAt(readyIndex) as number, hardState);
-    const entries = from > readyIndex ? [] : log.slice(from, Number.POSITIVE_INFINITY, readyIndex - from + 1);
-    assert(from + entries.length - 1 === readyIndex, 'entries that are not on disk yet must be in memory');
-    return { truncateAfter, entries, hardState, messagesAfter: outbox.takeWaiting(), token };
+    const { disk, log, outbox, hardState, readyIndex, options } = this.state;
+    const from = disk.handedIndex + 1;
+    const entries = from > readyIndex ? [] : log.slice(from, options.batchBytesMax, readyIndex - from + 1);
+    assert(from > readyIndex || entries.length > 0, 'entries that are not on disk yet must be in memory');
+    const to = from + entries.length - 1;
+    // What the next batch brings cannot be known to be committed by the disk before.
+    const state = { ...hardState, commit: Math.min(hardState.commit, to) };
+    const { token, truncateAfter } = disk.handOut(to, log.termAt(to) as number, state);
+    // They vouch for the whole log.
+    const messagesAfter = to === log.lastIndex ? outbox.takeWaiting() : [];
+    return { truncateAfter, entries, hardState: state, messagesAfter, token };
   }
 
   /** How far the log may be applied: committed, and synced on this node (rule D8). */

@@ -12,10 +12,11 @@ export function sealNoop(index: number, term: number, end: LogPlace): EntryRecor
 /**
  * Checks that a record received from the leader continues the log (rules S2, D4) before it is acknowledged: places
  * contiguous, time not going back, digest and chain right. A mismatch means that two nodes disagree about what is
- * committed, or that bytes were changed under way; the node stops rather than skip over it.
+ * committed, or that bytes were changed under way; the node stops rather than skip over it. `digest` is that of the
+ * payload, where it has been made already.
  */
-export function checkContinues(record: EntryRecord, end: LogPlace): void {
-  const problem = continuityDamage(end, record) ?? chainDamage(record, end.chain);
+export function checkContinues(record: EntryRecord, end: LogPlace, digest?: Buffer): void {
+  const problem = continuityDamage(end, record) ?? chainDamage(record, end.chain, digest);
   if (problem === undefined) return;
   throw new InvariantViolation(
     `log entry ${record.index} of term ${record.term}, received from the leader, does not continue entry ${end.index} of term ${end.term}: ${problem}`,

@@ -1,6 +1,6 @@
 import type { EntryType, Message, Persist, RaftCore, ReadAnswer } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { EntryRecord, LogPlace } from '../storage/record.ts';
+import { digestInPieces, type EntryRecord, type LogPlace, PIECE_BYTES } from '../storage/record.ts';
 import { checkContinues } from './log-end.ts';
 import type { DurableLog, PeerMessage, SpaceGuard, Transport } from './ports.ts';
 
@@ -64,10 +64,16 @@ export class RaftDriver {
     if (this.writing) await new Promise<void>((resolve) => (this.idle = resolve));
   }
 
-  /** A proposal of this node, sealed by itself. */
-  propose(type: EntryType, record: EntryRecord): void {
+  /** A proposal of this node, sealed by itself; `sealed` false: it will be, and then `release` is called. */
+  propose(type: EntryType, record: EntryRecord, sealed: boolean): void {
     this.own.add(record);
-    this.core.propose(type, record.bytes.length, record);
+    this.core.propose(type, record.bytes.length, record, sealed);
+    this.wake();
+  }
+
+  /** Entries up to this index are sealed now. */
+  release(index: number): void {
+    this.core.release(index);
     this.wake();
   }
 
@@ -109,6 +115,8 @@ export class RaftDriver {
     await this.checkReceived(records);
     // Below the reserve nothing is written, so nothing is acknowledged (rule D1); space may come back.
     while (!this.stopped && !(await this.ports.space.enough())) await this.ports.clock.sleep(SPACE_RETRY_MS);
+    // LevelDB copies the batch: not in the same turn as the messages that carry it (rule C3).
+    if (records.some((record) => record.payload.length > PIECE_BYTES)) await this.ports.clock.yieldTurn();
     if (this.stopped) return;
     await this.ports.log.write({ truncateAfter: batch.truncateAfter, records, hardState: batch.hardState });
   }
@@ -120,15 +128,24 @@ export class RaftDriver {
     this.turn();
   }
 
-  /** Checks what came from another node; what this node sealed itself needs no second look. */
+  /** Checks what came from another node, in pieces; what this node sealed itself needs no second look. */
   private async checkReceived(records: readonly EntryRecord[]): Promise<void> {
     const from = records.findIndex((record) => !this.own.has(record));
     const first = records[from];
     if (!first) return;
-    let end: LogPlace = records[from - 1] ?? (await this.ports.log.placeAt(first.index - 1));
+    const { log, clock } = this.ports;
+    let end: LogPlace = records[from - 1] ?? (await log.placeAt(first.index - 1));
+    let bytes = 0;
     for (const record of records.slice(from)) {
-      if (!this.own.has(record)) checkContinues(record, end);
+      if (!this.own.has(record)) {
+        bytes += record.bytes.length;
+        const large = record.payload.length > PIECE_BYTES;
+        checkContinues(record, end, large ? await digestInPieces(record.payload, clock.yieldTurn) : undefined);
+      }
       end = record;
+      if (bytes <= PIECE_BYTES) continue;
+      bytes = 0;
+      await clock.yieldTurn();
     }
   }
 

@@ -15,7 +15,7 @@ import {
 import { type Clock, every, type Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Watched } from '../runtime/watched.ts';
-import { type EntryRecord, type LogPlace, sealEntry, type UnwrittenPayload } from '../storage/record.ts';
+import { type EntryRecord, type LogPlace, PIECE_BYTES, sealEntry, type UnwrittenPayload } from '../storage/record.ts';
 import { ApplyLoop } from './apply-loop.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { sealNoop } from './log-end.ts';
@@ -23,6 +23,7 @@ import type { AppliedState, DurableLog, Inbound, PeerMessage, SpaceGuard, Transp
 import { Proposals } from './proposals.ts';
 import { RaftDriver } from './raft-driver.ts';
 import { ReadBarrier } from './read-barrier.ts';
+import { Sealer } from './sealer.ts';
 
 export interface ReplicaOptions {
   readonly id: MemberId;
@@ -70,6 +71,7 @@ export class Replica implements Inbound {
   private readonly core: Raft<EntryRecord>;
   private readonly driver: RaftDriver;
   private readonly loop: ApplyLoop;
+  private readonly sealer: Sealer;
   private readonly proposals = new Proposals();
   private readonly barrier: ReadBarrier;
   private readonly ports: ReplicaPorts;
@@ -120,6 +122,12 @@ export class Replica implements Inbound {
       clock: ports.clock,
       inMemory: (index) => this.core.entryInMemory(index)?.payload,
       applied: (records) => this.onApplied(records),
+    });
+    this.sealer = new Sealer({
+      clock: ports.clock,
+      stands: (record) => !this.stopping && this.core.entryInMemory(record.index)?.payload === record,
+      sealed: (record) => this.driver.release(record.index),
+      fatal: (error) => this.fail(error),
     });
     this.driver = new RaftDriver(this.core, {
       log: ports.log,
@@ -216,11 +224,10 @@ export class Replica implements Inbound {
         draft.firstPosition === end.nextPosition,
         () => `position ${draft.firstPosition} does not follow the log (S2)`,
       );
-      const record = sealEntry(
-        { ...draft, index: end.index + 1, term: this.core.term, type: EntryType.events },
-        end.chain,
-      );
-      this.driver.propose(EntryType.events, record);
+      const place = { ...draft, index: end.index + 1, term: this.core.term, type: EntryType.events };
+      const small = draft.payload.length <= PIECE_BYTES && this.sealer.idle;
+      const record = small ? sealEntry(place, end.chain) : this.sealer.begin(place, end);
+      this.driver.propose(EntryType.events, record, small);
       return record.index;
     } catch (error) {
       // An admitted append that cannot be proposed leaves a hole behind what was judged: the node must not go on.

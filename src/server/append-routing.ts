@@ -5,6 +5,7 @@ import type { Database } from '../database/database.ts';
 import { decodeAppendRequest } from '../proto/append-request.ts';
 import { encodeAppendResponse } from '../proto/append-response.ts';
 import { expectationOf } from '../proto/enums.ts';
+import { PIECE_BYTES } from '../storage/record.ts';
 
 /** Passes appends on to the leader (rule S9). */
 export interface AppendForwarder {
@@ -42,6 +43,8 @@ export class AppendRoute {
   private readonly mayForward: boolean;
   private boundTo: { readonly leader: string; readonly term: number } | undefined;
   private ended: FactstoreError | undefined;
+  /** The last append that is being digested in pieces, or waits for one that is. */
+  private digesting: Promise<void> | undefined;
 
   constructor(
     database: Database,
@@ -65,10 +68,10 @@ export class AppendRoute {
   /** An AppendRequest in, an AppendResponse out, both as bytes. `deadlineMs` 0: none. */
   async append(bytes: Uint8Array, deadlineMs: number): Promise<Uint8Array> {
     const request = decodeAppendRequest(bytes);
-    const append = this.database.check({
-      ...request,
-      writes: request.writes.map((write) => ({ ...write, expect: expectationOf(write.expect, write.revision) })),
-    });
+    const large = bytes.length > PIECE_BYTES;
+    const digest = large || this.digesting ? await this.digestInTurn(request.content, large) : undefined;
+    const writes = request.writes.map((write) => ({ ...write, expect: expectationOf(write.expect, write.revision) }));
+    const append = this.database.check({ ...request, writes }, digest);
     const refusal = this.refusal ?? this.bind();
     if (refusal) throw refusal;
     if (this.leadership.leads) return encodeAppendResponse(await this.lane.append(append, deadlineMs));
@@ -79,6 +82,17 @@ export class AppendRoute {
       this.ended ??= breaksOrder(error);
       throw error;
     }
+  }
+
+  /** Large ones are digested in pieces; whatever comes meanwhile waits behind them, to keep the order of the call. */
+  private digestInTurn(content: readonly Uint8Array[], large: boolean): Promise<Uint8Array | undefined> {
+    const before = this.digesting ?? Promise.resolve();
+    const digest = before.then(() => (large ? this.database.digestOfLarge(content) : undefined));
+    const turn: Promise<void> = digest.then(() => {
+      if (this.digesting === turn) this.digesting = undefined;
+    });
+    this.digesting = turn;
+    return digest;
   }
 
   private bind(): FactstoreError | undefined {

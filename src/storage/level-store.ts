@@ -13,6 +13,7 @@ const SCAN_BYTES = 64 << 10;
 
 const CHAINED_ROWS_MIN = 8;
 const CHAINED_BYTES_MAX = 1 << 20;
+const LARGE_ROW_BYTES = 1 << 20;
 
 type Database = Level<Uint8Array, Uint8Array>;
 
@@ -63,7 +64,7 @@ export class LevelStore implements Store {
   async write(operations: readonly Operation[], sync: boolean): Promise<void> {
     if (this.failure) throw this.failure;
     try {
-      if (operations.length >= CHAINED_ROWS_MIN && bytesOf(operations) <= CHAINED_BYTES_MAX) {
+      if (chains(operations)) {
         await this.writeChained(operations, sync);
       } else await this.database.batch([...operations], { sync });
     } catch (error) {
@@ -79,7 +80,9 @@ export class LevelStore implements Store {
 
   /**
    * An array of operations is cloned one by one, 9 µs each; a chained batch hands them straight to LevelDB. It gives its
-   * memory back only when it is garbage collected, which V8 does not know to be urgent; hence the bound on its size.
+   * memory back only when it is garbage collected, which V8 does not know to be urgent; hence the bound on its size. A
+   * large row makes it know by its own size, and would be copied once more from an array: 15 to 40 ms for 16 MiB in
+   * place of 4 to 12 (rule C3).
    */
   private writeChained(operations: readonly Operation[], sync: boolean): Promise<void> {
     const batch = this.database.batch();
@@ -148,6 +151,11 @@ function codeOf(error: unknown): unknown {
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+function chains(operations: readonly Operation[]): boolean {
+  if (operations.some((operation) => operation.type === 'put' && operation.value.length > LARGE_ROW_BYTES)) return true;
+  return operations.length >= CHAINED_ROWS_MIN && bytesOf(operations) <= CHAINED_BYTES_MAX;
 }
 
 function bytesOf(operations: readonly Operation[]): number {

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { EntryType } from '../raft/types.ts';
 
@@ -92,7 +92,12 @@ export interface EntryDraft {
 export interface UnwrittenPayload {
   readonly length: number;
   writeTo(bytes: Buffer, start: number): void;
+  /** The same in pieces of about this size, with a pause after each. */
+  writeInPieces(bytes: Buffer, start: number, pieceBytes: number): Generator<void>;
 }
+
+/** More than this is copied and hashed in pieces of this size (rule C3): one takes about a millisecond. */
+export const PIECE_BYTES = 1 << 20;
 
 /** The chain hash before the first entry. */
 export function genesisChain(clusterId: Uint8Array): Buffer {
@@ -101,6 +106,18 @@ export function genesisChain(clusterId: Uint8Array): Buffer {
 
 /** Gives an entry its digest, chain hash and checksum. */
 export function sealEntry(draft: EntryDraft, previousChain: Uint8Array): EntryRecord {
+  const record = draftEntry(draft);
+  const { bytes } = record;
+  if (draft.payload instanceof Uint8Array) bytes.set(draft.payload, RECORD_HEADER_BYTES);
+  else draft.payload.writeTo(bytes, RECORD_HEADER_BYTES);
+  sha256(bytes.subarray(RECORD_HEADER_BYTES)).copy(bytes, 32);
+  chainHash(previousChain, draft.index, bytes).copy(bytes, 64);
+  bytes.writeUInt32LE(checksum(draft.index, bytes), 100);
+  return record;
+}
+
+/** An entry that has its place in the log, but neither its payload nor its hashes yet. */
+export function draftEntry(draft: EntryDraft): EntryRecord {
   const bytes = Buffer.allocUnsafe(RECORD_HEADER_BYTES + draft.payload.length);
   bytes[0] = FORMAT;
   bytes[1] = draft.type;
@@ -109,13 +126,41 @@ export function sealEntry(draft: EntryDraft, previousChain: Uint8Array): EntryRe
   writeUint53(bytes, 8, draft.term);
   writeUint53(bytes, 16, draft.firstPosition);
   writeUint53(bytes, 24, draft.createdUs);
-  if (draft.payload instanceof Uint8Array) bytes.set(draft.payload, RECORD_HEADER_BYTES);
-  else draft.payload.writeTo(bytes, RECORD_HEADER_BYTES);
-  sha256(bytes.subarray(RECORD_HEADER_BYTES)).copy(bytes, 32);
-  chainHash(previousChain, draft.index, bytes).copy(bytes, 64);
   bytes.writeUInt32LE(draft.payload.length, 96);
-  bytes.writeUInt32LE(checksum(draft.index, bytes), 100);
   return new EntryRecord(draft.index, bytes);
+}
+
+/** Seals a drafted entry, with a pause after each piece (rule C3). `previous` is sealed when this begins. */
+export function* sealInPieces(record: EntryRecord, payload: UnwrittenPayload, previous: LogPlace): Generator<void> {
+  const { bytes, index } = record;
+  yield* payload.writeInPieces(bytes, RECORD_HEADER_BYTES, PIECE_BYTES);
+  const digest = createHash('sha256');
+  for (const piece of piecesOf(record.payload)) {
+    digest.update(piece);
+    yield;
+  }
+  digest.digest().copy(bytes, 32);
+  chainHash(previous.chain, index, bytes).copy(bytes, 64);
+  let sum = headerChecksum(index, bytes);
+  for (const piece of piecesOf(record.payload)) {
+    sum = crc32(piece, sum);
+    yield;
+  }
+  bytes.writeUInt32LE(sum, 100);
+}
+
+/** The digest of a payload, made with a pause after each piece (rule C3). */
+export async function digestInPieces(payload: Uint8Array, yieldTurn: () => Promise<void>): Promise<Buffer> {
+  const digest = createHash('sha256');
+  for (const piece of piecesOf(payload)) {
+    digest.update(piece);
+    await yieldTurn();
+  }
+  return digest.digest();
+}
+
+function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let from = 0; from < bytes.length; from += PIECE_BYTES) yield bytes.subarray(from, from + PIECE_BYTES);
 }
 
 /** Why bytes are not the record that should stand there; undefined where they are. The cheap check, at every read. */
@@ -127,9 +172,16 @@ export function recordDamage(index: number, bytes: Buffer): string | undefined {
   return undefined;
 }
 
-/** Whether digest and chain hash are what they must be, behind `previousChain`: the full check, at every receipt. */
-export function chainDamage(record: EntryRecord, previousChain: Uint8Array): string | undefined {
-  if (!sha256(record.payload).equals(record.digest)) return 'its digest is wrong';
+/**
+ * Whether digest and chain hash are what they must be, behind `previousChain`: the full check, at every receipt. `digest`
+ * is that of the payload, where it has been made already.
+ */
+export function chainDamage(
+  record: EntryRecord,
+  previousChain: Uint8Array,
+  digest: Buffer = sha256(record.payload),
+): string | undefined {
+  if (!digest.equals(record.digest)) return 'its digest is wrong';
   if (!chainHash(previousChain, record.index, record.bytes).equals(record.chain)) return 'its chain hash is wrong';
   return undefined;
 }
@@ -182,9 +234,12 @@ function chainHash(previous: Uint8Array, index: number, header: Buffer): Buffer 
 const indexScratch = Buffer.alloc(8);
 
 function checksum(index: number, bytes: Buffer): number {
+  return crc32(bytes.subarray(RECORD_HEADER_BYTES), headerChecksum(index, bytes));
+}
+
+function headerChecksum(index: number, bytes: Buffer): number {
   writeUint53(indexScratch, 0, index);
-  const header = crc32(bytes.subarray(0, 100), crc32(indexScratch));
-  return crc32(bytes.subarray(RECORD_HEADER_BYTES), header);
+  return crc32(bytes.subarray(0, 100), crc32(indexScratch));
 }
 
 /** Integers below 2^53 in 8 bytes, little-endian. */

@@ -214,6 +214,42 @@ describe('a repeat', () => {
   });
 });
 
+describe('a large append', () => {
+  it('has its place at once, and those behind it in their order, on every node [C3, S1, S4]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const lane = leader.lane();
+    const data = new Uint8Array(3 << 20);
+    const appends = ['A', 'Large', 'B', 'Larger', 'C'].map((type) =>
+      lane.append(anAppend('a', [type], type.startsWith('L') ? { data } : {})),
+    );
+    const positions = (await cluster.settled(Promise.all(appends))).map(
+      (one) => one.kind === 'appended' && one.position,
+    );
+    expect(positions).toEqual([1, 2, 3, 4, 5]);
+    await cluster.time.run(500);
+    for (const node of cluster.nodes) {
+      expect(await cluster.settled(node.types('a'))).toEqual(['A', 'Large', 'B', 'Larger', 'C']);
+      expect(node.failures).toEqual([]);
+    }
+  });
+
+  it('that was not sealed when leadership was lost is certainly not written, once another has its place [C3, S8]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    cluster.isolate(leader);
+    const refusals = [3 << 20, 10].map((size) =>
+      cluster.refused(leader.append(anAppend('a', ['Lost'], { data: new Uint8Array(size) }))),
+    );
+    const successor = await cluster.leader(leader);
+    cluster.heal();
+    await cluster.settled(successor.append(anAppend('a', ['A'])));
+    for (const refusal of refusals) expect(await refusal).toMatchObject({ code: 'NOT_LEADER', definite: true });
+    await cluster.time.run(1_000);
+    for (const node of cluster.nodes) expect(await cluster.settled(node.types('a'))).toEqual(['A']);
+  });
+});
+
 describe('a lane', () => {
   it('judges in the order sent, also where one has to be looked up first [S4]', async () => {
     const cluster = await ReplicaCluster.start(1);

@@ -44,8 +44,8 @@ class RawCall {
     return this;
   }
 
-  append(sequence: number, type: string): void {
-    this.call.write(Buffer.concat(appendMessage(sequence, anAppend(type))));
+  append(sequence: number, type: string, data?: Uint8Array<ArrayBuffer>): void {
+    this.call.write(Buffer.concat(appendMessage(sequence, anAppend(type, data))));
   }
 
   send(...request: Parameters<typeof encodeAppendStreamRequest>): void {
@@ -86,6 +86,20 @@ describe('a call of AppendStream', () => {
     });
     positions.sort(([a], [b]) => Number(a) - Number(b));
     expect(positions).toEqual(Array.from({ length: 100 }, (_, n) => [n + 1, n + 1]));
+  });
+
+  it('judges in the order sent, though large appends are digested and sealed in pieces [S4, C3]', async () => {
+    nodes = await TestNodes.start(1);
+    const call = open().reads();
+    const sizes = [0, 3 << 20, 10, 2 << 20, 10, 10, 3 << 20, 0];
+    sizes.forEach((size, n) => {
+      call.append(n + 1, `E${n}`, new Uint8Array(size));
+    });
+    call.call.end();
+    expect(await call.ended()).toBe('ok');
+    const client = await nodes.client();
+    const types = (await client.read('a').toArray()).map(({ type }) => type);
+    expect(types).toEqual(sizes.map((_, n) => `E${n}`));
   });
 
   it('whose client reads no answers is not read any further, and loses nothing [C8]', async () => {

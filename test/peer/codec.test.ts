@@ -18,6 +18,7 @@ import {
   encodeIdentification,
   encodeIdentifyRequest,
 } from '../../src/peer/founding-codec.ts';
+import { type Part, PartsAssembly } from '../../src/peer/message-parts.ts';
 import { peerService as reflected } from '../../src/proto/load.ts';
 import type { PeerMessage } from '../../src/replica/ports.ts';
 import { append, record } from './support.ts';
@@ -117,6 +118,13 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
 }
 
+/** A message that goes in one piece. */
+function encoded(message: PeerMessage, clockUs: number): Buffer {
+  const [bytes, ...more] = encodeRaftMessage(message, clockUs);
+  expect(more).toEqual([]);
+  return bytes!;
+}
+
 /** What protobufjs' reflection calls the fields of a RaftMessage. */
 function reflectedRaft(message: PeerMessage, clockUs: number): Record<string, unknown> {
   const { from: _, to: __, type, ...fields } = message;
@@ -134,16 +142,44 @@ describe('the codec of the peer protocol agrees with peer.proto', () => {
     fc.assert(
       fc.property(raftMessage, uint, (message, clock) => {
         const clockUs = message.type === 'heartbeat' || message.type === 'heartbeatResponse' ? clock : 0;
-        const mine = encodeRaftMessage(message, clockUs);
+        const mine = encoded(message, clockUs);
         const theirs = reflected.Messages.requestDeserialize(mine);
         expect(theirs.message).toBe('raft');
         expect(plain(theirs.raft)).toMatchObject(plain(reflectedRaft(message, clockUs)) as object);
 
-        const encoded = reflected.Messages.requestSerialize({ raft: reflectedRaft(message, clockUs) as never });
-        const back = decodeStreamMessage(encoded, ends);
+        const theirBytes = reflected.Messages.requestSerialize({ raft: reflectedRaft(message, clockUs) as never });
+        const back = decodeStreamMessage(theirBytes, ends);
         expect(plain(back)).toEqual(plain({ kind: 'raft', message, clockUs }));
       }),
     );
+  });
+
+  test('a large Raft message goes in parts, none of them large, that are the same message back to back [C3]', () => {
+    const message = append(ends.from, ends.to, 6, [
+      record(7),
+      record(8, 'x'.repeat(5 << 20)),
+      record(9, 'y'.repeat(1 << 20)),
+    ]);
+    const pieces = [...encodeRaftMessage(message, 0)];
+    expect(pieces.length).toBe(7);
+    const parts = new PartsAssembly();
+    let whole: Buffer | undefined;
+    for (const piece of pieces) {
+      expect(whole).toBeUndefined();
+      expect(piece.length).toBeLessThan((1 << 20) + 64);
+      const theirs = reflected.Messages.requestDeserialize(piece);
+      expect(theirs.message).toBe('part');
+      const part = decodeStreamMessage(piece, ends) as { kind: 'part' } & Part;
+      expect(Buffer.compare(part.bytes, theirs.part!.bytes as Buffer)).toBe(0);
+      whole = parts.add(part);
+    }
+    const back = decodeStreamMessage(whole!, ends);
+    const entriesOf = (one: PeerMessage) => (one.type === 'append' ? (one.entries ?? []) : []);
+    const received = back.kind === 'raft' ? entriesOf(back.message) : [];
+    expect(received.map(({ index }) => index)).toEqual([7, 8, 9]);
+    for (const [n, { payload }] of entriesOf(message).entries()) {
+      expect(Buffer.compare(received[n]!.payload!.bytes, payload!.bytes)).toBe(0);
+    }
   });
 
   test('greetings, both ways', () => {
@@ -241,7 +277,7 @@ describe('what comes from a peer is not trusted', () => {
   test('a Raft message with a changed byte, or cut short, ends in a plain error at worst', () => {
     fc.assert(
       fc.property(raftMessage, fc.nat(), fc.nat(255), fc.boolean(), (message, at, value, cut) => {
-        const bytes = encodeRaftMessage(message, 1);
+        const bytes = encoded(message, 1);
         if (cut) return refusesOrDecodes(decoders.PeerMessage!, bytes.subarray(0, at % (bytes.length + 1)));
         bytes[at % bytes.length] = value;
         refusesOrDecodes(decoders.PeerMessage!, bytes);
@@ -251,14 +287,28 @@ describe('what comes from a peer is not trusted', () => {
   });
 
   test('an entry that was damaged on its way is refused with DATA_LOSS and its index [D4]', () => {
-    const bytes = encodeRaftMessage(append(ends.from, ends.to, 6, [record(7), record(8)]), 0);
+    const bytes = encoded(append(ends.from, ends.to, 6, [record(7), record(8)]), 0);
     bytes[bytes.length - 1]! ^= 1;
     expect(() => decodeStreamMessage(bytes, ends)).toThrow(/entry 8 arrived damaged: its checksum is wrong/);
   });
 
   test('an entry at another place than its own is refused [D4]', () => {
-    const bytes = encodeRaftMessage(append(ends.from, ends.to, 7, [record(7)]), 0);
+    const bytes = encoded(append(ends.from, ends.to, 7, [record(7)]), 0);
     expect(() => decodeStreamMessage(bytes, ends)).toThrow(/entry 8 arrived damaged/);
+  });
+
+  test('the parts of a message that do not go together are refused [C3]', () => {
+    const pieces = [...encodeRaftMessage(append(ends.from, ends.to, 6, [record(7, 'x'.repeat(3 << 20))]), 0)];
+    const [first, second] = pieces.map((bytes) => decodeStreamMessage(bytes, ends) as { kind: 'part' } & Part);
+    const started = () => {
+      const parts = new PartsAssembly();
+      expect(parts.add(first!)).toBeUndefined();
+      return parts;
+    };
+    expect(() => started().add({ ...second!, totalBytes: second!.totalBytes + 1 })).toThrow(/do not go behind/);
+    expect(() => started().add({ ...second!, bytes: Buffer.alloc(3 << 20) })).toThrow(/do not go behind/);
+    expect(() => started().add({ ...second!, bytes: new Uint8Array(0) })).toThrow(/do not go behind/);
+    expect(() => new PartsAssembly().add({ ...first!, totalBytes: 2 ** 40 })).toThrow(/part.total_bytes/);
   });
 
   test('an append without sealed entries is a bug of the sender', () => {

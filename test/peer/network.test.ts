@@ -210,9 +210,9 @@ describe('a stream that does not follow the protocol', () => {
       details: expect.stringMatching(/greeting/),
     });
     expect(await speak(n1.address, hello, Buffer.from('garbage'))).toMatchObject({ code: 3 });
-    const damaged = encodeRaftMessage(append(n2.id, n1.id, 0, [record(1)]), 0);
-    damaged[damaged.length - 1]! ^= 1;
-    expect(await speak(n1.address, hello, damaged)).toMatchObject({
+    const [damaged] = encodeRaftMessage(append(n2.id, n1.id, 0, [record(1)]), 0);
+    damaged![damaged!.length - 1]! ^= 1;
+    expect(await speak(n1.address, hello, damaged!)).toMatchObject({
       code: 15,
       details: 'entry 1 arrived damaged: its checksum is wrong',
     });
@@ -223,6 +223,20 @@ describe('a stream that does not follow the protocol', () => {
     await until(() => n2.network.status(n1.id).reachable);
     n2.network.send(heartbeat(n2.id, n1.id, 1));
     await until(() => n1.received.length === 1);
+  });
+
+  test('ends where another message stands between the parts of a large one [C3]', async () => {
+    const { n1, n2 } = await pair();
+    // Else it would dial anew, and replace the stream that speaks in its place.
+    n2.kill();
+    const hello = encodeGreetingMessage(n2.handshake.greeting(n1.id, true));
+    const [part] = encodeRaftMessage(append(n2.id, n1.id, 0, [record(1, 'x'.repeat(2 << 20))]), 0);
+    const [whole] = encodeRaftMessage(heartbeat(n2.id, n1.id, 1), 0);
+    expect(await speak(n1.address, hello, part!, whole!)).toMatchObject({
+      code: 3,
+      details: 'part: another message stands between the parts of one',
+    });
+    expect(n1.received).toEqual([]);
   });
 
   test('garbage and plain HTTP/1.1 on the peer port do no harm [C8]', async () => {

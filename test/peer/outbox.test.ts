@@ -15,7 +15,7 @@ function stalled(limits: OutboxLimits) {
       bytes,
       encode: () => {
         encoded.push(text);
-        return Buffer.alloc(bytes, text);
+        return [Buffer.alloc(bytes, text)];
       },
     });
   return { outbox, written, encoded, push, flush: () => flushes.shift()?.() };

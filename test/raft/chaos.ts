@@ -39,6 +39,7 @@ export class Chaos {
         inflightBytesMax: 300,
         messageBytesMax: 120,
         messageEntriesMax: this.prng.between(1, 6),
+        batchBytesMax: this.pick([50, 200, 100_000]),
         tailBytesMax: this.prng.between(0, 400),
         appliedLagMax: 5,
       },
@@ -312,8 +313,8 @@ export class Chaos {
       this.checkEntries(node);
       this.checkLeader(id, node);
       this.checkCommitted(id, node);
-      this.checkAcknowledged(id, node);
     }
+    for (const [id, node] of this.network.nodes) if (node.up) this.checkAcknowledged(id, node);
     this.checkLogMatching();
   }
 

@@ -9,8 +9,9 @@ describe('what is on disk', () => {
     const disk = new DiskState(3, fresh);
     expect(disk.lacks(3, 1, undefined)).toBe(false);
     expect(disk.lacks(5, 1, undefined)).toBe(true);
-    const { token, from, truncateAfter } = disk.handOut(5, 1, fresh);
-    expect([from, truncateAfter, disk.idle, disk.persistedIndex]).toEqual([4, undefined, false, 3]);
+    expect(disk.handedIndex).toBe(3);
+    const { token, truncateAfter } = disk.handOut(5, 1, fresh);
+    expect([disk.handedIndex, truncateAfter, disk.idle, disk.persistedIndex]).toEqual([5, undefined, false, 3]);
     disk.completed(token);
     expect([disk.idle, disk.persistedIndex]).toEqual([true, 5]);
   });
@@ -32,7 +33,7 @@ describe('what is on disk', () => {
     const other = disk.handOut(5, 3, fresh);
     disk.truncatedAfter(3);
     const again = disk.handOut(5, 2, fresh);
-    expect([other.truncateAfter, again.truncateAfter, again.from]).toEqual([3, 3, 4]);
+    expect([other.truncateAfter, again.truncateAfter]).toEqual([3, 3]);
     disk.completed(old.token);
     expect(disk.persistedIndex).toBe(3);
     disk.completed(other.token);
@@ -66,6 +67,6 @@ describe('what is on disk', () => {
     disk.truncatedAfter(2);
     expect(disk.persistedIndex).toBe(2);
     disk.truncatedAfter(3);
-    expect(disk.handOut(6, 2, fresh)).toMatchObject({ from: 3, truncateAfter: 2 });
+    expect(disk.handOut(6, 2, fresh)).toMatchObject({ truncateAfter: 2 });
   });
 });

@@ -69,6 +69,7 @@ export function testOptions(id: MemberId, prng: Prng): RaftOptions {
     inflightBytesMax: 10_000,
     messageBytesMax: 1_000,
     messageEntriesMax: 100,
+    batchBytesMax: 100_000,
     tailBytesMax: 100_000,
     appliedLagMax: 1_000,
     random: (from, to) => prng.between(from, to),

@@ -284,4 +284,39 @@ describe('crashes', () => {
     net.tick(2);
     expect(net.node('b').payloads).toEqual(['x', 'y', 'z']);
   });
+
+  it('a batch holds no more than so many bytes, and what vouches for the whole log waits for the last one [C3]', () => {
+    const node = solo(['a', 'b', 'c'], { options: { batchBytesMax: 25 } });
+    node.holdDisk = true;
+    node.raft.step(append(1, 0, 0, [1, 1, 1, 1, 1], 5));
+    const sizes: number[] = [];
+    const commits: number[] = [];
+    const sent: string[][] = [];
+    for (let n = 0; n < 3; n++) {
+      node.pump();
+      sizes.push(node.inFlight?.entries.length ?? 0);
+      commits.push(node.inFlight?.hardState.commit ?? 0);
+      sent.push(node.syncDisk().map(({ type }) => type));
+    }
+    expect(sizes).toEqual([2, 2, 1]);
+    // A hard state names no commit index beyond the log that it stands behind (rule D3).
+    expect(commits).toEqual([2, 4, 5]);
+    expect(sent).toEqual([[], [], ['appendResponse']]);
+    node.raft.step(append(1, 5, 1, [1]));
+    const big = { index: 7, term: 1, type: 1, bytes: 900, payload: 'big' } as const;
+    node.raft.step({
+      ...append(1, 6, 1, []),
+      type: 'append',
+      commit: 5,
+      logTerm: 1,
+      index: 6,
+      entries: [big],
+      loadMax: 0,
+    });
+    node.pump();
+    expect(node.inFlight?.entries.map(({ index }) => index)).toEqual([6]);
+    node.syncDisk();
+    node.pump();
+    expect(node.inFlight?.entries.map(({ index }) => index)).toEqual([7]);
+  });
 });

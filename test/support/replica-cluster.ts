@@ -229,6 +229,7 @@ export class ReplicaNode {
           inflightBytesMax: 32 << 20,
           messageBytesMax: 1 << 20,
           messageEntriesMax: 4_096,
+          batchBytesMax: 4 << 20,
           tailBytesMax: 64 << 20,
           appliedLagMax: 10_000,
         },

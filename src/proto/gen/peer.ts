@@ -11,6 +11,7 @@ import type { FoundingRecord as _factstore_peer_v1_FoundingRecord, FoundingRecor
 import type { Greeting as _factstore_peer_v1_Greeting, Greeting__Output as _factstore_peer_v1_Greeting__Output } from './factstore/peer/v1/Greeting.ts';
 import type { IdentifyRequest as _factstore_peer_v1_IdentifyRequest, IdentifyRequest__Output as _factstore_peer_v1_IdentifyRequest__Output } from './factstore/peer/v1/IdentifyRequest.ts';
 import type { IdentifyResponse as _factstore_peer_v1_IdentifyResponse, IdentifyResponse__Output as _factstore_peer_v1_IdentifyResponse__Output } from './factstore/peer/v1/IdentifyResponse.ts';
+import type { Part as _factstore_peer_v1_Part, Part__Output as _factstore_peer_v1_Part__Output } from './factstore/peer/v1/Part.ts';
 import type { PeerClient as _factstore_peer_v1_PeerClient, PeerDefinition as _factstore_peer_v1_PeerDefinition } from './factstore/peer/v1/Peer.ts';
 import type { PeerMessage as _factstore_peer_v1_PeerMessage, PeerMessage__Output as _factstore_peer_v1_PeerMessage__Output } from './factstore/peer/v1/PeerMessage.ts';
 import type { RaftMessage as _factstore_peer_v1_RaftMessage, RaftMessage__Output as _factstore_peer_v1_RaftMessage__Output } from './factstore/peer/v1/RaftMessage.ts';
@@ -60,6 +61,7 @@ export interface ProtoGrpcType {
         Greeting: MessageTypeDefinition<_factstore_peer_v1_Greeting, _factstore_peer_v1_Greeting__Output>
         IdentifyRequest: MessageTypeDefinition<_factstore_peer_v1_IdentifyRequest, _factstore_peer_v1_IdentifyRequest__Output>
         IdentifyResponse: MessageTypeDefinition<_factstore_peer_v1_IdentifyResponse, _factstore_peer_v1_IdentifyResponse__Output>
+        Part: MessageTypeDefinition<_factstore_peer_v1_Part, _factstore_peer_v1_Part__Output>
         Peer: SubtypeConstructor<typeof grpc.Client, _factstore_peer_v1_PeerClient> & { service: _factstore_peer_v1_PeerDefinition }
         PeerMessage: MessageTypeDefinition<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>
         RaftMessage: MessageTypeDefinition<_factstore_peer_v1_RaftMessage, _factstore_peer_v1_RaftMessage__Output>
