@@ -1,9 +1,11 @@
 import { appendSuite } from './append.ts';
+import { stepsSuite } from './steps.ts';
 import { runAndCleanUp } from './support/cleanup.ts';
 import { type BenchOptions, parseOptions } from './support/options.ts';
 
 const suites: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
   append: appendSuite,
+  steps: stepsSuite,
 };
 
 await runAndCleanUp(async () => {

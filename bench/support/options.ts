@@ -27,6 +27,7 @@ const NUMBERS = {
 } as const;
 
 const HELP = `npm run bench -- append [options]
+npm run bench -- steps [--rounds N] [--only A,B]
 
   --rounds N      rounds, each measures every figure once (${NUMBERS.rounds[0]})
   --heat N        rounds before them that do not count (${NUMBERS.heat[0]})
