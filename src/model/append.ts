@@ -1,5 +1,8 @@
 /** An append, decoded as far as judging it needs: the events stay the author's bytes. */
 
+import type { AppendCondition } from './query.ts';
+import type { StreamState } from './stream.ts';
+
 /** The state in which a stream must be. */
 export type Expectation =
   | { readonly kind: 'any' }
@@ -30,6 +33,7 @@ export interface Append {
   /** 16 bytes: a digest of the client's bytes alone, to tell a repeat from another append with the same id. */
   readonly digest: Uint8Array;
   readonly writes: readonly Write[];
+  readonly conditions: readonly AppendCondition[];
   readonly producer?: ProducerCursor;
   /** Milliseconds since the client's first attempt with this id. */
   readonly attemptAgeMs: number;
@@ -60,7 +64,7 @@ export interface Appended {
 export interface FailedCheck {
   readonly stream: string;
   readonly expect: Expectation;
-  readonly actual: import('./stream.ts').StreamState;
+  readonly actual: StreamState;
   /** -1 where no event was ever written. */
   readonly actualRevision: number;
 }

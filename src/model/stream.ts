@@ -34,7 +34,7 @@ export function checkStreamName(field: string, name: string): void {
 }
 
 /** Whether the name, of a stream or a type, belongs to the system (rule S16). */
-function isSystemName(name: string): boolean {
+export function isSystemName(name: string): boolean {
   return name.startsWith('$');
 }
 

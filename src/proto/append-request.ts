@@ -1,10 +1,12 @@
 import { EMPTY } from '../base/bytes.ts';
 import { invalid } from '../base/errors.ts';
 import type { Expectation, ProducerCursor } from '../model/append.ts';
+import type { AppendCondition } from '../model/query.ts';
 import { EXPECT_MAX, Expect, expectNumber } from './enums.ts';
 import { type NewEventFields, newEventSize, writeNewEvent } from './event.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
+import { decodeCondition, writeCondition } from './query.ts';
 
 /** A Write as it arrived. */
 interface DecodedWrite {
@@ -22,23 +24,25 @@ export interface DecodedAppend {
   /** Of any length; empty where it is missing. */
   appendId: Uint8Array;
   writes: DecodedWrite[];
+  conditions: AppendCondition[];
   producer?: ProducerCursor;
   attemptAgeMs: number;
   /** Absent means true. */
   forward: boolean;
-  /** The fields `writes` and `producer` with their tags, in order: what the digest of rule S6 is made of. */
+  /** The fields `writes`, `producer` and `conditions` with their tags, in order: what the digest of rule S6 is made of. */
   content: Uint8Array[];
   /** The whole message, to be passed on (rule S9). */
   raw: Uint8Array;
 }
 
-const Field = { appendId: 1, writes: 2, producer: 3, attemptAgeMs: 4, forward: 5 } as const;
+const Field = { appendId: 1, writes: 2, producer: 3, attemptAgeMs: 4, forward: 5, conditions: 6 } as const;
 
 /** Ends in INVALID_ARGUMENT where the bytes are not an AppendRequest. */
 export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
   const append: DecodedAppend = {
     appendId: EMPTY,
     writes: [],
+    conditions: [],
     attemptAgeMs: 0,
     forward: true,
     content: [],
@@ -64,6 +68,12 @@ export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
         break;
       case Field.forward:
         append.forward = reader.bool('forward');
+        break;
+      case Field.conditions:
+        append.conditions.push(
+          decodeCondition(reader.nested(`conditions[${append.conditions.length}]`, 'AppendCondition')),
+        );
+        append.content.push(bytes.subarray(reader.fieldStart, reader.offset));
         break;
       default:
         throw reader.foreign();
@@ -119,6 +129,7 @@ export interface AppendToEncode {
     readonly events: readonly (Uint8Array | NewEventFields)[];
   }[];
   readonly producer?: ProducerCursor | undefined;
+  readonly conditions?: readonly AppendCondition[] | undefined;
   /** 0 on the first attempt. */
   readonly attemptAgeMs?: number | undefined;
   readonly forward?: boolean | undefined;
@@ -150,6 +161,9 @@ export function encodeAppendRequest(append: AppendToEncode): Buffer {
   }
   writer.uint(Field.attemptAgeMs, append.attemptAgeMs ?? 0);
   if (append.forward !== undefined) writer.uintAlways(Field.forward, append.forward ? 1 : 0);
+  for (const condition of append.conditions ?? []) {
+    writer.nested(Field.conditions, (nested) => writeCondition(nested, condition));
+  }
   return writer.finish();
 }
 

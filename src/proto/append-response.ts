@@ -12,11 +12,22 @@ export interface ShownCheck extends FailedCheck {
   readonly cut: boolean;
 }
 
+/** A condition that did not hold, with the events that made it fail. */
+export interface ShownCondition {
+  /** Its place among the conditions of the append. */
+  readonly index: number;
+  /** Each a RecordedEvent as bytes, oldest first. */
+  readonly events: readonly Uint8Array[];
+  /** True: there are more than these. */
+  readonly cut: boolean;
+}
+
 /** None of the append is in the store, and why. */
 export interface ShownConflict {
   readonly kind: 'conflict';
   readonly checks: readonly ShownCheck[];
-  /** The position up to which the checks were judged. */
+  readonly conditions: readonly ShownCondition[];
+  /** The position up to which the checks and conditions were judged. */
   readonly position: number;
 }
 
@@ -34,6 +45,7 @@ export function encodeAppendResponse(outcome: AppendOutcome): Buffer {
     .nested(Outcome.conflict, (nested) => {
       for (const check of outcome.checks) nested.nested(1, (inner) => writeCheck(inner, check));
       nested.uint(2, outcome.position);
+      for (const condition of outcome.conditions) nested.nested(3, (inner) => writeFailed(inner, condition));
     })
     .finish();
 }
@@ -52,6 +64,12 @@ function writeCheck(writer: MessageWriter, check: ShownCheck): void {
   writer.uint(4, stateNumber(check.actual)).uint(5, Math.max(check.actualRevision, 0));
   for (const event of check.events) writer.dataAlways(6, event);
   writer.bool(7, check.cut);
+}
+
+function writeFailed(writer: MessageWriter, condition: ShownCondition): void {
+  writer.uint(1, condition.index);
+  for (const event of condition.events) writer.dataAlways(2, event);
+  writer.bool(3, condition.cut);
 }
 
 /** Ends in INVALID_ARGUMENT where the bytes are not an AppendResponse with an outcome. */
@@ -90,12 +108,27 @@ function decodeWriteResult(reader: MessageReader): WriteResult {
 
 function decodeConflict(reader: MessageReader): ShownConflict {
   const checks: ShownCheck[] = [];
+  const conditions: ShownCondition[] = [];
   let position = 0;
   while (reader.next()) {
     if (reader.field === 1) checks.push(decodeCheck(reader.nested(`checks[${checks.length}]`, 'FailedCheck')));
     else if (reader.field === 2) position = reader.uint('position');
+    else if (reader.field === 3) {
+      conditions.push(decodeFailed(reader.nested(`conditions[${conditions.length}]`, 'FailedCondition')));
+    }
   }
-  return { kind: 'conflict', checks, position };
+  return { kind: 'conflict', checks, conditions, position };
+}
+
+function decodeFailed(reader: MessageReader): ShownCondition {
+  const events: Uint8Array[] = [];
+  const condition = { index: 0, events, cut: false };
+  while (reader.next()) {
+    if (reader.field === 1) condition.index = reader.uint('index');
+    else if (reader.field === 2) events.push(reader.data('events'));
+    else if (reader.field === 3) condition.cut = reader.bool('cut');
+  }
+  return condition;
 }
 
 function decodeCheck(reader: MessageReader): ShownCheck {

@@ -1,13 +1,25 @@
 import { EMPTY } from '../base/bytes.ts';
 import { invalid } from '../base/errors.ts';
+import type { Query } from '../model/query.ts';
 import type { StreamState } from '../model/stream.ts';
 import { type Consistency, decodeConsistency, writeConsistency } from './consistency.ts';
 import { STREAM_STATE_MAX, stateNumber, stateOf } from './enums.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
+import { decodeQuery, writeQuery } from './query.ts';
 
-/** One stream or everything. */
-export type Target = { readonly kind: 'stream'; readonly stream: string } | { readonly kind: 'all' };
+/** One stream, everything, or what matches a query. */
+export type Target =
+  | { readonly kind: 'stream'; readonly stream: string }
+  | { readonly kind: 'all' }
+  | { readonly kind: 'query'; readonly query: Query };
+
+/** Writes a target, whose stream and all have the numbers 1 and 2 in every request. */
+export function writeTarget(writer: MessageWriter, target: Target, queryField: number): void {
+  if (target.kind === 'stream') writer.textAlways(1, target.stream);
+  else if (target.kind === 'all') writer.bool(2, true);
+  else writer.nested(queryField, (nested) => writeQuery(nested, target.query));
+}
 
 /** Where a read begins. All are inclusive. */
 export type ReadFrom =
@@ -67,12 +79,12 @@ const Request = {
   consistency: 8,
   userEvents: 9,
   appendIds: 10,
+  query: 11,
 } as const;
 
 export function encodeReadRequest(request: ReadRequest): Buffer {
   const writer = new MessageWriter();
-  if (request.target.kind === 'stream') writer.textAlways(Request.stream, request.target.stream);
-  else writer.bool(Request.all, true);
+  writeTarget(writer, request.target, Request.query);
   writer.bool(Request.backwards, request.backwards);
   const start = request.start;
   if (start?.kind === 'revision') writer.uintAlways(Request.fromRevision, start.revision);
@@ -101,6 +113,8 @@ export function decodeReadRequest(bytes: Uint8Array): ReadRequest {
   while (reader.next()) {
     if (reader.field === Request.stream) request.target = { kind: 'stream', stream: reader.text('stream') };
     else if (reader.field === Request.all) request.target = reader.bool('all') ? { kind: 'all' } : undefined;
+    else if (reader.field === Request.query)
+      request.target = { kind: 'query', query: decodeQuery(reader.nested('query', 'Query')) };
     else if (reader.field === Request.backwards) request.backwards = reader.bool('backwards');
     else if (reader.field === Request.limit) request.limit = reader.uint('limit');
     else if (reader.field === Request.userEvents) request.userEvents = reader.bool('user_events');
@@ -109,7 +123,7 @@ export function decodeReadRequest(bytes: Uint8Array): ReadRequest {
       request.consistency = decodeConsistency(reader.nested('consistency', 'Consistency'));
     } else request.start = decodeFrom(reader);
   }
-  if (!request.target) throw invalid('target', 'is missing: name a stream, or ask for all');
+  if (!request.target) throw invalid('target', 'is missing: name a stream, ask for all, or give a query');
   return request as ReadRequest;
 }
 

@@ -1,7 +1,8 @@
 import { invalid } from '../base/errors.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
-import type { Target } from './read.ts';
+import { decodeQuery } from './query.ts';
+import { type Target, writeTarget } from './read.ts';
 
 /** A SubscribeRequest. */
 export interface SubscribeRequest {
@@ -21,13 +22,12 @@ export interface SubscribeResponse {
   readonly checkpoint: number;
 }
 
-const Request = { stream: 1, all: 2, afterPosition: 3, fromNow: 4, userEvents: 5 } as const;
+const Request = { stream: 1, all: 2, afterPosition: 3, fromNow: 4, userEvents: 5, query: 6 } as const;
 const Response = { events: 1, caughtUp: 2, checkpoint: 3 } as const;
 
 export function encodeSubscribeRequest(request: SubscribeRequest): Buffer {
   const writer = new MessageWriter();
-  if (request.target.kind === 'stream') writer.textAlways(Request.stream, request.target.stream);
-  else writer.bool(Request.all, true);
+  writeTarget(writer, request.target, Request.query);
   if (request.start?.kind === 'after') writer.uintAlways(Request.afterPosition, request.start.position);
   else if (request.start?.kind === 'now') writer.bool(Request.fromNow, true);
   return writer.bool(Request.userEvents, request.userEvents).finish();
@@ -42,12 +42,14 @@ export function decodeSubscribeRequest(bytes: Uint8Array): SubscribeRequest {
   while (reader.next()) {
     if (reader.field === Request.stream) target = { kind: 'stream', stream: reader.text('stream') };
     else if (reader.field === Request.all) target = reader.bool('all') ? { kind: 'all' } : undefined;
+    else if (reader.field === Request.query)
+      target = { kind: 'query', query: decodeQuery(reader.nested('query', 'Query')) };
     else if (reader.field === Request.afterPosition) start = { kind: 'after', position: reader.uint('after_position') };
     else if (reader.field === Request.fromNow) start = reader.bool('from_now') ? { kind: 'now' } : undefined;
     else if (reader.field === Request.userEvents) userEvents = reader.bool('user_events');
     else throw reader.foreign();
   }
-  if (!target) throw invalid('target', 'is missing: name a stream, or ask for all');
+  if (!target) throw invalid('target', 'is missing: name a stream, ask for all, or give a query');
   return { target, start, userEvents };
 }
 

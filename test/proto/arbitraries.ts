@@ -60,3 +60,13 @@ export function plain(value: unknown): unknown {
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
 }
+
+const names = fc.array(name, { maxLength: 3 });
+const queryItem = fc.record({ types: names, tags: names, categories: names, streams: names, streamPrefixes: names });
+
+/** Without items, it is the query for all. */
+export const query = fc.record({ items: fc.array(queryItem, { maxLength: 3 }) });
+
+export function queryObject({ items }: { items: readonly object[] }): object {
+  return { items, all: items.length === 0 };
+}

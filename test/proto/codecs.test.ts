@@ -26,6 +26,7 @@ const append = fc.record({
     { maxLength: 4 },
   ),
   producer: fc.option(fc.record({ producer: any.name, previous: any.place, current: any.place }), { nil: undefined }),
+  conditions: fc.array(fc.record({ query: any.query, after: any.place }), { maxLength: 3 }),
   attemptAgeMs: any.place,
   forward: fc.option(fc.boolean(), { nil: undefined }),
 });
@@ -46,13 +47,23 @@ describe('the codecs written by hand agree with protobufjs', () => {
       fc.property(append, (value) => {
         const writes = value.writes.map((write) => ({ ...write, events: write.events.map(encodeNewEvent) }));
         const ours = encodeAppendRequest({ ...value, writes });
-        const object = { ...value, writes: value.writes.map(writeObject), forward: value.forward ?? undefined };
+        const conditions = value.conditions.map(({ query, after }) => ({
+          failIfEventsMatch: any.queryObject(query),
+          after,
+        }));
+        const object = {
+          ...value,
+          writes: value.writes.map(writeObject),
+          conditions,
+          forward: value.forward ?? undefined,
+        };
         const theirs = reflectedEncode('factstore.v1.AppendRequest', object);
         agree('AppendRequest', ours, theirs);
         for (const bytes of [ours, theirs]) {
           const back = decodeAppendRequest(bytes);
           expect(plain(back.appendId)).toEqual(value.appendId);
           expect(back.producer).toEqual(value.producer);
+          expect(back.conditions).toEqual(value.conditions);
           expect(back.attemptAgeMs).toBe(value.attemptAgeMs);
           expect(back.forward).toBe(value.forward ?? true);
           const asRead = { stream: '', revision: 0, position: 0, createdUs: 0 };
@@ -71,7 +82,7 @@ describe('the codecs written by hand agree with protobufjs', () => {
     );
   });
 
-  test('the content of an append is its writes and its producer, whatever else changes', () => {
+  test('the content of an append is its writes, its producer and its conditions, whatever else changes', () => {
     fc.assert(
       fc.property(append, any.place, (value, age) => {
         const writes = value.writes.map((write) => ({ ...write, events: write.events.map(encodeNewEvent) }));
@@ -80,7 +91,8 @@ describe('the codecs written by hand agree with protobufjs', () => {
         const [a, b] = [decodeAppendRequest(first), decodeAppendRequest(repeat)];
         expect(b.attemptAgeMs).toBe(age);
         expect(plain(concatBytes(b.content))).toEqual(plain(concatBytes(a.content)));
-        const alone = encodeAppendRequest({ appendId: new Uint8Array(0), writes, producer: value.producer });
+        const { producer, conditions } = value;
+        const alone = encodeAppendRequest({ appendId: new Uint8Array(0), writes, producer, conditions });
         expect(plain(concatBytes(a.content))).toEqual(plain(alone));
       }),
     );
@@ -108,6 +120,10 @@ describe('the codecs written by hand agree with protobufjs', () => {
     const conflict = fc.record({
       kind: fc.constant('conflict' as const),
       checks: fc.array(check, { maxLength: 3 }),
+      conditions: fc.array(
+        fc.record({ index: fc.nat(15), events: fc.array(any.recordedEvent, { maxLength: 3 }), cut: fc.boolean() }),
+        { maxLength: 3 },
+      ),
       position: any.place,
     });
     fc.assert(
@@ -182,8 +198,12 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
   const target = fc.oneof(
     fc.constant({ kind: 'all' as const }),
     fc.record({ kind: fc.constant('stream' as const), stream: any.name }),
+    fc.record({ kind: fc.constant('query' as const), query: any.query }),
   );
-  const targetObject = (value: read.Target) => (value.kind === 'all' ? { all: true } : { stream: value.stream });
+  const targetObject = (value: read.Target) => {
+    if (value.kind === 'query') return { query: any.queryObject(value.query) };
+    return value.kind === 'all' ? { all: true } : { stream: value.stream };
+  };
   const consistencyObject = (value: { kind: string; position?: number }) =>
     value.kind === 'atLeast' ? { atLeast: value.position } : { [value.kind]: true };
 
@@ -358,7 +378,7 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
   });
 });
 
-function conflictObject(value: { checks: readonly object[]; position: number }): object {
+function conflictObject(value: { checks: readonly object[]; conditions: readonly object[]; position: number }): object {
   const checks = value.checks.map((shown) => {
     const check = shown as { expect: Expectation; actual: StreamState; actualRevision: number };
     return {
@@ -369,10 +389,13 @@ function conflictObject(value: { checks: readonly object[]; position: number }):
       actualRevision: Math.max(check.actualRevision, 0),
     };
   });
-  return { checks, position: value.position };
+  return { checks, conditions: value.conditions, position: value.position };
 }
 
-function withRawEvents(value: { checks: readonly { events: object[] }[] }): object {
+type WithEvents = readonly { readonly events: object[] }[];
+
+function withRawEvents(value: { checks: WithEvents; conditions: WithEvents }): object {
   const raw = (event: object) => reflectedEncode('factstore.v1.RecordedEvent', event);
-  return { ...value, checks: value.checks.map((check) => ({ ...check, events: check.events.map(raw) })) };
+  const encoded = (shown: WithEvents) => shown.map((one) => ({ ...one, events: one.events.map(raw) }));
+  return { ...value, checks: encoded(value.checks), conditions: encoded(value.conditions) };
 }

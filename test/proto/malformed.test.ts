@@ -92,7 +92,7 @@ describe('what is malformed is refused with the name of the field', () => {
   });
 
   test('an append with a field that this node does not know, which could be a condition', () => {
-    expect(refusal(() => decodeAppendRequest(Uint8Array.of(0x32, 0))).message).toContain('not known to this node');
+    expect(refusal(() => decodeAppendRequest(Uint8Array.of(0x3a, 0))).message).toContain('not known to this node');
   });
 
   test('a producer given twice, which would be merged', () => {

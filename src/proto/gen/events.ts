@@ -2,6 +2,7 @@ import type * as grpc from '@grpc/grpc-js';
 import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
 import type { AppendBegin as _factstore_v1_AppendBegin, AppendBegin__Output as _factstore_v1_AppendBegin__Output } from './factstore/v1/AppendBegin.ts';
+import type { AppendCondition as _factstore_v1_AppendCondition, AppendCondition__Output as _factstore_v1_AppendCondition__Output } from './factstore/v1/AppendCondition.ts';
 import type { AppendRequest as _factstore_v1_AppendRequest, AppendRequest__Output as _factstore_v1_AppendRequest__Output } from './factstore/v1/AppendRequest.ts';
 import type { AppendResponse as _factstore_v1_AppendResponse, AppendResponse__Output as _factstore_v1_AppendResponse__Output } from './factstore/v1/AppendResponse.ts';
 import type { AppendRun as _factstore_v1_AppendRun, AppendRun__Output as _factstore_v1_AppendRun__Output } from './factstore/v1/AppendRun.ts';
@@ -14,12 +15,15 @@ import type { Consistency as _factstore_v1_Consistency, Consistency__Output as _
 import type { ErrorDetail as _factstore_v1_ErrorDetail, ErrorDetail__Output as _factstore_v1_ErrorDetail__Output } from './factstore/v1/ErrorDetail.ts';
 import type { EventsClient as _factstore_v1_EventsClient, EventsDefinition as _factstore_v1_EventsDefinition } from './factstore/v1/Events.ts';
 import type { FailedCheck as _factstore_v1_FailedCheck, FailedCheck__Output as _factstore_v1_FailedCheck__Output } from './factstore/v1/FailedCheck.ts';
+import type { FailedCondition as _factstore_v1_FailedCondition, FailedCondition__Output as _factstore_v1_FailedCondition__Output } from './factstore/v1/FailedCondition.ts';
 import type { GetProducerRequest as _factstore_v1_GetProducerRequest, GetProducerRequest__Output as _factstore_v1_GetProducerRequest__Output } from './factstore/v1/GetProducerRequest.ts';
 import type { GetProducerResponse as _factstore_v1_GetProducerResponse, GetProducerResponse__Output as _factstore_v1_GetProducerResponse__Output } from './factstore/v1/GetProducerResponse.ts';
 import type { HeadRequest as _factstore_v1_HeadRequest, HeadRequest__Output as _factstore_v1_HeadRequest__Output } from './factstore/v1/HeadRequest.ts';
 import type { HeadResponse as _factstore_v1_HeadResponse, HeadResponse__Output as _factstore_v1_HeadResponse__Output } from './factstore/v1/HeadResponse.ts';
 import type { NewEvent as _factstore_v1_NewEvent, NewEvent__Output as _factstore_v1_NewEvent__Output } from './factstore/v1/NewEvent.ts';
 import type { ProducerCursor as _factstore_v1_ProducerCursor, ProducerCursor__Output as _factstore_v1_ProducerCursor__Output } from './factstore/v1/ProducerCursor.ts';
+import type { Query as _factstore_v1_Query, Query__Output as _factstore_v1_Query__Output } from './factstore/v1/Query.ts';
+import type { QueryItem as _factstore_v1_QueryItem, QueryItem__Output as _factstore_v1_QueryItem__Output } from './factstore/v1/QueryItem.ts';
 import type { ReadRequest as _factstore_v1_ReadRequest, ReadRequest__Output as _factstore_v1_ReadRequest__Output } from './factstore/v1/ReadRequest.ts';
 import type { ReadResponse as _factstore_v1_ReadResponse, ReadResponse__Output as _factstore_v1_ReadResponse__Output } from './factstore/v1/ReadResponse.ts';
 import type { ReadStart as _factstore_v1_ReadStart, ReadStart__Output as _factstore_v1_ReadStart__Output } from './factstore/v1/ReadStart.ts';
@@ -37,6 +41,7 @@ export interface ProtoGrpcType {
   factstore: {
     v1: {
       AppendBegin: MessageTypeDefinition<_factstore_v1_AppendBegin, _factstore_v1_AppendBegin__Output>
+      AppendCondition: MessageTypeDefinition<_factstore_v1_AppendCondition, _factstore_v1_AppendCondition__Output>
       AppendRequest: MessageTypeDefinition<_factstore_v1_AppendRequest, _factstore_v1_AppendRequest__Output>
       AppendResponse: MessageTypeDefinition<_factstore_v1_AppendResponse, _factstore_v1_AppendResponse__Output>
       AppendRun: MessageTypeDefinition<_factstore_v1_AppendRun, _factstore_v1_AppendRun__Output>
@@ -50,12 +55,15 @@ export interface ProtoGrpcType {
       Events: SubtypeConstructor<typeof grpc.Client, _factstore_v1_EventsClient> & { service: _factstore_v1_EventsDefinition }
       Expect: EnumTypeDefinition
       FailedCheck: MessageTypeDefinition<_factstore_v1_FailedCheck, _factstore_v1_FailedCheck__Output>
+      FailedCondition: MessageTypeDefinition<_factstore_v1_FailedCondition, _factstore_v1_FailedCondition__Output>
       GetProducerRequest: MessageTypeDefinition<_factstore_v1_GetProducerRequest, _factstore_v1_GetProducerRequest__Output>
       GetProducerResponse: MessageTypeDefinition<_factstore_v1_GetProducerResponse, _factstore_v1_GetProducerResponse__Output>
       HeadRequest: MessageTypeDefinition<_factstore_v1_HeadRequest, _factstore_v1_HeadRequest__Output>
       HeadResponse: MessageTypeDefinition<_factstore_v1_HeadResponse, _factstore_v1_HeadResponse__Output>
       NewEvent: MessageTypeDefinition<_factstore_v1_NewEvent, _factstore_v1_NewEvent__Output>
       ProducerCursor: MessageTypeDefinition<_factstore_v1_ProducerCursor, _factstore_v1_ProducerCursor__Output>
+      Query: MessageTypeDefinition<_factstore_v1_Query, _factstore_v1_Query__Output>
+      QueryItem: MessageTypeDefinition<_factstore_v1_QueryItem, _factstore_v1_QueryItem__Output>
       ReadRequest: MessageTypeDefinition<_factstore_v1_ReadRequest, _factstore_v1_ReadRequest__Output>
       ReadResponse: MessageTypeDefinition<_factstore_v1_ReadResponse, _factstore_v1_ReadResponse__Output>
       ReadStart: MessageTypeDefinition<_factstore_v1_ReadStart, _factstore_v1_ReadStart__Output>

@@ -2,6 +2,7 @@
 
 import type { Write as _factstore_v1_Write, Write__Output as _factstore_v1_Write__Output } from '../../factstore/v1/Write.ts';
 import type { ProducerCursor as _factstore_v1_ProducerCursor, ProducerCursor__Output as _factstore_v1_ProducerCursor__Output } from '../../factstore/v1/ProducerCursor.ts';
+import type { AppendCondition as _factstore_v1_AppendCondition, AppendCondition__Output as _factstore_v1_AppendCondition__Output } from '../../factstore/v1/AppendCondition.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface AppendRequest {
@@ -10,6 +11,7 @@ export interface AppendRequest {
   'producer'?: (_factstore_v1_ProducerCursor | null);
   'attemptAgeMs'?: (number | string | Long);
   'forward'?: (boolean);
+  'conditions'?: (_factstore_v1_AppendCondition)[];
   '_forward'?: "forward";
 }
 
@@ -19,5 +21,6 @@ export interface AppendRequest__Output {
   'producer': (_factstore_v1_ProducerCursor__Output | null);
   'attemptAgeMs': (number);
   'forward'?: (boolean);
+  'conditions': (_factstore_v1_AppendCondition__Output)[];
   '_forward'?: "forward";
 }

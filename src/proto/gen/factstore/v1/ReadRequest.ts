@@ -1,6 +1,7 @@
 // Original file: proto/factstore/v1/events.proto
 
 import type { Consistency as _factstore_v1_Consistency, Consistency__Output as _factstore_v1_Consistency__Output } from '../../factstore/v1/Consistency.ts';
+import type { Query as _factstore_v1_Query, Query__Output as _factstore_v1_Query__Output } from '../../factstore/v1/Query.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface ReadRequest {
@@ -14,7 +15,8 @@ export interface ReadRequest {
   'consistency'?: (_factstore_v1_Consistency | null);
   'userEvents'?: (boolean);
   'appendIds'?: (boolean);
-  'target'?: "stream"|"all";
+  'query'?: (_factstore_v1_Query | null);
+  'target'?: "stream"|"all"|"query";
   'start'?: "fromRevision"|"fromPosition"|"fromTimeUs";
 }
 
@@ -29,6 +31,7 @@ export interface ReadRequest__Output {
   'consistency': (_factstore_v1_Consistency__Output | null);
   'userEvents': (boolean);
   'appendIds': (boolean);
-  'target'?: "stream"|"all";
+  'query'?: (_factstore_v1_Query__Output | null);
+  'target'?: "stream"|"all"|"query";
   'start'?: "fromRevision"|"fromPosition"|"fromTimeUs";
 }

@@ -1,5 +1,6 @@
 // Original file: proto/factstore/v1/events.proto
 
+import type { Query as _factstore_v1_Query, Query__Output as _factstore_v1_Query__Output } from '../../factstore/v1/Query.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface SubscribeRequest {
@@ -8,7 +9,8 @@ export interface SubscribeRequest {
   'afterPosition'?: (number | string | Long);
   'fromNow'?: (boolean);
   'userEvents'?: (boolean);
-  'target'?: "stream"|"all";
+  'query'?: (_factstore_v1_Query | null);
+  'target'?: "stream"|"all"|"query";
   'start'?: "afterPosition"|"fromNow";
 }
 
@@ -18,6 +20,7 @@ export interface SubscribeRequest__Output {
   'afterPosition'?: (number);
   'fromNow'?: (boolean);
   'userEvents': (boolean);
-  'target'?: "stream"|"all";
+  'query'?: (_factstore_v1_Query__Output | null);
+  'target'?: "stream"|"all"|"query";
   'start'?: "afterPosition"|"fromNow";
 }
