@@ -1,11 +1,15 @@
 import { encodeUtf8 } from '../../base/bytes.ts';
 import { FactstoreError } from '../../base/errors.ts';
+import { scanRecordedEvent } from '../../model/event.ts';
 import { PayloadView } from '../../model/payload.ts';
+import { matchesQuery, type Query } from '../../model/query.ts';
 import { EntryType } from '../../raft/types.ts';
 import type { EntryRecord } from '../record.ts';
 import type { LocatedEntry } from './block-rows.ts';
 import { EventScanner } from './event-scan.ts';
 import type { IndexView } from './index-view.ts';
+import type { SpendRows } from './posting-cursor.ts';
+import { queryPlaces } from './query-places.ts';
 import { damagedIndex } from './row-writer.ts';
 
 /** Where entries come from. The raft log is one. */
@@ -59,6 +63,11 @@ export interface ReadRange {
 export interface AllRange extends ReadRange {
   /** Leaves out the events of system streams. */
   readonly userEvents?: boolean | undefined;
+}
+
+export interface QueryReadRange extends ReadRange {
+  /** Bounds what is read of the index, events that turn out not to match included. */
+  readonly spend?: SpendRows | undefined;
 }
 
 const TURN_EVENTS = 256;
@@ -140,6 +149,36 @@ export class EventReader {
       if (position < 1 || position > view.head) break;
     }
     if (!turn.empty) yield turn.take(position);
+  }
+
+  /**
+   * The events that match a query which has items, from a position on. A batch without events tells how far the read
+   * has come.
+   */
+  async *readQuery(view: IndexView, query: Query, range: QueryReadRange = {}): AsyncGenerator<ReadBatch> {
+    const step = range.backwards ? -1 : 1;
+    const { from, backwards, spend, limit = Number.POSITIVE_INFINITY } = range;
+    let left = limit;
+    const entries = new EntryWindow(this.ports);
+    for await (const positions of queryPlaces(view, query, { from, backwards, spend })) {
+      for (let at = 0; at < positions.length; ) {
+        if (left <= 0) return;
+        const wanted = positions.slice(at, at + Math.min(left, TURN_EVENTS));
+        at += wanted.length;
+        const turn = new Turn(this.limits);
+        entries.begin(await view.locateMany(wanted));
+        for (let i = 0; i < wanted.length; i++) {
+          const event = this.eventAt(await entries.payload(i), wanted[i] as number);
+          if (isOf(query, event)) {
+            turn.add(event);
+            left--;
+          } else spend?.(1);
+          if (!turn.full && i + 1 < wanted.length) continue;
+          yield turn.take(event.position + step);
+          if (!entries.tookTurn()) await this.ports.yieldTurn();
+        }
+      }
+    }
   }
 
   private eventAt(payload: PlacedPayload, position: number): ReadEvent {
@@ -335,6 +374,12 @@ class EntryWindow {
     this.payloads.set(record.index, payload);
     return payload;
   }
+}
+
+/** What the index cannot tell apart: streams of one category by their beginnings, and the system's from users'. */
+function isOf(query: Query, { bytes }: ReadEvent): boolean {
+  const keys = scanRecordedEvent(bytes);
+  return keys !== undefined && matchesQuery(query, keys);
 }
 
 function misplaced(stream: string, revision: number, position: number): Error {

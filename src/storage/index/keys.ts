@@ -74,6 +74,15 @@ export function putName(to: Uint8Array, offset: number, name: Uint8Array, start:
   return at;
 }
 
+/** The name that `putName` wrote at an offset. */
+export function readName(from: Uint8Array, offset: number): Uint8Array {
+  const name: number[] = [];
+  for (let at = offset; at < from.length && from[at] !== 0; at++) {
+    name.push(from[at] === 1 ? (from[++at] as number) - 1 : (from[at] as number));
+  }
+  return Uint8Array.from(name);
+}
+
 /** The key of a name's own row (head, producer), which is also what all keys of that name begin with. */
 export function nameKey(kind: Kind, name: string | Uint8Array, room = 0): Uint8Array {
   const bytes = typeof name === 'string' ? encodeUtf8(name) : name;

@@ -1,0 +1,83 @@
+import type { Query } from '../../model/query.ts';
+import type { IndexView } from './index-view.ts';
+import { placesInMemory } from './memory-places.ts';
+import type { OpenBlock } from './open-block.ts';
+import type { PlaceSet } from './place-set.ts';
+import type { SpendRows } from './posting-cursor.ts';
+import { type AnyOf, termsOf } from './query-terms.ts';
+import { SealedPlaces } from './sealed-places.ts';
+
+export interface QueryRange {
+  /** A position, inclusive. Without it, the first one, or backwards the last one. */
+  readonly from?: number | undefined;
+  readonly backwards?: boolean | undefined;
+  /** Bounds what is read; without it, nothing does. */
+  readonly spend?: SpendRows | undefined;
+}
+
+/**
+ * The positions at which events of a query may be, those of a block at a time, from a position on. Some of them may be
+ * of other streams than a prefix means, or of system streams that are not meant: whoever reads the event looks.
+ */
+export async function* queryPlaces(view: IndexView, query: Query, range: QueryRange): AsyncGenerator<number[]> {
+  const backwards = range.backwards === true;
+  const from = Math.max(range.from ?? (backwards ? view.head : 1), backwards ? 0 : 1);
+  if (from < 1) return;
+  const items = query.items.map(termsOf);
+  const within = (block: number, places: PlaceSet) => positionsWithin(view, block, places, from, backwards);
+  if (!backwards) yield* sealed(view, items, from, range, within);
+  for (const block of backwards ? [...view.blocks].reverse() : view.blocks) {
+    if (!touches(block, from, backwards)) continue;
+    const range = backwards ? { from: 1, to: Math.min(from, view.head) } : { from, to: view.head };
+    const positions = within(block.number, placesInMemory(block, items, range));
+    if (positions.length > 0) yield positions;
+  }
+  if (backwards) yield* sealed(view, items, from, range, within);
+}
+
+/**
+ * The same as far as memory knows it at once: ascending, from a position on; undefined where that lies in a block that
+ * has been sealed.
+ */
+export function queryPlacesInMemory(view: IndexView, query: Query, from: number): number[] | undefined {
+  if (from <= view.sealedBlocks * view.blockEvents) return undefined;
+  const items = query.items.map(termsOf);
+  return view.blocks
+    .filter((block) => touches(block, from, false))
+    .flatMap((block) =>
+      positionsWithin(view, block.number, placesInMemory(block, items, { from, to: view.head }), from, false),
+    );
+}
+
+async function* sealed(
+  view: IndexView,
+  items: readonly (readonly AnyOf[])[],
+  from: number,
+  { backwards = false, spend = () => {} }: QueryRange,
+  within: (block: number, places: PlaceSet) => number[],
+): AsyncGenerator<number[]> {
+  const step = backwards ? -1 : 1;
+  let block = Math.floor((from - 1) / view.blockEvents);
+  if (backwards) block = Math.min(block, view.sealedBlocks - 1);
+  if (block < 0 || block >= view.sealedBlocks) return;
+  const places = await SealedPlaces.open(view, items, backwards, spend);
+  while (block >= 0 && block < view.sealedBlocks) {
+    const found = await places.next(block);
+    if (!found) return;
+    const positions = within(found.block, found.places);
+    if (positions.length > 0) yield positions;
+    block = found.block + step;
+  }
+}
+
+function touches(block: OpenBlock, from: number, backwards: boolean): boolean {
+  return backwards ? block.firstPosition <= from : block.firstPosition + block.size > from;
+}
+
+function positionsWithin(view: IndexView, block: number, places: PlaceSet, from: number, backwards: boolean): number[] {
+  const first = block * view.blockEvents + 1;
+  const least = backwards ? first : Math.max(first, from);
+  const most = Math.min(first + view.blockEvents - 1, view.head, backwards ? from : view.head);
+  const positions = places.between(least - first, most - first).map((place) => first + place);
+  return backwards ? positions.reverse() : positions;
+}

@@ -1,0 +1,127 @@
+import type { IndexView } from './index-view.ts';
+import { PlaceSet } from './place-set.ts';
+import { type BlockPlaces, PostingCursor, type SpendRows } from './posting-cursor.ts';
+import type { AnyOf, Term } from './query-terms.ts';
+import { prefixTerms } from './stream-prefix.ts';
+
+/** What matches in sealed blocks, block after block in one direction; blocks in which nothing can match are not read. */
+export class SealedPlaces {
+  private readonly items: readonly SealedItem[];
+  private readonly backwards: boolean;
+  private readonly found: PlaceSet;
+
+  private constructor(items: readonly SealedItem[], blockEvents: number, backwards: boolean) {
+    this.items = items;
+    this.backwards = backwards;
+    this.found = new PlaceSet(blockEvents);
+  }
+
+  static async open(
+    view: IndexView,
+    items: readonly (readonly AnyOf[])[],
+    backwards: boolean,
+    spend: SpendRows,
+  ): Promise<SealedPlaces> {
+    const opened: SealedItem[] = [];
+    for (const item of items) {
+      const cursors: PostingCursor[][] = [];
+      for (const anyOf of item) {
+        const terms = await allTerms(view, anyOf, spend);
+        if (terms) cursors.push(terms.map(({ kind, name }) => new PostingCursor(view, kind, name, backwards, spend)));
+      }
+      opened.push(new SealedItem(cursors, view.blockEvents, backwards));
+    }
+    return new SealedPlaces(opened, view.blockEvents, backwards);
+  }
+
+  /**
+   * The next block, from this one on, in which something may match, and what does; undefined where there is none. The
+   * places are valid until the next call.
+   */
+  async next(from: number): Promise<{ readonly block: number; readonly places: PlaceSet } | undefined> {
+    let block: number | undefined;
+    for (const item of this.items) block = nearer(block, await item.seek(from), this.backwards);
+    if (block === undefined) return undefined;
+    this.found.clear();
+    for (const item of this.items) item.addTo(this.found, block);
+    return { block, places: this.found };
+  }
+}
+
+/** One item of a query: blocks in which each of its parts has something. */
+class SealedItem {
+  /** For each part of the item, one of whose terms must hold. */
+  private readonly parts: readonly (readonly PostingCursor[])[];
+  private readonly backwards: boolean;
+  private readonly own: PlaceSet;
+  private readonly part: PlaceSet;
+  /** The rows of the block that was found, part by part; undefined: nothing is left. */
+  private rows: readonly (readonly BlockPlaces[])[] | undefined = [];
+  private block: number | undefined;
+
+  constructor(parts: readonly (readonly PostingCursor[])[], blockEvents: number, backwards: boolean) {
+    this.parts = parts;
+    this.backwards = backwards;
+    this.own = new PlaceSet(blockEvents);
+    this.part = new PlaceSet(blockEvents);
+  }
+
+  /** The first block from this one on in which every part has something. */
+  async seek(from: number): Promise<number | undefined> {
+    if (!this.rows) return undefined;
+    if (this.block !== undefined && (this.backwards ? this.block <= from : this.block >= from)) return this.block;
+    let block = from;
+    for (;;) {
+      const { rows, furthest } = await this.seekParts(block);
+      this.rows = rows;
+      this.block = furthest;
+      if (!rows || furthest === block) return furthest;
+      block = furthest as number;
+    }
+  }
+
+  addTo(found: PlaceSet, block: number): void {
+    if (!this.rows || this.block !== block) return;
+    this.own.fill();
+    for (const rows of this.rows) {
+      this.part.clear();
+      for (const row of rows) if (row.block === block) this.part.add(row.places);
+      this.own.intersect(this.part);
+    }
+    found.unite(this.own);
+  }
+
+  /** Moves each part to its first block from this one on; `furthest` is where all of them can be at the earliest. */
+  private async seekParts(
+    from: number,
+  ): Promise<{ rows: readonly (readonly BlockPlaces[])[] | undefined; furthest: number | undefined }> {
+    const rows: BlockPlaces[][] = [];
+    let furthest = from;
+    for (const cursors of this.parts) {
+      const found = await Promise.all(cursors.map((cursor) => cursor.seek(furthest)));
+      const there = found.filter((row) => row !== undefined);
+      let block: number | undefined;
+      for (const row of there) block = nearer(block, row.block, this.backwards);
+      if (block === undefined) return { rows: undefined, furthest: undefined };
+      furthest = block;
+      rows.push(there);
+    }
+    return { rows, furthest };
+  }
+}
+
+function nearer(a: number | undefined, b: number | undefined, backwards: boolean): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return backwards ? Math.max(a, b) : Math.min(a, b);
+}
+
+/** With what the prefixes stand for; undefined where nothing bounds it. */
+async function allTerms(view: IndexView, anyOf: AnyOf, spend: SpendRows): Promise<readonly Term[] | undefined> {
+  const terms = [...anyOf.terms];
+  for (const prefix of anyOf.prefixes) {
+    const more = await prefixTerms(view, prefix, spend);
+    if (!more) return undefined;
+    terms.push(...more);
+  }
+  return terms;
+}

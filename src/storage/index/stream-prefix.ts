@@ -1,0 +1,59 @@
+import { decodeUtf8 } from '../../base/bytes.ts';
+import { categoryOf } from '../../model/stream.ts';
+import type { IndexView } from './index-view.ts';
+import { Kind, nameKey, readName } from './keys.ts';
+import type { SpendRows } from './posting-cursor.ts';
+import type { Term } from './query-terms.ts';
+import { damagedIndex } from './row-writer.ts';
+
+/** More streams or categories than this are not looked through one by one. */
+const NAMES_MAX = 256;
+
+/**
+ * What the streams whose names begin with a prefix are looked for by in sealed blocks; undefined: by nothing, every event
+ * has to be looked at. What is found must be compared with the prefix all the same: a category may hold more than it.
+ *
+ * Without a "-" in it, a prefix begins the names of whole categories. With one, it lies within one category; as long as
+ * only few streams have it, their own places are fewer.
+ */
+export async function prefixTerms(view: IndexView, prefix: string, spend: SpendRows): Promise<Term[] | undefined> {
+  const category = categoryOf(prefix);
+  if (category === prefix) return namesWith(view, Kind.category, prefix, spend);
+  return (await namesWith(view, Kind.stream, prefix, spend)) ?? [{ kind: Kind.category, name: category }];
+}
+
+/** The names of sealed blocks that begin with a prefix; undefined where there are too many. */
+async function namesWith(
+  view: IndexView,
+  kind: typeof Kind.category | typeof Kind.stream,
+  prefix: string,
+  spend: SpendRows,
+): Promise<Term[] | undefined> {
+  // A stream has many rows by its name, and one head.
+  const keyKind = kind === Kind.stream ? Kind.head : kind;
+  const terms: Term[] = [];
+  let from = withoutEnd(nameKey(keyKind, prefix));
+  const to = Uint8Array.from([...from, 0xff]);
+  for (;;) {
+    const scan = view.store.scan({ from, to, limit: 1 });
+    try {
+      const [found] = await scan.next(1);
+      spend(1);
+      if (!found) return terms;
+      if (terms.length === NAMES_MAX) return undefined;
+      const bytes = readName(found[0], 1);
+      const name = decodeUtf8(bytes);
+      if (name === undefined) throw damagedIndex('a name is not UTF-8');
+      terms.push({ kind, name });
+      from = nameKey(keyKind, bytes);
+      // No key of this name lies behind the same bytes ended by 01.
+      from[from.length - 1] = 1;
+    } finally {
+      await scan.close();
+    }
+  }
+}
+
+function withoutEnd(key: Uint8Array): Uint8Array {
+  return key.subarray(0, key.length - 1);
+}

@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest';
+import { Prng } from '../../../src/base/prng.ts';
+import { matchesQuery, type Query, type QueryItem } from '../../../src/model/query.ts';
+import { EventIndex, type IndexOptions } from '../../../src/storage/index/event-index.ts';
+import { EventReader } from '../../../src/storage/index/event-reader.ts';
+import type { IndexView } from '../../../src/storage/index/index-view.ts';
+import { queryPlaces, queryPlacesInMemory } from '../../../src/storage/index/query-places.ts';
+import { collect, feed, LogFixture, type ModelEvent } from './log-fixture.ts';
+import { MemoryStore, turn } from './memory-store.ts';
+
+const STREAMS = ['a', 'ab', 'order-1', 'order-12', 'order-2', 'ordinal', '-x', '$$order-1', '$membership', 'konto-ä'];
+const TYPES = ['A', 'B', 'Rare', '$metadata'];
+const TAGS = ['t:1', 't:2', 't:12', 'ü', 'common'];
+const CATEGORIES = ['a', 'order', '', '$$order', 'konto', 'nowhere'];
+const PREFIXES = ['a', 'ord', 'order-', 'order-1', '-', '$', '$$o', 'konto-', 'nowhere'];
+
+const EMPTY_ITEM: QueryItem = { types: [], tags: [], categories: [], streams: [], streamPrefixes: [] };
+
+const query = (...items: Partial<QueryItem>[]): Query => ({ items: items.map((item) => ({ ...EMPTY_ITEM, ...item })) });
+
+function pick(prng: Prng, from: readonly string[], most: number): string[] {
+  return Array.from({ length: prng.between(0, most + 1) }, () => from[prng.between(0, from.length)] as string);
+}
+
+function randomQuery(prng: Prng): Query {
+  const item = (): QueryItem => {
+    const made = {
+      types: pick(prng, TYPES, 2),
+      tags: pick(prng, TAGS, 2),
+      categories: prng.between(0, 4) === 0 ? pick(prng, CATEGORIES, 2) : [],
+      streams: prng.between(0, 4) === 0 ? pick(prng, STREAMS, 2) : [],
+      streamPrefixes: prng.between(0, 4) === 0 ? pick(prng, PREFIXES, 2) : [],
+    };
+    return Object.values(made).some((names) => names.length > 0) ? made : item();
+  };
+  return { items: Array.from({ length: prng.between(1, 4) }, item) };
+}
+
+function randomLog(prng: Prng, entries: number): LogFixture {
+  const log = new LogFixture();
+  for (let n = 0; n < entries; n++) {
+    log.append({
+      writes: [...new Set(pick(prng, STREAMS, 3))]
+        .slice(0, 3)
+        .map((stream) => ({
+          stream,
+          events: Array.from({ length: prng.between(1, 4) }, () => ({
+            type: prng.between(0, 20) === 0 ? 'Rare' : (TYPES[prng.between(0, TYPES.length)] as string),
+            tags: pick(prng, TAGS, 3),
+          })),
+        }))
+        .concat([{ stream: 'a', events: [{ type: 'A', tags: [] }] }].filter(() => n === 0)),
+    });
+  }
+  return log;
+}
+
+async function open(log: LogFixture, options: IndexOptions): Promise<EventIndex> {
+  const index = await EventIndex.open(new MemoryStore(), log.chainAt, options);
+  await feed(index, log);
+  return index;
+}
+
+async function check(view: IndexView, log: LogFixture, prng: Prng): Promise<void> {
+  const wanted = randomQuery(prng);
+  const reader = new EventReader({ log, yieldTurn: turn });
+  for (const backwards of [false, true]) {
+    const from = prng.between(0, 3) === 0 ? undefined : prng.between(0, view.head + 3);
+    const limit = prng.between(0, 2) === 0 ? undefined : prng.between(1, 30);
+    const inRange = ({ position }: ModelEvent) =>
+      from === undefined || (backwards ? position <= from : position >= from);
+    const events = log.events.filter((event) => event.position <= view.head && inRange(event));
+    const expected = events.filter((event) => matchesQuery(wanted, event)).map((event) => event.position);
+    if (backwards) expected.reverse();
+    const found = await collect(reader.readQuery(view, wanted, { from, backwards, limit }));
+    const positions = found.flatMap((batch) => batch.events.map((event) => event.position));
+    expect(positions, JSON.stringify({ wanted, from, backwards, limit })).toEqual(expected.slice(0, limit));
+  }
+  const from = prng.between(1, view.head + 2);
+  const inMemory = queryPlacesInMemory(view, wanted, from);
+  if (from > view.sealedBlocks * view.blockEvents) {
+    expect(inMemory).toEqual((await collect(queryPlaces(view, wanted, { from }))).flat());
+  } else expect(inMemory).toBeUndefined();
+}
+
+describe('the places of a query', () => {
+  for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
+    it(`are those that the log has, sealed, in memory and both, seed ${seed} [D5] [Q1]`, async () => {
+      const prng = new Prng(seed);
+      const log = randomLog(prng, 150);
+      const blockEvents = [4, 32, 100, 10_000][seed % 4] as number;
+      const index = await open(log, { blockEvents, hashSeed: prng.next() });
+      const early = index.view();
+      for (let n = 0; n < 40; n++) await check(early, log, prng);
+      await index.idle();
+      for (let n = 0; n < 40; n++) {
+        await check(early, log, prng);
+        await check(index.view(), log, prng);
+      }
+    });
+  }
+
+  it('stay as they were when the view was taken, however much is applied later [Q1]', async () => {
+    const prng = new Prng(9);
+    const log = randomLog(prng, 100);
+    const index = await EventIndex.open(new MemoryStore(), log.chainAt, { blockEvents: 16 });
+    await feed(index, log, 50);
+    const view = index.view();
+    await feed(index, log);
+    await index.idle();
+    for (let n = 0; n < 40; n++) await check(view, log, prng);
+  });
+
+  it('of system streams are found only by a name that is the system’s [S11]', async () => {
+    const log = new LogFixture();
+    log.append({
+      writes: [
+        {
+          stream: '$$a',
+          events: [
+            { type: '$metadata', tags: ['x'] },
+            { type: 'T', tags: ['x'] },
+          ],
+        },
+      ],
+    });
+    log.append({ writes: [{ stream: 'a', events: [{ type: 'T', tags: ['x'] }] }] });
+    const index = await open(log, {});
+    const reader = new EventReader({ log, yieldTurn: turn });
+    const found = async (wanted: Query) =>
+      (await collect(reader.readQuery(index.view(), wanted))).flatMap((batch) => batch.events.map((e) => e.position));
+    expect(await found(query({ tags: ['x'] }))).toEqual([3]);
+    expect(await found(query({ types: ['T'] }))).toEqual([3]);
+    expect(await found(query({ types: ['$metadata', 'T'] }))).toEqual([1, 3]);
+    expect(await found(query({ streams: ['$$a'] }))).toEqual([1, 2]);
+    expect(await found(query({ streamPrefixes: ['$'], types: ['T'] }))).toEqual([2]);
+    expect(await found(query({ categories: ['$$a'] }))).toEqual([1, 2]);
+  });
+
+  it('cost what the rare name has, not what the frequent one has [D5]', async () => {
+    const log = new LogFixture();
+    for (let n = 0; n < 400; n++) {
+      const rare = n === 37 || n === 301;
+      log.append({ writes: [{ stream: 'a', events: [{ type: 'T', tags: rare ? ['all', 'rare'] : ['all'] }] }] });
+    }
+    const index = await open(log, { blockEvents: 4 });
+    await index.idle();
+    expect(index.view().sealedBlocks).toBe(100);
+    let rows = 0;
+    const wanted = query({ tags: ['all', 'rare'], types: ['T'] });
+    const spend = (more: number) => {
+      rows += more;
+    };
+    const found = await collect(queryPlaces(index.view(), wanted, { spend }));
+    expect(found.flat()).toEqual([38, 302]);
+    expect(rows).toBeLessThan(40);
+  });
+
+  it('are looked for in every event where too many streams begin so, and still right', async () => {
+    const log = new LogFixture();
+    for (let n = 0; n < 400; n++) log.append({ writes: [{ stream: `s${n}`, events: [{ type: 'T' }] }] });
+    for (let n = 0; n < 300; n++) log.append({ writes: [{ stream: `c-x${n}`, events: [{ type: 'T' }] }] });
+    log.append({ writes: [{ stream: 'c-y', events: [{ type: 'T' }] }] });
+    const index = await open(log, { blockEvents: 64 });
+    await index.idle();
+    const prng = new Prng(3);
+    const reader = new EventReader({ log, yieldTurn: turn });
+    for (const prefix of ['s', 's1', 'c-', 'c-x', 'c-y', 'c-x29']) {
+      const batches = await collect(reader.readQuery(index.view(), query({ streamPrefixes: [prefix] })));
+      const streams = log.events.filter((event) => event.stream.startsWith(prefix)).map((event) => event.position);
+      expect(batches.flatMap((batch) => batch.events.map((event) => event.position))).toEqual(streams);
+    }
+    await check(index.view(), log, prng);
+  });
+});
