@@ -4,9 +4,10 @@ import type { Append, Appended, FailedCheck, WriteResult } from '../model/append
 import { scanRecordedEvent } from '../model/event.ts';
 import { APPEND_ID_WINDOW_MS } from '../model/limits.ts';
 import { PayloadView } from '../model/payload.ts';
+import type { AppendCondition } from '../model/query.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Lookup } from '../sequencer/ports.ts';
+import { type ConditionsSeen, type Lookup, NOTHING_SEEN } from '../sequencer/ports.ts';
 import {
   type Accepted,
   appendIdReused,
@@ -15,18 +16,22 @@ import {
   type Sequencer,
 } from '../sequencer/sequencer.ts';
 import type { EntryRecord } from '../storage/record.ts';
+import type { Conditions, ShownEvents } from './conditions.ts';
 
 /** A check that failed, with the events that made it fail. */
-export interface ShownCheck extends FailedCheck {
-  /** Each a RecordedEvent as bytes, oldest first. */
-  readonly events: readonly Uint8Array[];
-  /** True: there are more than these. */
-  readonly cut: boolean;
-}
+export type ShownCheck = FailedCheck & ShownEvents;
+
+/** A condition that failed, by its place in the append, with the events that made it fail. */
+export type ShownCondition = { readonly index: number } & ShownEvents;
 
 export type AppendOutcome =
   | Appended
-  | { readonly kind: 'conflict'; readonly checks: readonly ShownCheck[]; readonly position: number };
+  | {
+      readonly kind: 'conflict';
+      readonly checks: readonly ShownCheck[];
+      readonly conditions: readonly ShownCondition[];
+      readonly position: number;
+    };
 
 export interface AppenderPorts {
   readonly replica: Replica;
@@ -43,8 +48,7 @@ export interface AppenderPorts {
   readonly log: { get(index: number): Promise<EntryRecord> };
   /** False while free space is below the reserve (rule D1). */
   diskHasRoom(): boolean;
-  /** The events of a stream behind a revision, at most a few; for the answer to a conflict. */
-  eventsAfter(stream: string, revision: number): Promise<{ events: readonly Uint8Array[]; cut: boolean }>;
+  readonly conditions: Pick<Conditions, 'seeAtOnce' | 'see' | 'show' | 'showStream'>;
 }
 
 /** An append that is judged: what became of it, and where it stood. */
@@ -87,8 +91,9 @@ export class Appender {
     if (inFlight) return this.judged(inFlight);
     if (index.findAppendId(append.id).length > 0 || this.overloaded(append)) return undefined;
     this.admit(append);
-    const lookup = index.lookup(streamsOf(append), producersOf(append));
-    return lookup instanceof Promise ? undefined : this.judge(append, lookup);
+    const seen = append.conditions.length > 0 ? this.ports.conditions.seeAtOnce(append.conditions) : NOTHING_SEEN;
+    const lookup = seen && index.lookup(streamsOf(append), producersOf(append));
+    return !lookup || lookup instanceof Promise ? undefined : this.judge(append, lookup, seen);
   }
 
   /** The moment after which an append is dropped; `deadlineMs` 0: never. */
@@ -131,7 +136,9 @@ export class Appender {
     if (judgement.kind === 'repeat') return this.firstAnswer(append, judgement.logIndex);
     await this.ports.replica.confirm();
     if (judgement.kind === 'refused') throw judgement.error;
-    return { kind: 'conflict', checks: await Promise.all(judgement.checks.map((check) => this.show(check))), position };
+    const checks = await Promise.all(judgement.checks.map((check) => this.show(check, position)));
+    const conditions = await Promise.all(judgement.conditions.map((n) => this.showCondition(append, n, position)));
+    return { kind: 'conflict', checks, conditions, position };
   }
 
   /** Undefined where it has to wait for room, which it does without holding a look-up. */
@@ -147,6 +154,7 @@ export class Appender {
     try {
       const repeat = await this.findRepeat(append);
       if (repeat) return this.judged(repeat);
+      const seen = append.conditions.length > 0 ? await this.ports.conditions.see(append.conditions) : NOTHING_SEEN;
       const lookup = await index.lookup(streamsOf(append), producersOf(append));
       if (!replica.acceptsProposals || replica.term !== term) throw this.notLeader();
       const inFlight = sequencer.inFlight(append);
@@ -154,7 +162,7 @@ export class Appender {
       if (this.ports.clock.monotonicMs() >= expiresMs) throw tooLate();
       if (patient && this.overloaded(append)) return undefined;
       this.admit(append);
-      return this.judge(append, lookup);
+      return this.judge(append, lookup, seen);
     } finally {
       sequencer.lookupDone(lookedUpAt);
     }
@@ -184,10 +192,10 @@ export class Appender {
     });
   }
 
-  private judge(append: Append, lookup: Lookup): Judged {
+  private judge(append: Append, lookup: Lookup, seen: ConditionsSeen): Judged {
     const { replica, sequencer, clock } = this.ports;
     const end = replica.logEnd();
-    const judgement = sequencer.judge(append, lookup, end, clock.nowUs());
+    const judgement = sequencer.judge(append, lookup, end, clock.nowUs(), seen);
     if (judgement.kind !== 'accepted') return this.judged(judgement);
     const index = replica.propose(judgement);
     sequencer.proposed(append, judgement, index);
@@ -244,10 +252,15 @@ export class Appender {
     return repeatOf(record, payload);
   }
 
-  private async show(check: FailedCheck): Promise<ShownCheck> {
+  private async show(check: FailedCheck, position: number): Promise<ShownCheck> {
     const after = check.expect.kind === 'revision' ? check.expect.revision : -1;
     if (check.expect.kind === 'exists' || after >= check.actualRevision) return { ...check, events: [], cut: false };
-    return { ...check, ...(await this.ports.eventsAfter(check.stream, after)) };
+    return { ...check, ...(await this.ports.conditions.showStream(check.stream, after, position)) };
+  }
+
+  private async showCondition(append: Append, index: number, position: number): Promise<ShownCondition> {
+    const condition = append.conditions[index] as AppendCondition;
+    return { index, ...(await this.ports.conditions.show(condition, position)) };
   }
 
   private notLeader(): FactstoreError {

@@ -4,6 +4,7 @@ import { invalid, overLimit } from '../base/errors.ts';
 import type { Append, Expectation, ProducerCursor, Write } from '../model/append.ts';
 import { checkNewEvent } from '../model/event.ts';
 import { LIMITS } from '../model/limits.ts';
+import { type AppendCondition, checkConditions } from '../model/query.ts';
 import { checkName, checkStreamName, refuseSystemName } from '../model/stream.ts';
 import { PIECE_BYTES } from '../storage/record.ts';
 
@@ -15,6 +16,7 @@ export interface RawAppend {
     readonly expect: Expectation;
     readonly events: readonly Uint8Array[];
   }[];
+  readonly conditions?: readonly AppendCondition[];
   readonly producer?: ProducerCursor;
   readonly attemptAgeMs: number;
   /** The client's bytes from which repeats are recognised. */
@@ -26,6 +28,8 @@ export type AppendLimits = Pick<
   { [K in keyof typeof LIMITS]: number },
   'eventBytesMax' | 'appendBytesMax' | 'metadataBytesMax' | 'eventsPerAppendMax' | 'streamsPerAppendMax'
 >;
+
+const NO_CONDITIONS: readonly AppendCondition[] = [];
 
 /**
  * Checks everything about an append that can be checked without state; ends in INVALID_ARGUMENT with the field and the
@@ -42,10 +46,13 @@ export function checkAppend(raw: RawAppend, limits: AppendLimits = LIMITS, diges
   const { eventCount, eventBytes } = sizes(raw, limits);
   const streams = new Set<string>();
   const writes = raw.writes.map((write, n) => checkWrite(`writes[${n}]`, write, streams, limits));
+  const { conditions = NO_CONDITIONS } = raw;
+  if (conditions.length > 0) checkConditions(conditions);
   return {
     id: raw.appendId,
     digest,
     writes,
+    conditions,
     ...(raw.producer && { producer: checkProducer(raw.producer) }),
     attemptAgeMs: raw.attemptAgeMs,
     eventCount,

@@ -1,14 +1,17 @@
 import { FactstoreError, invalid } from '../base/errors.ts';
-import { LIMITS } from '../model/limits.ts';
+import { checkQuery, type Query } from '../model/query.ts';
 import { checkStreamName, type StreamState } from '../model/stream.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
-import type { EventReader, ReadBatch as Turn } from '../storage/index/event-reader.ts';
+import type { AllRange, EventReader, ReadBatch as Turn } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
 import type { RaftLog } from '../storage/raft-log.ts';
 import type { Consistency } from './consistency.ts';
 
-/** One stream or everything. */
-export type Target = { readonly kind: 'stream'; readonly stream: string } | { readonly kind: 'all' };
+/** One stream, everything, or what matches a query. */
+export type Target =
+  | { readonly kind: 'stream'; readonly stream: string }
+  | { readonly kind: 'all' }
+  | { readonly kind: 'query'; readonly query: Query };
 
 export interface ReadRequest {
   readonly target: Target;
@@ -64,10 +67,15 @@ export class Reads {
     checkStreamName('stream', name);
   }
 
+  checkTarget(target: Target): void {
+    if (target.kind === 'stream') this.checkStream(target.stream);
+    else if (target.kind === 'query') checkQuery('query', target.query);
+  }
+
   /** Ends in INVALID_ARGUMENT where the request makes no sense. */
   check(request: ReadRequest): void {
-    if (request.target.kind === 'stream') this.checkStream(request.target.stream);
-    else if (request.start?.kind === 'revision')
+    this.checkTarget(request.target);
+    if (request.target.kind !== 'stream' && request.start?.kind === 'revision')
       throw invalid('from_revision', 'goes with a stream; use from_position');
   }
 
@@ -81,6 +89,7 @@ export class Reads {
     }
     for await (const { events } of await this.turns(view, request)) {
       if (signal.aborted) return;
+      if (events.length === 0) continue;
       const bytes = events.map((event) => event.bytes);
       yield request.appendIds ? { start, events: bytes, appends: appendsOf(events) } : { start, events: bytes };
       start = undefined;
@@ -98,13 +107,14 @@ export class Reads {
     const view = this.index.view();
     if (after >= view.head) return;
     const turns =
-      target.kind === 'all'
-        ? this.reader.readAll(view, { from: after + 1, userEvents })
-        : await this.streamBehind(view, target.stream, after);
-    for await (const { events } of turns) {
+      target.kind === 'stream'
+        ? await this.streamBehind(view, target.stream, after)
+        : this.turnsOf(view, target, { from: after + 1, userEvents });
+    let lookedTo = after;
+    for await (const { events, next } of turns) {
       if (signal.aborted) return;
-      const last = events.at(-1);
-      if (last) yield { events: events.map((event) => event.bytes), lookedTo: last.position };
+      lookedTo = events.at(-1)?.position ?? (target.kind === 'stream' ? lookedTo : next - 1);
+      yield { events: events.map((event) => event.bytes), lookedTo };
     }
     yield { events: [], lookedTo: view.head };
   }
@@ -131,23 +141,6 @@ export class Reads {
     };
   }
 
-  /** The events of a stream behind a revision, at most a few: what the answer to a conflict shows. */
-  async eventsAfter(stream: string, revision: number): Promise<{ events: readonly Uint8Array[]; cut: boolean }> {
-    const limit = LIMITS.conflictEventsMax + 1;
-    const shown: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const { events } of this.reader.readStream(this.index.view(), stream, { from: revision + 1, limit })) {
-      for (const event of events) {
-        bytes += event.bytes.length;
-        if (shown.length === LIMITS.conflictEventsMax || bytes > LIMITS.conflictBytesMax) {
-          return { events: shown, cut: true };
-        }
-        shown.push(event.bytes);
-      }
-    }
-    return { events: shown, cut: false };
-  }
-
   private async streamBehind(view: IndexView, stream: string, after: number): Promise<AsyncIterable<Turn>> {
     return this.reader.readStream(view, stream, { from: await view.revisionAfterPosition(stream, after) });
   }
@@ -155,13 +148,20 @@ export class Reads {
   private async turns(view: IndexView, request: ReadRequest): Promise<AsyncIterable<Turn>> {
     const { target, backwards, userEvents } = request;
     const limit = request.limit === 0 ? undefined : request.limit;
-    if (target.kind === 'all') {
+    if (target.kind !== 'stream') {
       const from = await this.startPosition(view, request);
-      return this.reader.readAll(view, { from, backwards, limit, userEvents });
+      return this.turnsOf(view, target, { from, backwards, limit, userEvents });
     }
     const from = await this.startRevision(view, target.stream, request);
     if (from !== undefined && from < 0) return none();
     return this.reader.readStream(view, target.stream, { from, backwards, limit });
+  }
+
+  /** A query without items means all events of user streams. */
+  private turnsOf(view: IndexView, target: Exclude<Target, { kind: 'stream' }>, range: AllRange): AsyncIterable<Turn> {
+    if (target.kind === 'all') return this.reader.readAll(view, range);
+    if (target.query.items.length === 0) return this.reader.readAll(view, { ...range, userEvents: true });
+    return this.reader.readQuery(view, target.query, range);
   }
 
   private async startRevision(view: IndexView, stream: string, request: ReadRequest): Promise<number | undefined> {

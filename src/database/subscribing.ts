@@ -23,7 +23,7 @@ export class Subscribing {
 
   /** Ends in INVALID_ARGUMENT, or in OUT_OF_RANGE where the checkpoint lies beyond the cluster's head. */
   async begin(request: SubscribeRequest, signal: AbortSignal): Promise<{ source: Source; after: number }> {
-    if (request.target.kind === 'stream') this.reads.checkStream(request.target.stream);
+    this.reads.checkTarget(request.target);
     const after = await this.start(request, signal);
     const source: Source = {
       head: this.replica.head,

@@ -3,6 +3,7 @@ import { FactstoreError } from '../base/errors.ts';
 import type { NodeOptions } from '../config/options.ts';
 import { formatAddress } from '../config/values.ts';
 import { Appender } from '../database/appender.ts';
+import { Conditions } from '../database/conditions.ts';
 import { Database } from '../database/database.ts';
 import { Facts } from '../database/facts.ts';
 import { Reads } from '../database/reads.ts';
@@ -272,7 +273,8 @@ export class Member {
     const { log } = storage;
     const recent = (logIndex: number) => replica.inMemory(logIndex);
     const turn = { events: options.readBatchEventsMax, bytes: options.readBatchBytesMax };
-    const reads = new Reads(index, new EventReader({ log, recent, yieldTurn: clock.yieldTurn, turn }), log);
+    const reader = new EventReader({ log, recent, yieldTurn: clock.yieldTurn, turn });
+    const reads = new Reads(index, reader, log);
     const appender = new Appender({
       replica,
       sequencer,
@@ -281,7 +283,7 @@ export class Member {
       pendingBytesMax: options.pendingAppendBytesMax,
       log: { get: async (logIndex) => recent(logIndex) ?? ((await log.get(logIndex)) as EntryRecord) },
       diskHasRoom: () => !reserve.short,
-      eventsAfter: (stream, revision) => reads.eventsAfter(stream, revision),
+      conditions: new Conditions(index, reader, clock),
     });
     const lookup = (streams: readonly string[], producers: readonly string[]) => index.lookup(streams, producers);
     return new Database({ replica, appender, reads, clock, lookup, limits: options, ending: this.ending.signal });

@@ -8,6 +8,19 @@ export interface Lookup {
   cursor(producer: string): KnownCursor | undefined;
 }
 
+/**
+ * What was found out about the conditions of an append off the serial path, by a look at everything up to a position.
+ * What came behind it is in the overlay (rule S4).
+ */
+export interface ConditionsSeen {
+  readonly position: number;
+  /** For each condition, whether a match stands behind its `after`, up to the position. */
+  readonly matched: readonly boolean[];
+}
+
+/** Of an append without conditions. */
+export const NOTHING_SEEN: ConditionsSeen = { position: 0, matched: [] };
+
 /** The last accepted append of a producer (rule S7). */
 export interface KnownCursor {
   readonly current: number;

@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts';
 import { bytesEqual } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import type { Append, FailedCheck, WriteResult } from '../model/append.ts';
@@ -6,7 +7,7 @@ import { PayloadDraft, type PlacedWrite } from '../model/payload.ts';
 import { NEVER_WRITTEN, type StreamHead } from '../model/stream.ts';
 import { holds } from './expectation.ts';
 import { type Effects, Overlay } from './overlay.ts';
-import type { KnownCursor, LogEnd, Lookup } from './ports.ts';
+import { type ConditionsSeen, type KnownCursor, type LogEnd, type Lookup, NOTHING_SEEN } from './ports.ts';
 
 /** An append that was found good: the entry it becomes, with every place in it decided. */
 export interface Accepted {
@@ -24,7 +25,12 @@ export type Judgement = Accepted | NotAccepted;
 export type NotAccepted =
   /** The same append is in the log already, at this index; undefined: too long ago to say where (rule S7). */
   | { readonly kind: 'repeat'; readonly logIndex: number | undefined }
-  | { readonly kind: 'conflict'; readonly checks: readonly FailedCheck[] }
+  | {
+      readonly kind: 'conflict';
+      readonly checks: readonly FailedCheck[];
+      /** The places of the conditions that failed among those of the append. */
+      readonly conditions: readonly number[];
+    }
   /** Depends on state, so the caller confirms it before it answers (rule S5). */
   | { readonly kind: 'refused'; readonly error: FactstoreError };
 
@@ -48,10 +54,15 @@ export class Sequencer {
       : { kind: 'refused', error: appendIdReused(append.id) };
   }
 
-  /** Judges an append that is not a repeat by its id. `nowUs` is the leader's clock. */
-  judge(append: Append, lookup: Lookup, end: LogEnd, nowUs: number): Judgement {
+  /**
+   * Judges an append that is not a repeat by its id. `nowUs` is the leader's clock; `seen` belongs to a look-up that
+   * waited in the overlay until now, as `lookup` did.
+   */
+  judge(append: Append, lookup: Lookup, end: LogEnd, nowUs: number, seen = NOTHING_SEEN): Judgement {
     const cursor = this.judgeCursor(append, lookup);
     if (cursor) return cursor;
+    const conditions = append.conditions.length > 0 ? this.judgeConditions(append, seen, end) : [];
+    if (conditions instanceof FactstoreError) return { kind: 'refused', error: conditions };
     const checks: FailedCheck[] = [];
     const placed: PlacedWrite[] = [];
     const results: WriteResult[] = [];
@@ -64,7 +75,7 @@ export class Sequencer {
         results.push({ stream: write.stream, revision: head.revision + write.events.length });
       }
     }
-    if (checks.length > 0) return { kind: 'conflict', checks };
+    if (checks.length > 0 || conditions.length > 0) return { kind: 'conflict', checks, conditions };
     if (end.nextPosition + append.eventCount > PLACE_MAX) return { kind: 'refused', error: outOfPlaces() };
     const createdUs = Math.max(nowUs, end.createdUs);
     const payload = new PayloadDraft(append, placed, end.nextPosition, createdUs);
@@ -84,6 +95,9 @@ export class Sequencer {
       index,
       appendKey: appendKey(append.id),
       digest: append.digest,
+      payload: accepted.payload,
+      firstPosition: accepted.firstPosition,
+      count: accepted.count,
       writes: accepted.writes,
       cursor: append.producer && {
         producer: append.producer.producer,
@@ -118,6 +132,20 @@ export class Sequencer {
 
   private head(stream: string, lookup: Lookup): StreamHead {
     return this.overlay.head(stream) ?? lookup.head(stream) ?? NEVER_WRITTEN;
+  }
+
+  /** The places of the conditions that do not hold. */
+  private judgeConditions(append: Append, seen: ConditionsSeen, end: LogEnd): number[] | FactstoreError {
+    assert(
+      seen.matched.length === append.conditions.length,
+      () => 'conditions are judged without having been looked up',
+    );
+    const failed: number[] = [];
+    for (const [n, { query, after }] of append.conditions.entries()) {
+      if (after >= end.nextPosition) return beyondHead(n, after, end.nextPosition - 1);
+      if (seen.matched[n] || this.overlay.hasMatch(query, Math.max(after, seen.position))) failed.push(n);
+    }
+    return failed;
   }
 
   private judgeCursor(append: Append, lookup: Lookup): NotAccepted | undefined {
@@ -171,6 +199,15 @@ function cursorTaken(append: Append, known: KnownCursor): FactstoreError {
     'CURSOR_MISMATCH',
     `producer "${producer}" is at ${known.current} already, with another append id: its source has changed, or two producers share the name. Nothing was written.`,
     { producer, expected: append.producer?.previous ?? 0, actual: known.current },
+  );
+}
+
+function beyondHead(n: number, after: number, head: number): FactstoreError {
+  const field = `conditions[${n}].after`;
+  return new FactstoreError(
+    'OUT_OF_RANGE',
+    `${field}: position ${after} lies beyond the last position of the store, which is ${head}. Nothing was written. Does it belong to another cluster?`,
+    { field, position: after, head },
   );
 }
 

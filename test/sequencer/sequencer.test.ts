@@ -22,7 +22,16 @@ function append(writes: Partial<Write>[], more: Partial<Append> = {}): Append {
     ...write,
   }));
   const eventCount = full.reduce((sum, write) => sum + write.events.length, 0);
-  return { id, digest: id, writes: full, attemptAgeMs: 0, eventCount, eventBytes: eventCount * EVENT.length, ...more };
+  return {
+    id,
+    digest: id,
+    writes: full,
+    conditions: [],
+    attemptAgeMs: 0,
+    eventCount,
+    eventBytes: eventCount * EVENT.length,
+    ...more,
+  };
 }
 
 function lookup(

@@ -4,10 +4,12 @@ import { Prng } from '../../src/base/prng.ts';
 import { AppendLane } from '../../src/database/append-lane.ts';
 import { Appender, type AppendOutcome } from '../../src/database/appender.ts';
 import { checkAppend } from '../../src/database/check-append.ts';
+import { Conditions } from '../../src/database/conditions.ts';
 import { Database } from '../../src/database/database.ts';
 import { Reads } from '../../src/database/reads.ts';
 import type { Append, Expectation, ProducerCursor } from '../../src/model/append.ts';
 import { LIMITS } from '../../src/model/limits.ts';
+import type { AppendCondition } from '../../src/model/query.ts';
 import { EntryType } from '../../src/raft/types.ts';
 import type { PeerMessage } from '../../src/replica/ports.ts';
 import { Replica } from '../../src/replica/replica.ts';
@@ -51,20 +53,22 @@ export interface AppendOptions {
   readonly producer?: ProducerCursor;
   readonly attemptAgeMs?: number;
   readonly data?: Uint8Array;
+  readonly tags?: readonly string[];
+  readonly conditions?: readonly AppendCondition[];
 }
 
 let ids = 0;
 
 /** An append of one event for each type, to one stream. */
 export function anAppend(stream: string, types: readonly string[], options: AppendOptions = {}): Append {
-  const { expect = { kind: 'any' }, producer, attemptAgeMs = 0, data } = options;
+  const { expect = { kind: 'any' }, producer, attemptAgeMs = 0, data, tags, conditions } = options;
   const id = Buffer.alloc(16);
   if (options.id === undefined) id.writeUInt32BE(++ids);
   else id.fill(options.id);
-  const events = types.map((type) => encodeEvent({ type, ...(data && { data }) }));
+  const events = types.map((type) => encodeEvent({ type, ...(data && { data }), ...(tags && { tags }) }));
   const content = [Buffer.from(stream), ...events];
   const raw = { appendId: id, writes: [{ stream, expect, events }], attemptAgeMs, content };
-  return checkAppend({ ...raw, ...(producer && { producer }) });
+  return checkAppend({ ...raw, ...(producer && { producer }), ...(conditions && { conditions }) });
 }
 
 /** A disk in memory that can be held up, and survives its node. */
@@ -119,7 +123,8 @@ export class ReplicaNode {
     const clock = cluster.clockOf(id);
     this.replica = this.newReplica(cluster, clock);
     const recent = (logIndex: number) => this.replica.inMemory(logIndex);
-    const reads = new Reads(index, new EventReader({ log, recent, yieldTurn: clock.yieldTurn }), log);
+    const reader = new EventReader({ log, recent, yieldTurn: clock.yieldTurn });
+    const reads = new Reads(index, reader, log);
     const { replica, sequencer } = this;
     this.appender = new Appender({
       replica,
@@ -129,7 +134,7 @@ export class ReplicaNode {
       pendingBytesMax: cluster.options.pendingBytesMax ?? 32 << 20,
       log: { get: async (logIndex) => recent(logIndex) ?? ((await log.get(logIndex)) as EntryRecord) },
       diskHasRoom: () => disk.hasRoom,
-      eventsAfter: (stream, revision) => reads.eventsAfter(stream, revision),
+      conditions: new Conditions(index, reader, clock),
     });
     const lookup = (streams: readonly string[], producers: readonly string[]) => index.lookup(streams, producers);
     const { ending } = this;
@@ -161,12 +166,14 @@ export class ReplicaNode {
       await log.write({ truncateAfter: undefined, records: [entry], hardState });
     }
     const { blockEvents = 16_384, cachedStreams = 100_000, lookupMs = 0 } = cluster.options;
-    const store = slowLookups(disk.indexStore.reopen(), cluster.clockOf(id), lookupMs);
+    let opened = false;
+    const store = slowLookups(disk.indexStore.reopen(), cluster.clockOf(id), () => (opened ? lookupMs : 0));
     const index = await EventIndex.open(store, async (at) => (await log.get(at))?.chain, {
       blockEvents,
       cachedStreams,
       ...cluster.options.appendIds,
     });
+    opened = true;
     const node = new ReplicaNode(cluster, id, disk, log, index);
     node.replica.start();
     return node;
@@ -386,17 +393,25 @@ export class ReplicaCluster {
   }
 }
 
-function slowLookups(store: MemoryStore, clock: Clock, ms: number): Store {
-  if (ms === 0) return store;
+function slowLookups(store: MemoryStore, clock: Clock, ms: () => number): Store {
+  const wait = () => (ms() > 0 ? clock.sleep(ms()) : undefined);
   return {
     get: (key) => store.get(key),
     getMany: async (keys) => {
       const found = await store.getMany(keys);
-      await clock.sleep(ms);
+      await wait();
       return found;
     },
     write: (operations, sync) => store.write(operations, sync),
-    scan: (range) => store.scan(range),
+    scan: (range) => {
+      const scan = store.scan(range);
+      const next = async (count: number) => {
+        const rows = await scan.next(count);
+        await wait();
+        return rows;
+      };
+      return { next, close: () => scan.close() };
+    },
     close: () => store.close(),
   };
 }

@@ -1,0 +1,134 @@
+import { FactstoreError } from '../base/errors.ts';
+import { LIMITS } from '../model/limits.ts';
+import type { AppendCondition, Query } from '../model/query.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { ConditionsSeen } from '../sequencer/ports.ts';
+import type { EventIndex } from '../storage/index/event-index.ts';
+import type { EventReader, ReadBatch, ReadEvent } from '../storage/index/event-reader.ts';
+import type { IndexView } from '../storage/index/index-view.ts';
+import type { SpendRows } from '../storage/index/posting-cursor.ts';
+import { queryPlacesInMemory } from '../storage/index/query-places.ts';
+
+/** What the look-up of one append's conditions may cost (rule S4). */
+interface Budget {
+  readonly rows: number;
+  readonly ms: number;
+}
+
+const BUDGET: Budget = { rows: 100_000, ms: 2_000 };
+
+/** Events as the answer to a conflict shows them. */
+export interface ShownEvents {
+  /** Each a RecordedEvent as bytes, oldest first. */
+  readonly events: readonly Uint8Array[];
+  /** True: there are more than these. */
+  readonly cut: boolean;
+}
+
+/** The first phase of judging conditions (rule S4): what the index knows, before the serial path. */
+export class Conditions {
+  private readonly index: EventIndex;
+  private readonly reader: EventReader;
+  private readonly clock: Clock;
+  private readonly budget: Budget;
+
+  constructor(index: EventIndex, reader: EventReader, clock: Clock, budget: Partial<Budget> = {}) {
+    this.index = index;
+    this.reader = reader;
+    this.clock = clock;
+    this.budget = { ...BUDGET, ...budget };
+  }
+
+  /** Looks without waiting; undefined where a match has to be looked for in sealed blocks, or read to be one. */
+  seeAtOnce(conditions: readonly AppendCondition[]): ConditionsSeen | undefined {
+    const view = this.index.view();
+    for (const { query, after } of conditions) {
+      if (query.items.length === 0 ? after < view.head : this.mayMatch(view, query, after)) return undefined;
+    }
+    return { position: view.head, matched: conditions.map(() => false) };
+  }
+
+  /** Looks at everything up to the head. Ends in LIMIT_EXCEEDED where that takes too much. */
+  async see(conditions: readonly AppendCondition[]): Promise<ConditionsSeen> {
+    const view = this.index.view();
+    const matched: boolean[] = [];
+    const spend = this.spending();
+    for (const [n, { query, after }] of conditions.entries()) {
+      let found = false;
+      for await (const { events } of this.matching(view, query, after, 1, (rows) => spend(n, rows))) {
+        found = events.length > 0;
+        if (found) break;
+      }
+      matched.push(found);
+    }
+    return { position: view.head, matched };
+  }
+
+  /** The matching events behind `after` and up to a position, at most a few: what the answer to a conflict shows. */
+  async show({ query, after }: AppendCondition, position: number): Promise<ShownEvents> {
+    return shown(this.matching(this.index.view(), query, after, LIMITS.conflictEventsMax + 1), position);
+  }
+
+  /** The events of a stream behind a revision, likewise. */
+  async showStream(stream: string, revision: number, position: number): Promise<ShownEvents> {
+    const range = { from: revision + 1, limit: LIMITS.conflictEventsMax + 1 };
+    return shown(this.reader.readStream(this.index.view(), stream, range), position);
+  }
+
+  private mayMatch(view: IndexView, query: Query, after: number): boolean {
+    if (after >= view.head) return false;
+    const positions = queryPlacesInMemory(view, query, after + 1);
+    return positions === undefined || positions.length > 0;
+  }
+
+  private matching(
+    view: IndexView,
+    query: Query,
+    after: number,
+    limit: number,
+    spend?: SpendRows,
+  ): AsyncIterable<ReadBatch> {
+    const range = { from: after + 1, limit };
+    return query.items.length === 0
+      ? this.reader.readAll(view, { ...range, userEvents: true })
+      : this.reader.readQuery(view, query, { ...range, spend });
+  }
+
+  /** Counts down; throws once the budget is spent. */
+  private spending(): (condition: number, rows: number) => void {
+    const { rows, ms } = this.budget;
+    const untilMs = this.clock.monotonicMs() + ms;
+    let spent = 0;
+    return (condition, more) => {
+      spent += more;
+      if (spent > rows) throw tooExpensive(condition, `more than ${rows} rows of the index`);
+      if (this.clock.monotonicMs() > untilMs) throw tooExpensive(condition, `more than ${ms} ms`);
+    };
+  }
+}
+
+async function shown(
+  batches: AsyncIterable<{ readonly events: readonly ReadEvent[] }>,
+  position: number,
+): Promise<ShownEvents> {
+  const events: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const batch of batches) {
+    for (const event of batch.events) {
+      if (event.position > position) return { events, cut: false };
+      bytes += event.bytes.length;
+      if (events.length === LIMITS.conflictEventsMax || bytes > LIMITS.conflictBytesMax) return { events, cut: true };
+      events.push(event.bytes);
+    }
+  }
+  return { events, cut: false };
+}
+
+function tooExpensive(condition: number, what: string): FactstoreError {
+  const field = `conditions[${condition}]`;
+  return new FactstoreError(
+    'LIMIT_EXCEEDED',
+    `${field}: looking for matching events took ${what}. Nothing was written. Give the position up to which they are known as "after", or name a tag that fewer events have.`,
+    { field },
+  );
+}
