@@ -6,6 +6,7 @@ import { checkJson, parseExpectation, parseUuidFlag } from './args.ts';
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
 import { UsageError } from './failure.ts';
 import { jsonText } from './json.ts';
+import { collect } from './query-flags.ts';
 import type { WriteToAppend } from './store.ts';
 
 interface Flags extends ConnectionFlags {
@@ -32,10 +33,6 @@ export function addAppend(program: Command, context: Context): void {
     `factstore append order-1 --type OrderPaid --expect 0`,
     `curl -s https://example.org/order.json | factstore append order-2 --type OrderPlaced --data - --expect none`,
   );
-}
-
-function collect(value: string, earlier: readonly string[]): readonly string[] {
-  return [...earlier, value];
 }
 
 async function append(context: Context, stream: string, flags: Flags): Promise<void> {

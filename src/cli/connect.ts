@@ -39,7 +39,9 @@ class ClientStore implements Store {
     const read: EventRead<{ type: string }> =
       'stream' in target
         ? this.client.read(target.stream, { ...place, from: fromRevision })
-        : this.client.readAll({ ...place, userEvents: target.userEvents });
+        : 'query' in target
+          ? this.client.query(target.query, place)
+          : this.client.readAll({ ...place, userEvents: target.userEvents });
     for await (const batch of read.batches()) for (const event of batch) yield toStored(event);
   }
 

@@ -5,15 +5,18 @@ import { eventJson, eventLine } from './event-output.ts';
 import { UsageError } from './failure.ts';
 import type { ReadOptions, Target } from './store.ts';
 
-interface Flags extends ConnectionFlags {
-  readonly all?: boolean;
-  readonly userEvents?: boolean;
+export interface ReadFlags extends ConnectionFlags {
   readonly from?: string;
   readonly fromPosition?: string;
   readonly fromTime?: string;
   readonly limit?: string;
   readonly backwards?: boolean;
   readonly consistency: string;
+}
+
+interface Flags extends ReadFlags {
+  readonly all?: boolean;
+  readonly userEvents?: boolean;
 }
 
 export function addRead(program: Command, context: Context): void {
@@ -26,11 +29,8 @@ export function addRead(program: Command, context: Context): void {
     .option('--user-events', 'with --all: leave out system streams (their names begin with $)')
     .option('--from <N>', 'begin with this revision of the STREAM; with --all, with this position')
     .option('--from-position <N>', 'begin with this position')
-    .option('--from-time <TIME>', 'begin with the first event at or after this time (backwards: the last one until it)')
-    .option('--limit <N>', 'the most events to read (default: all)')
-    .option('--backwards', 'the newest first')
-    .option('--consistency <LEVEL>', 'linearizable, local, or atLeast:POSITION', 'linearizable')
     .action((stream: string | undefined, flags: Flags) => read(context, stream, flags));
+  addReadFlags(command);
   examples(
     command,
     'factstore read order-1',
@@ -40,8 +40,17 @@ export function addRead(program: Command, context: Context): void {
   );
 }
 
+/** The flags that all reads have. */
+export function addReadFlags(command: Command): void {
+  command
+    .option('--from-time <TIME>', 'begin with the first event at or after this time (backwards: the last one until it)')
+    .option('--limit <N>', 'the most events to read (default: all)')
+    .option('--backwards', 'the newest first')
+    .option('--consistency <LEVEL>', 'linearizable, local, or atLeast:POSITION', 'linearizable');
+}
+
 /** The options of a read out of its flags. */
-function readOptions(flags: Flags, target: Target): ReadOptions {
+function readOptions(flags: ReadFlags, target: Target): ReadOptions {
   const starts = [flags.from, flags.fromPosition, flags.fromTime].filter((start) => start !== undefined);
   if (starts.length > 1) throw new UsageError('give one of --from, --from-position and --from-time');
   const ofStream = 'stream' in target;
@@ -57,7 +66,11 @@ function readOptions(flags: Flags, target: Target): ReadOptions {
 }
 
 async function read(context: Context, stream: string | undefined, flags: Flags): Promise<void> {
-  const target = parseTarget(stream, flags.all, flags.userEvents);
+  await showEvents(context, parseTarget(stream, flags.all, flags.userEvents), flags);
+}
+
+/** Reads and writes out what was read, an event a line. */
+export async function showEvents(context: Context, target: Target, flags: ReadFlags): Promise<void> {
   const options = readOptions(flags, target);
   const { out, signal } = context;
   await withStore(context, flags, async (store) => {

@@ -8,6 +8,7 @@ import { addExport } from './export.ts';
 import { ExitCode, errorJson, errorText, exitCodeOf, UsageError } from './failure.ts';
 import { addImport } from './import.ts';
 import { type Io, Output } from './io.ts';
+import { addQuery } from './query.ts';
 import { addRead } from './read.ts';
 import { addServe } from './serve.ts';
 import type { Store } from './store.ts';
@@ -86,6 +87,7 @@ async function buildProgram(context: Context, argv: readonly string[], json: boo
   await addServe(program, context, argv.includes('serve'));
   addAppend(program, context);
   addRead(program, context);
+  addQuery(program, context);
   addSubscribe(program, context);
   addStreams(program, context);
   addImport(program, context);

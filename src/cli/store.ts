@@ -1,8 +1,9 @@
 import type { ClusterStatus } from '../client/cluster.ts';
 import type { ProducerState, StreamInfo } from '../client/lookups.ts';
 import type { Consistency } from '../client/options.ts';
+import type { Query, QueryItem } from '../client/queries.ts';
 
-export type { ClusterStatus, Consistency, ProducerState, StreamInfo };
+export type { ClusterStatus, Consistency, ProducerState, Query, QueryItem, StreamInfo };
 
 /**
  * What the commands need of the SDK, and no more: payloads as bytes, because a command line passes them on untouched.
@@ -67,7 +68,10 @@ export interface AppendOutcome {
   readonly repeated: boolean;
 }
 
-export type Target = { readonly stream: string } | { readonly all: true; readonly userEvents: boolean };
+export type Target =
+  | { readonly stream: string }
+  | { readonly all: true; readonly userEvents: boolean }
+  | { readonly query: Query };
 
 export interface ReadOptions {
   readonly fromRevision?: bigint;

@@ -4,9 +4,10 @@ import { type ConnectionFlags, type Context, clusterCommand, examples, withStore
 import { eventJson, eventLine } from './event-output.ts';
 import { UsageError } from './failure.ts';
 import { jsonText } from './json.ts';
-import type { SubscriptionMessage } from './store.ts';
+import { addQueryFlags, parseQuery, type QueryFlags } from './query-flags.ts';
+import type { SubscriptionMessage, Target } from './store.ts';
 
-interface Flags extends ConnectionFlags {
+interface Flags extends ConnectionFlags, QueryFlags {
   readonly all?: boolean;
   readonly userEvents?: boolean;
   readonly after?: string;
@@ -17,8 +18,9 @@ export function addSubscribe(program: Command, context: Context): void {
   const command = clusterCommand(
     program,
     'subscribe [STREAM]',
-    'follow a stream, or everything: what is there already, then what is appended, until Ctrl-C',
-  )
+    'follow a stream, a query, or everything: what is there already, then what is appended, until Ctrl-C',
+  );
+  addQueryFlags(command)
     .option('--all', 'every stream, system streams included')
     .option('--user-events', 'with --all: leave out system streams (their names begin with $)')
     .option('--after <POSITION>', 'begin behind this position, a checkpoint')
@@ -29,11 +31,23 @@ export function addSubscribe(program: Command, context: Context): void {
     'factstore subscribe order-1',
     'factstore subscribe --all --user-events --from-now',
     'factstore subscribe --all --after 1000 --json',
+    'factstore subscribe --type OrderPlaced --tag customer:7 --from-now',
   );
 }
 
+function targetOf(stream: string | undefined, flags: Flags): Target {
+  const query = parseQuery(flags);
+  if (!query) return parseTarget(stream, flags.all, flags.userEvents);
+  if (stream !== undefined || flags.all || flags.userEvents) {
+    throw new UsageError(
+      '--type, --tag, --category, --stream and --where stand alone: give no STREAM, --all or --user-events',
+    );
+  }
+  return { query };
+}
+
 async function subscribe(context: Context, stream: string | undefined, flags: Flags): Promise<void> {
-  const target = parseTarget(stream, flags.all, flags.userEvents);
+  const target = targetOf(stream, flags);
   if (flags.after !== undefined && flags.fromNow) throw new UsageError('give --after or --from-now, not both');
   const options = {
     ...(flags.after === undefined ? {} : { after: parseWhole('--after', flags.after) }),

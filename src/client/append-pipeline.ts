@@ -119,7 +119,7 @@ export class AppendPipeline implements AppendCallEvents {
     if (append.settled) return;
     try {
       const outcome = decodeAppendResponse(answer);
-      if (outcome.kind === 'conflict') return this.fail(append, conflictError(outcome));
+      if (outcome.kind === 'conflict') return this.fail(append, conflictError(outcome, append.what));
       this.settle(append);
       append.resolve(outcome);
     } catch (error) {

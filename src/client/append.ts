@@ -9,6 +9,7 @@ import { eventFields } from './event-encoding.ts';
 import type { EventShape, NewEvent } from './event-types.ts';
 import { uuidOrNew } from './identifiers.ts';
 import type { AppendManyOptions, AppendResult, ProducerPlace, StreamWrite } from './options.ts';
+import { conditionsArgument } from './queries.ts';
 import type { Session } from './session.ts';
 
 /** An AppendRequest at most: the events, and the names and tags around them. */
@@ -37,6 +38,7 @@ function appendJob(session: Session, writes: readonly StreamWrite[], options: Ap
     appendId,
     writes: writes.map((write, i) => encodeWrite(write, writes.length === 1 ? '' : `writes[${i}].`)),
     producer: options.producer && encodeProducer(options.producer),
+    conditions: conditionsArgument(options.conditions),
   });
   if (request.length > REQUEST_BYTES_MAX) throw overLimit('append', REQUEST_BYTES_MAX, request.length, 'bytes');
   return {

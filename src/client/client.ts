@@ -16,12 +16,14 @@ import type {
   AppendOptions,
   AppendResult,
   CallOptions,
+  QueryOptions,
   ReadAllOptions,
   ReadStreamOptions,
   StreamWrite,
   SubscribeOptions,
   UpdateOptions,
 } from './options.ts';
+import { type Query, queryArgument } from './queries.ts';
 import { EventRead, readRequest } from './read.ts';
 import type { Session } from './session.ts';
 import { Subscription } from './subscribe.ts';
@@ -108,7 +110,17 @@ export class FactstoreClient implements AsyncDisposable {
     return new EventRead(session, readRequest(session, { kind: 'all' }, options), options);
   }
 
-  /** Follows one stream or all of them: what is there already, then what is appended, each event once and in order. */
+  /**
+   * Reads the events that match, in the order of positions, up to the head as it is when the read begins: `start()` tells
+   * that head, and it is the `after` of a condition on what was read.
+   */
+  query<E extends EventShape = EventShape>(query: Query, options: QueryOptions = {}): EventRead<E> {
+    const { session } = this.parts;
+    const target = { kind: 'query', query: queryArgument('query', query) } as const;
+    return new EventRead(session, readRequest(session, target, options), options);
+  }
+
+  /** Follows one stream, all of them, or a query: what is there already, then what is appended, each event once and in order. */
   subscribe<E extends EventShape = EventShape>(options: SubscribeOptions): Subscription<E> {
     return new Subscription(this.parts.session, options);
   }

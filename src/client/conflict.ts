@@ -1,7 +1,7 @@
 import { FactstoreError } from '../base/errors.ts';
 import type { Expectation } from '../model/append.ts';
 import type { StreamState } from '../model/stream.ts';
-import type { ShownCheck, ShownConflict } from '../proto/append-response.ts';
+import type { ShownCheck, ShownCondition, ShownConflict } from '../proto/append-response.ts';
 import type { Expect } from './arguments.ts';
 import type { EventShape, RecordedEvent } from './event-types.ts';
 import { toRecordedEvent } from './recorded-event.ts';
@@ -20,11 +20,23 @@ export interface ConflictCheck<E extends EventShape = EventShape> {
   readonly cut: boolean;
 }
 
+/** A consistency boundary that did not hold. */
+export interface ConflictCondition<E extends EventShape = EventShape> {
+  /** Its place among the conditions of the append. */
+  readonly index: number;
+  /** The matching events behind its `after`, oldest first; at most 16, and 32 KiB. */
+  readonly events: readonly RecordedEvent<E>[];
+  /** True: there are more than these. */
+  readonly cut: boolean;
+}
+
 /** What is needed to decide anew without another read: the `details` of an error with the code CONFLICT. */
 export interface ConflictDetails<E extends EventShape = EventShape> {
   /** Every check that failed. */
   readonly checks: readonly ConflictCheck<E>[];
-  /** The position up to which they were judged. */
+  /** Every condition that failed. */
+  readonly conditions: readonly ConflictCondition<E>[];
+  /** The position up to which they were judged: `after` for a condition on a decision made anew. */
   readonly position: bigint;
 }
 
@@ -34,17 +46,36 @@ export function conflictOf<E extends EventShape = EventShape>(error: unknown): C
   return 'checks' in error.details ? (error.details as unknown as ConflictDetails<E>) : undefined;
 }
 
-/** The error for a conflict. */
-export function conflictError(conflict: ShownConflict): FactstoreError {
+/** The error for a conflict; `what` is the append. */
+export function conflictError(conflict: ShownConflict, what: string): FactstoreError {
   const checks = conflict.checks.map(toCheck);
+  const conditions = conflict.conditions.map(toCondition);
+  const named = checks.length > 1 || conditions.length > 0;
+  const reasons = [
+    ...conflict.checks.map((check, i) => reasonOf(check, checks[i]?.events ?? [], named)),
+    ...conditions.map(boundaryReason),
+  ];
   const streams = [...new Set(checks.map((check) => `"${check.stream}"`))].join(', ');
-  const reasons = conflict.checks.map((check, i) => reasonOf(check, checks[i]?.events ?? [], checks.length > 1));
-  const text = `append to ${streams} refused: ${reasons.join('; ')}. Nothing was written.`;
-  const advice = conflict.checks.some((check) => check.actual === 'tombstoned')
-    ? 'A tombstoned stream takes no more events.'
+  const subject = conditions.length > 0 ? what : `append to ${streams}`;
+  const text = `${subject} refused: ${reasons.join('; ')}. Nothing was written. ${adviceFor(conflict)}`;
+  const details: ConflictDetails = { checks, conditions, position: BigInt(conflict.position) };
+  return new FactstoreError('CONFLICT', text, { ...details });
+}
+
+function adviceFor({ checks, conditions }: ShownConflict): string {
+  if (checks.some((check) => check.actual === 'tombstoned')) return 'A tombstoned stream takes no more events.';
+  return conditions.length > 0
+    ? 'Read what has changed and decide anew.'
     : 'Read it again and decide anew, or expect any.';
-  const details: ConflictDetails = { checks, position: BigInt(conflict.position) };
-  return new FactstoreError('CONFLICT', `${text} ${advice}`, { ...details });
+}
+
+function boundaryReason({ index, events, cut }: ConflictCondition): string {
+  const types = sinceThen(events, cut);
+  return `condition ${index} does not hold${types === '' ? '' : `: since its position there is ${types}`}`;
+}
+
+function toCondition({ index, events, cut }: ShownCondition): ConflictCondition {
+  return { index, events: events.map((bytes) => toRecordedEvent(bytes)), cut };
 }
 
 function toCheck(check: ShownCheck): ConflictCheck {
@@ -60,10 +91,14 @@ function toCheck(check: ShownCheck): ConflictCheck {
 
 function reasonOf(check: ShownCheck, events: readonly RecordedEvent[], named: boolean): string {
   const subject = named ? `"${check.stream}"` : 'it';
-  const since = events.map((event) => event.type);
-  const shown = since.slice(0, 5).join(', ') + (check.cut || since.length > 5 ? ', …' : '');
-  const behind = since.length > 0 ? ` (since then: ${shown})` : '';
+  const since = sinceThen(events, check.cut);
+  const behind = since === '' ? '' : ` (since then: ${since})`;
   return `expected ${expectedText(check.expect)}, ${subject} ${actualText(check)}${behind}`;
+}
+
+function sinceThen(events: readonly RecordedEvent[], cut: boolean): string {
+  const types = events.map((event) => event.type);
+  return types.slice(0, 5).join(', ') + (types.length > 0 && (cut || types.length > 5) ? ', …' : '');
 }
 
 function expectedText(expect: Expectation): string {

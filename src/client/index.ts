@@ -22,7 +22,7 @@ export type {
   ReachableMember,
   UnreachableMember,
 } from './cluster.ts';
-export { type ConflictCheck, type ConflictDetails, conflictOf } from './conflict.ts';
+export { type ConflictCheck, type ConflictCondition, type ConflictDetails, conflictOf } from './conflict.ts';
 export { connect } from './connect.ts';
 export type { EventExtras, EventShape, NewEvent, RecordedEvent, RecordedEventOf } from './event-types.ts';
 export type { LookupOptions, ProducerState, StreamInfo } from './lookups.ts';
@@ -34,6 +34,7 @@ export type {
   ConnectOptions,
   Consistency,
   ProducerPlace,
+  QueryOptions,
   ReadAllOptions,
   ReadOptions,
   ReadStreamOptions,
@@ -41,6 +42,7 @@ export type {
   SubscribeOptions,
   UpdateOptions,
 } from './options.ts';
+export type { AppendCondition, Query, QueryItem } from './queries.ts';
 export type { EventRead, ReadHead } from './read.ts';
 export type { Subscription, SubscriptionMessage } from './subscribe.ts';
 export type { Decide, UpdateContext } from './update.ts';

@@ -1,5 +1,6 @@
 import type { Expect } from './arguments.ts';
 import type { EventShape, NewEvent } from './event-types.ts';
+import type { AppendCondition, Query } from './queries.ts';
 
 /** Of {@link connect}. */
 export interface ConnectOptions {
@@ -53,6 +54,8 @@ export interface AppendManyOptions extends CallOptions {
    * too, gives the first answer instead of a second append, for at least 15 minutes and 1,000,000 appends.
    */
   readonly appendId?: string | undefined;
+  /** Consistency boundaries that must hold, at most 16, beside what the writes expect. */
+  readonly conditions?: readonly AppendCondition[] | undefined;
   /** Only for producers with a place of their own. */
   readonly producer?: ProducerPlace | undefined;
 }
@@ -128,12 +131,22 @@ export interface ReadAllOptions extends ReadOptions {
   readonly userEvents?: boolean | undefined;
 }
 
+/** Of a query. */
+export interface QueryOptions extends ReadOptions {
+  /** Begin with this position, inclusive; the same as `fromPosition`. */
+  readonly from?: bigint | undefined;
+  /** Begin behind this position; only forwards. */
+  readonly after?: bigint | undefined;
+}
+
 /** What to follow, and from where. */
 export interface SubscribeOptions {
-  /** One stream; or give `all`. */
+  /** One stream; or give `all` or `query`. */
   readonly stream?: string | undefined;
-  /** Every stream; or give `stream`. */
+  /** Every stream; or give `stream` or `query`. */
   readonly all?: true | undefined;
+  /** The events that match; or give `stream` or `all`. */
+  readonly query?: Query | undefined;
   /** Begin behind this position: a checkpoint. 0, or not given: with the first event. */
   readonly after?: bigint | undefined;
   /** True: begin behind the head as it is now. */

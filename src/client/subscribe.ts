@@ -8,6 +8,7 @@ import { head } from './lookups.ts';
 import type { Node } from './node.ts';
 import { Attempts } from './nodes.ts';
 import type { SubscribeOptions } from './options.ts';
+import { queryArgument } from './queries.ts';
 import { toRecordedEvent } from './recorded-event.ts';
 import { ServerStream } from './server-stream.ts';
 import { linkSignals, type Session } from './session.ts';
@@ -149,12 +150,12 @@ function endedByNode(node: Node): FactstoreError {
   return new FactstoreError('UNREACHABLE', `${node.address}: ${reason}`, { address: node.address, reason });
 }
 
-function targetOf({ stream, all, userEvents }: SubscribeOptions): Target {
-  if (all) {
-    if (stream !== undefined) throw invalid('stream', 'give a stream or all, not both');
-    return { kind: 'all' };
-  }
-  if (stream === undefined) throw invalid('stream', 'name a stream, or ask for all');
+function targetOf({ stream, all, query, userEvents }: SubscribeOptions): Target {
+  const given = [stream, all || undefined, query].filter((target) => target !== undefined);
+  if (given.length > 1) throw invalid('stream', 'give one of stream, all and query');
+  if (all) return { kind: 'all' };
   if (userEvents) throw invalid('userEvents', 'is only for subscriptions to all streams');
+  if (query !== undefined) return { kind: 'query', query: queryArgument('query', query) };
+  if (stream === undefined) throw invalid('stream', 'name a stream, ask for all, or give a query');
   return { kind: 'stream', stream: textArgument('stream', stream) };
 }

@@ -4,6 +4,8 @@ import type {
   AppendOutcome,
   ClusterStatus,
   ProducerState,
+  Query,
+  QueryItem,
   ReadOptions,
   Store,
   StoredEvent,
@@ -105,6 +107,7 @@ export class MemoryStore implements Store {
 
   private matching(target: Target): StoredEvent[] {
     if ('stream' in target) return this.events.filter((event) => event.stream === target.stream);
+    if ('query' in target) return this.events.filter((event) => isMeant(event, target.query));
     return this.events.filter((event) => !target.userEvents || !event.stream.startsWith('$'));
   }
 
@@ -169,4 +172,19 @@ export class MemoryStore implements Store {
   async close(): Promise<void> {
     this.closed++;
   }
+}
+
+function isMeant(event: StoredEvent, query: Query): boolean {
+  if ('all' in query) return !event.stream.startsWith('$');
+  const items = Array.isArray(query) ? query : [query as QueryItem];
+  return items.some(
+    ({ types = [], tags = [], categories = [], streams = [] }: QueryItem) =>
+      (types.length === 0 || types.includes(event.type)) &&
+      tags.every((tag) => event.tags.includes(tag)) &&
+      (categories.length === 0 || categories.includes(event.stream.split('-')[0] as string)) &&
+      (streams.length === 0 ||
+        streams.some((name) =>
+          name.endsWith('*') ? event.stream.startsWith(name.slice(0, -1)) : name === event.stream,
+        )),
+  );
 }

@@ -2,7 +2,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { Metadata, Server, ServerCredentials, type ServerDuplexStream, type ServerWritableStream } from '@grpc/grpc-js';
 import { toHex } from '../../src/base/bytes.ts';
 import { ERRORS, FactstoreError } from '../../src/base/errors.ts';
-import { recordedLength, writeRecordedEvent } from '../../src/model/event.ts';
+import { type EventKeys, recordedLength, scanRecordedEvent, writeRecordedEvent } from '../../src/model/event.ts';
+import { matchesQuery } from '../../src/model/query.ts';
 import { decodeAppendRequest } from '../../src/proto/append-request.ts';
 import { encodeAppendResponse, type ShownCheck } from '../../src/proto/append-response.ts';
 import { type AppendStreamRequest, type Batch, encodeAppendStreamResponse } from '../../src/proto/append-stream.ts';
@@ -17,7 +18,7 @@ import {
   type GetStreamRequest,
   type HeadRequest,
 } from '../../src/proto/lookups.ts';
-import { encodeReadResponse, type ReadRequest } from '../../src/proto/read.ts';
+import { encodeReadResponse, type ReadRequest, type Target } from '../../src/proto/read.ts';
 import { eventsService, type Received, streamsService } from '../../src/proto/services.ts';
 import { encodeSubscribeResponse, type SubscribeRequest } from '../../src/proto/subscribe.ts';
 
@@ -82,7 +83,15 @@ export class FakeCluster {
       const actual = head < 0 ? 'none' : 'exists';
       checks.push({ stream: write.stream, expect, actual, actualRevision: head, events, cut: since.length > 16 });
     }
-    if (checks.length > 0) return encodeAppendResponse({ kind: 'conflict', checks, position: this.rows.length });
+    const conditions = request.conditions.flatMap(({ query, after }, index) => {
+      const events = this.rows.filter((row) => row.position > after && isMeant(row, { kind: 'query', query }));
+      return events.length > 0
+        ? [{ index, events: events.slice(0, 16).map((row) => row.bytes), cut: events.length > 16 }]
+        : [];
+    });
+    if (checks.length + conditions.length > 0) {
+      return encodeAppendResponse({ kind: 'conflict', checks, conditions, position: this.rows.length });
+    }
     const firstPosition = this.rows.length + 1;
     const createdUs = 1_700_000_000_000_000 + firstPosition;
     const writes: { stream: string; revision: number }[] = [];
@@ -288,7 +297,7 @@ export class FakeNode {
     this.reads.push(request);
     const { target, backwards, start, limit } = request;
     const head = this.cluster.rows.length;
-    let rows = this.cluster.rows.filter((row) => target.kind === 'all' || row.stream === target.stream);
+    let rows = this.cluster.rows.filter((row) => isMeant(row, target));
     if (backwards) rows.reverse();
     if (start) {
       const place = (row: Row) =>
@@ -332,7 +341,7 @@ export class FakeNode {
     let given = 0;
     while (!call.cancelled) {
       const rows = this.cluster.rows.slice(after, after + this.readBatch);
-      const matching = rows.filter((row) => target.kind === 'all' || row.stream === target.stream);
+      const matching = rows.filter((row) => isMeant(row, target));
       after += rows.length;
       given += matching.length;
       const caughtUp = after === this.cluster.rows.length ? after : undefined;
@@ -353,6 +362,12 @@ export class FakeNode {
       call.once('cancelled', () => resolve(false));
     });
   }
+}
+
+function isMeant(row: Row, target: Target): boolean {
+  if (target.kind === 'all') return true;
+  if (target.kind === 'stream') return row.stream === target.stream;
+  return matchesQuery(target.query, scanRecordedEvent(row.bytes) as EventKeys);
 }
 
 function hash(parts: readonly Uint8Array[]): string {

@@ -112,7 +112,7 @@ describe('subscribing', () => {
   test('a checkpoint beyond the head is refused', async () => {
     const error = await failure(db.subscribe({ all: true, after: 9n }).next());
     expect(error).toMatchObject({ code: 'OUT_OF_RANGE', details: { field: 'after' } });
-    expect(() => db.subscribe({})).toThrow(/name a stream, or ask for all/);
+    expect(() => db.subscribe({})).toThrow(/name a stream, ask for all, or give a query/);
     expect(() => db.subscribe({ stream: 'a', userEvents: true })).toThrow(/userEvents/);
     expect(() => db.subscribe({ all: true, after: 1n, fromNow: true })).toThrow(/not both/);
   });

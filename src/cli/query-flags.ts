@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import { UsageError } from './failure.ts';
+import type { Query, QueryItem } from './store.ts';
+
+/** The flags that say which events are meant. */
+export interface QueryFlags {
+  readonly type: readonly string[];
+  readonly tag: readonly string[];
+  readonly category: readonly string[];
+  readonly stream: readonly string[];
+  readonly where?: string;
+}
+
+export function addQueryFlags(command: Command): Command {
+  return command
+    .option('--type <TYPE>', 'events of this type; repeated, of any of them', collect, [])
+    .option('--tag <TAG>', 'events with this tag; repeated, with all of them', collect, [])
+    .option(
+      '--category <NAME>',
+      'of streams whose names up to the first "-" are this; repeated, any of them',
+      collect,
+      [],
+    )
+    .option('--stream <NAME>', 'of this stream; NAME* means all that begin so; repeated, any of them', collect, [])
+    .option(
+      '--where <JSON>',
+      'items joined by OR, as JSON: [{"types": [], "tags": [], "categories": [], "streams": []}]',
+    );
+}
+
+export function collect(value: string, earlier: readonly string[]): readonly string[] {
+  return [...earlier, value];
+}
+
+/** The query that the flags make; undefined where none of them is given. The short ones make one item. */
+export function parseQuery(flags: QueryFlags): Query | undefined {
+  const item: QueryItem = { types: flags.type, tags: flags.tag, categories: flags.category, streams: flags.stream };
+  const given = Object.values(item).some((names: readonly string[]) => names.length > 0);
+  if (flags.where === undefined) return given ? item : undefined;
+  if (given) throw new UsageError('give --where, or --type, --tag, --category and --stream, not both');
+  return parseWhere(flags.where);
+}
+
+function parseWhere(text: string): Query {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`--where: is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  // What the items look like is judged where the query is made.
+  if (typeof value === 'object' && value !== null) return value as Query;
+  throw new UsageError('--where: a list of items is expected, such as [{"types": ["OrderPlaced"]}]');
+}
