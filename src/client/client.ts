@@ -2,6 +2,7 @@ import { appendWrites, asWrites } from './append.ts';
 import type { AppendPipeline } from './append-pipeline.ts';
 import { textArgument } from './arguments.ts';
 import type { ClusterClient } from './cluster.ts';
+import { type DecideOnQuery, decideOnQuery } from './decide.ts';
 import type { EventShape, NewEvent } from './event-types.ts';
 import {
   getProducer,
@@ -16,6 +17,7 @@ import type {
   AppendOptions,
   AppendResult,
   CallOptions,
+  DecideOptions,
   QueryOptions,
   ReadAllOptions,
   ReadStreamOptions,
@@ -137,6 +139,21 @@ export class FactstoreClient implements AsyncDisposable {
     options?: UpdateOptions,
   ): Promise<AppendResult | undefined> {
     return updateStream(this.parts.session, this.parts.pipeline, stream, decide, options);
+  }
+
+  /**
+   * Reads the events that match a query, decides, and appends what was decided if no other match has come meanwhile;
+   * otherwise decides anew, after a short random wait, on what was read and what has come. Gives undefined where there
+   * was nothing to do.
+   *
+   * Ends in what `decide` throws, in CONFLICT after `attemptsMax` decisions, and in the errors of `append`.
+   */
+  decide<E extends EventShape = EventShape>(
+    query: Query,
+    decide: DecideOnQuery<E>,
+    options?: DecideOptions,
+  ): Promise<AppendResult | undefined> {
+    return decideOnQuery(this.parts.session, this.parts.pipeline, query, decide, options);
   }
 
   /** The last position of the store; 0: it is empty. */

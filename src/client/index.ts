@@ -24,6 +24,7 @@ export type {
 } from './cluster.ts';
 export { type ConflictCheck, type ConflictCondition, type ConflictDetails, conflictOf } from './conflict.ts';
 export { connect } from './connect.ts';
+export type { DecideContext, DecideOnQuery } from './decide.ts';
 export type { EventExtras, EventShape, NewEvent, RecordedEvent, RecordedEventOf } from './event-types.ts';
 export type { LookupOptions, ProducerState, StreamInfo } from './lookups.ts';
 export type {
@@ -33,6 +34,7 @@ export type {
   CallOptions,
   ConnectOptions,
   Consistency,
+  DecideOptions,
   ProducerPlace,
   QueryOptions,
   ReadAllOptions,

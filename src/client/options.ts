@@ -159,9 +159,18 @@ export interface SubscribeOptions {
   readonly reconnectTimeoutMs?: number | undefined;
 }
 
+/** Of `decide`. */
+export interface DecideOptions extends UpdateOptions {
+  /**
+   * How fresh the first read is; `linearizable` unless given. What it misses is found when the append is judged, so
+   * `local` is as safe, and spares a round trip where conflicts are rare.
+   */
+  readonly consistency?: Consistency | undefined;
+}
+
 /** Of `update`. */
 export interface UpdateOptions extends CallOptions {
-  /** How often to decide at most, when others write to the stream in between, 1 or more; 20 unless given. */
+  /** How often to decide at most, when others write in between, 1 or more; 20 unless given. */
   readonly attemptsMax?: number | undefined;
   /** For the append: see {@link AppendManyOptions.producer}. */
   readonly producer?: ProducerPlace | undefined;

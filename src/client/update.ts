@@ -1,16 +1,11 @@
-import { FactstoreError, invalid } from '../base/errors.ts';
 import { appendWrites } from './append.ts';
 import type { AppendPipeline } from './append-pipeline.ts';
 import { textArgument } from './arguments.ts';
-import { conflictBackoffMs } from './backoff.ts';
-import { conflictOf } from './conflict.ts';
 import type { EventShape, NewEvent, RecordedEvent } from './event-types.ts';
 import type { AppendResult, StreamWrite, UpdateOptions } from './options.ts';
 import { EventRead, readRequest } from './read.ts';
+import { type Decision, type Limits, untilDecided } from './retrying.ts';
 import { type Session, underSignals } from './session.ts';
-import { aborted } from './status-error.ts';
-
-const ATTEMPTS_MAX = 20;
 
 /** What `decide` is told besides the events. */
 export interface UpdateContext {
@@ -45,50 +40,37 @@ export async function updateStream<E extends EventShape>(
 ): Promise<AppendResult | undefined> {
   textArgument('stream', stream);
   return underSignals(session, options.signal, (signal) =>
-    untilDecided(session, pipeline, stream, decide, { ...options, signal }),
+    untilDecided(session, signal, decisionOn(session, pipeline, stream, decide, options)),
   );
 }
 
-async function untilDecided<E extends EventShape>(
+function decisionOn<E extends EventShape>(
   session: Session,
   pipeline: AppendPipeline,
   stream: string,
   decide: Decide<E>,
-  options: UpdateOptions & { readonly signal: AbortSignal },
-): Promise<AppendResult | undefined> {
-  const { attemptsMax = ATTEMPTS_MAX, timeoutMs = session.timeoutMs, producer, signal } = options;
-  if (!(attemptsMax >= 1)) throw invalid('attemptsMax', `${attemptsMax} is below 1`);
-  const deadlineMs = session.clock.monotonicMs() + timeoutMs;
-  const left = () => Math.max(1, deadlineMs - session.clock.monotonicMs());
-  let known: StreamAsRead<E> | undefined;
-  for (let attempt = 1; ; attempt++) {
-    known ??= await readStream<E>(session, stream, { signal, timeoutMs: left() });
-    const events = await decide(known.events, { stream, revision: known.revision, attempt });
-    if (!events || events.length === 0) return undefined;
-    const expect = known.revision < 0n ? 'none' : known.revision;
-    const write: StreamWrite = { stream, expect, events: events as readonly NewEvent[] };
-    try {
-      return await appendWrites(session, pipeline, [write], { signal, timeoutMs: left(), producer });
-    } catch (error) {
-      const conflict = conflictOf<E>(error);
-      // Only a definite conflict leads to a new decision: after anything else the first one may yet hold (rule S8).
-      if (!conflict) throw error;
-      const check = conflict.checks[0];
-      const waitMs = conflictBackoffMs(attempt);
-      if (check?.actual === 'tombstoned' || attempt >= attemptsMax || waitMs >= left()) {
-        throw gaveUp(stream, attempt, error as FactstoreError);
-      }
-      known = check && catchUp(known, check);
-      await session.clock.sleep(waitMs, signal);
-      if (signal.aborted) throw aborted(`the update of "${stream}"`, signal);
-    }
-  }
+  { attemptsMax, timeoutMs, producer }: UpdateOptions,
+): Decision<StreamAsRead<E>, E, AppendResult | undefined> {
+  return {
+    what: `update of "${stream}"`,
+    attemptsMax,
+    timeoutMs,
+    read: (limits) => readStream<E>(session, stream, limits),
+    attempt: async (known, attempt, limits) => {
+      const events = await decide(known.events, { stream, revision: known.revision, attempt });
+      if (!events || events.length === 0) return undefined;
+      const expect = known.revision < 0n ? 'none' : known.revision;
+      const write: StreamWrite = { stream, expect, events: events as readonly NewEvent[] };
+      return appendWrites(session, pipeline, [write], { ...limits(), producer });
+    },
+    catchUp: (known, { checks: [check] }) => check && catchUp(known, check),
+  };
 }
 
 async function readStream<E extends EventShape>(
   session: Session,
   stream: string,
-  limits: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  limits: Limits,
 ): Promise<StreamAsRead<E>> {
   const read = new EventRead<E>(session, readRequest(session, { kind: 'stream', stream }, {}), limits);
   const { revision = -1n } = await read.start();
@@ -105,10 +87,4 @@ function catchUp<E extends EventShape>(
   if (check.actual !== 'exists' || missing < 1n || BigInt(told.length) !== missing) return undefined;
   if (told[0]?.revision !== known.revision + 1n) return undefined;
   return { events: [...known.events, ...told], revision: check.actualRevision };
-}
-
-function gaveUp(stream: string, attempts: number, conflict: FactstoreError): FactstoreError {
-  const times = attempts === 1 ? 'once' : `${attempts} times`;
-  const text = `update of "${stream}" gave up: decided ${times}, and each time others had written first. Last: ${conflict.message}`;
-  return new FactstoreError('CONFLICT', text, { ...conflict.details, attempts }, { cause: conflict });
 }
