@@ -56,6 +56,9 @@ export type Judged =
   | { readonly kind: 'proposed'; readonly index: number; readonly accepted: Accepted }
   | { readonly kind: 'judged'; readonly judgement: NotAccepted; readonly position: number };
 
+/** How many events in flight are read in one go for the sake of a condition (rule C3). */
+const PENDING_PER_TURN = 2_000;
+
 const ROOM_RETRY_MS = 5;
 
 /** An append that waits for room. */
@@ -91,7 +94,7 @@ export class Appender {
     if (inFlight) return this.judged(inFlight);
     if (index.findAppendId(append.id).length > 0 || this.overloaded(append)) return undefined;
     this.admit(append);
-    const seen = append.conditions.length > 0 ? this.ports.conditions.seeAtOnce(append.conditions) : NOTHING_SEEN;
+    const seen = append.conditions.length > 0 ? this.seeAtOnce(append) : NOTHING_SEEN;
     const lookup = seen && index.lookup(streamsOf(append), producersOf(append));
     return !lookup || lookup instanceof Promise ? undefined : this.judge(append, lookup, seen);
   }
@@ -141,6 +144,16 @@ export class Appender {
     return { kind: 'conflict', checks, conditions, position };
   }
 
+  private seeAtOnce({ conditions }: Append): ConditionsSeen | undefined {
+    return this.ports.sequencer.readPending(PENDING_PER_TURN) ? this.ports.conditions.seeAtOnce(conditions) : undefined;
+  }
+
+  private async see({ conditions }: Append): Promise<ConditionsSeen> {
+    const seen = await this.ports.conditions.see(conditions);
+    while (!this.ports.sequencer.readPending(PENDING_PER_TURN)) await this.ports.clock.yieldTurn();
+    return seen;
+  }
+
   /** Undefined where it has to wait for room, which it does without holding a look-up. */
   private async judgeOnLookup(
     append: Append,
@@ -154,7 +167,7 @@ export class Appender {
     try {
       const repeat = await this.findRepeat(append);
       if (repeat) return this.judged(repeat);
-      const seen = append.conditions.length > 0 ? await this.ports.conditions.see(append.conditions) : NOTHING_SEEN;
+      const seen = append.conditions.length > 0 ? await this.see(append) : NOTHING_SEEN;
       const lookup = await index.lookup(streamsOf(append), producersOf(append));
       if (!replica.acceptsProposals || replica.term !== term) throw this.notLeader();
       const inFlight = sequencer.inFlight(append);

@@ -15,6 +15,9 @@ interface Budget {
   readonly ms: number;
 }
 
+/** Conditions of more items are looked up step by step. */
+const ITEMS_AT_ONCE = 8;
+
 const BUDGET: Budget = { rows: 100_000, ms: 2_000 };
 
 /** Events as the answer to a conflict shows them. */
@@ -39,8 +42,12 @@ export class Conditions {
     this.budget = { ...BUDGET, ...budget };
   }
 
-  /** Looks without waiting; undefined where a match has to be looked for in sealed blocks, or read to be one. */
+  /**
+   * Looks without waiting; undefined where a match has to be looked for in sealed blocks, or read to be one, or where
+   * there is too much to look for to do it in one go (rule C3).
+   */
   seeAtOnce(conditions: readonly AppendCondition[]): ConditionsSeen | undefined {
+    if (conditions.reduce((sum, { query }) => sum + query.items.length, 0) > ITEMS_AT_ONCE) return undefined;
     const view = this.index.view();
     for (const { query, after } of conditions) {
       if (query.items.length === 0 ? after < view.head : this.mayMatch(view, query, after)) return undefined;

@@ -33,14 +33,14 @@ export interface QueryableEvent {
   readonly tags: readonly string[];
 }
 
-/** The events of system streams match only an item that names them (rule S11). */
 export function matchesQuery(query: Query, event: QueryableEvent): boolean {
   if (query.items.length === 0) return !isSystemName(event.stream);
   for (const item of query.items) if (matchesItem(item, event)) return true;
   return false;
 }
 
-function matchesItem(item: QueryItem, event: QueryableEvent): boolean {
+/** The events of system streams match only an item that names them (rule S11). */
+export function matchesItem(item: QueryItem, event: QueryableEvent): boolean {
   const { types, tags, categories, streams, streamPrefixes } = item;
   if (types.length > 0 && !types.includes(event.type)) return false;
   for (const tag of tags) if (!event.tags.includes(tag)) return false;

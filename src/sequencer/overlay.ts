@@ -1,21 +1,14 @@
-import { InvariantViolation } from '../base/assert.ts';
 import type { WriteResult } from '../model/append.ts';
-import { type EventKeys, scanRecordedEvent } from '../model/event.ts';
-import { PayloadView } from '../model/payload.ts';
-import { matchesQuery, type Query } from '../model/query.ts';
+import type { Query } from '../model/query.ts';
 import type { StreamHead } from '../model/stream.ts';
+import { PendingEvents, type ProposedEvents } from './pending-events.ts';
 import type { KnownCursor } from './ports.ts';
 
 /** What one proposed entry changes, once it is applied. */
-export interface Effects {
-  readonly index: number;
+export interface Effects extends ProposedEvents {
   /** The append id as a map key. */
   readonly appendKey: string;
   readonly digest: Uint8Array;
-  readonly payload: Uint8Array;
-  readonly firstPosition: number;
-  /** How many events. */
-  readonly count: number;
   readonly writes: readonly WriteResult[];
   readonly cursor: { readonly producer: string; readonly current: number; readonly appendId: Uint8Array } | undefined;
 }
@@ -29,8 +22,7 @@ export interface Effects {
 export class Overlay {
   /** In the order of the log. */
   private readonly entries: Effects[] = [];
-  /** Their events, read once a condition asks: appends without conditions cost nothing. */
-  private readonly events = new WeakMap<Effects, readonly EventKeys[]>();
+  private readonly events = new PendingEvents();
   private readonly heads = new Map<string, { readonly head: StreamHead; readonly index: number }>();
   private readonly appends = new Map<string, Effects>();
   private readonly cursors = new Map<string, KnownCursor>();
@@ -68,14 +60,13 @@ export class Overlay {
 
   /** Whether an event that matches stands behind a position, in an entry that look-ups may not know yet (rule S4). */
   hasMatch(query: Query, after: number): boolean {
-    for (let n = this.entries.length - 1; n >= 0; n--) {
-      const effects = this.entries[n] as Effects;
-      if (effects.firstPosition + effects.count - 1 <= after) return false;
-      for (const event of this.eventsOf(effects)) {
-        if (event.position > after && matchesQuery(query, event)) return true;
-      }
-    }
-    return false;
+    this.readEvents(Number.POSITIVE_INFINITY);
+    return this.events.hasMatch(query, after);
+  }
+
+  /** Reads about so many of the events in flight ahead of `hasMatch`; false while there are more (rule C3). */
+  readEvents(count: number): boolean {
+    return this.events.read(this.entries, count);
   }
 
   /** A look-up that remembers `appliedIndex` began; whatever came after it is kept until `lookupDone`. */
@@ -102,16 +93,7 @@ export class Overlay {
     this.heads.clear();
     this.appends.clear();
     this.cursors.clear();
-  }
-
-  private eventsOf(effects: Effects): readonly EventKeys[] {
-    let events = this.events.get(effects);
-    if (!events) {
-      const payload = new PayloadView(effects.payload, effects.count);
-      events = Array.from({ length: effects.count }, (_, n) => readKeys(payload, n));
-      this.events.set(effects, events);
-    }
-    return events;
+    this.events.clear();
   }
 
   private forget(): void {
@@ -128,16 +110,11 @@ export class Overlay {
 
   private forgetOne(effects: Effects): void {
     this.appends.delete(effects.appendKey);
+    this.events.forget(effects);
     for (const { stream } of effects.writes) {
       if (this.heads.get(stream)?.index === effects.index) this.heads.delete(stream);
     }
     const producer = effects.cursor?.producer;
     if (producer !== undefined && this.cursors.get(producer)?.logIndex === effects.index) this.cursors.delete(producer);
   }
-}
-
-function readKeys(payload: PayloadView, n: number): EventKeys {
-  const keys = scanRecordedEvent(payload.bytes, payload.eventStart(n), payload.eventEnd(n));
-  if (!keys) throw new InvariantViolation(`event ${n} of a proposed entry is not a recorded event`);
-  return keys;
 }

@@ -108,6 +108,14 @@ export class Sequencer {
     this.overlay.add(effects);
   }
 
+  /**
+   * Reads the events in flight that a condition will ask for, about so many of them; false while there are more. Whoever
+   * judges conditions calls it until it is true, and lets others have their turn in between (rule C3).
+   */
+  readPending(count: number): boolean {
+    return this.overlay.readEvents(count);
+  }
+
   lookupWaits(appliedIndex: number): void {
     this.overlay.lookupWaits(appliedIndex);
   }

@@ -160,7 +160,8 @@ export class EventReader {
     const { from, backwards, spend, limit = Number.POSITIVE_INFINITY } = range;
     let left = limit;
     const entries = new EntryWindow(this.ports);
-    for await (const positions of queryPlaces(view, query, { from, backwards, spend })) {
+    const { yieldTurn } = this.ports;
+    for await (const positions of queryPlaces(view, query, { from, backwards, spend, yieldTurn })) {
       for (let at = 0; at < positions.length; ) {
         if (left <= 0) return;
         const wanted = positions.slice(at, at + Math.min(left, TURN_EVENTS));
