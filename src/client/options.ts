@@ -170,7 +170,7 @@ export interface DecideOptions extends UpdateOptions {
 
 /** Of `update`. */
 export interface UpdateOptions extends CallOptions {
-  /** How often to decide at most, when others write in between, 1 or more; 20 unless given. */
+  /** How often to decide at most, when others write in between, 1 or more; 50 unless given. */
   readonly attemptsMax?: number | undefined;
   /** For the append: see {@link AppendManyOptions.producer}. */
   readonly producer?: ProducerPlace | undefined;

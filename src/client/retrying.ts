@@ -5,7 +5,10 @@ import type { EventShape } from './event-types.ts';
 import type { Session } from './session.ts';
 import { aborted } from './status-error.ts';
 
-const ATTEMPTS_MAX = 20;
+const ATTEMPTS_MAX = 50;
+
+/** After so many conflicts there are many rivals: from then on it waits, and reads again, for what it knew is old by then. */
+const AT_ONCE_MAX = 2;
 
 /** What is left of the time of the whole, and the signal that ends it. */
 export interface Limits {
@@ -48,10 +51,10 @@ export async function untilDecided<Known, E extends EventShape, Result>(
     } catch (error) {
       const conflict = conflictOf<E>(error);
       if (!conflict) throw error;
-      const waitMs = conflictBackoffMs(attempt);
+      const waitMs = attempt <= AT_ONCE_MAX ? 0 : conflictBackoffMs(attempt - AT_ONCE_MAX);
       const hopeless = conflict.checks.some((check) => check.actual === 'tombstoned');
       if (hopeless || attempt >= attemptsMax || waitMs >= left()) throw gaveUp(what, attempt, error as FactstoreError);
-      known = decision.catchUp(known, conflict);
+      known = waitMs === 0 ? decision.catchUp(known, conflict) : undefined;
       await session.clock.sleep(waitMs, signal);
       if (signal.aborted) throw aborted(`the ${what}`, signal);
     }

@@ -4,7 +4,7 @@ import type { AppendCondition, Query } from '../model/query.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ConditionsSeen } from '../sequencer/ports.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
-import type { EventReader, ReadBatch, ReadEvent } from '../storage/index/event-reader.ts';
+import { type EventReader, isOf, type ReadBatch, type ReadEvent } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
 import type { SpendRows } from '../storage/index/posting-cursor.ts';
 import { queryPlacesInMemory } from '../storage/index/query-places.ts';
@@ -17,6 +17,9 @@ interface Budget {
 
 /** Conditions of more items are looked up step by step. */
 const ITEMS_AT_ONCE = 8;
+
+/** How many events that may match are looked at without waiting. */
+const EVENTS_AT_ONCE = 16;
 
 const BUDGET: Budget = { rows: 100_000, ms: 2_000 };
 
@@ -43,16 +46,18 @@ export class Conditions {
   }
 
   /**
-   * Looks without waiting; undefined where a match has to be looked for in sealed blocks, or read to be one, or where
-   * there is too much to look for to do it in one go (rule C3).
+   * Looks without waiting; undefined where that takes more than memory has, or too much to do it in one go (rule C3).
    */
   seeAtOnce(conditions: readonly AppendCondition[]): ConditionsSeen | undefined {
     if (conditions.reduce((sum, { query }) => sum + query.items.length, 0) > ITEMS_AT_ONCE) return undefined;
     const view = this.index.view();
+    const matched: boolean[] = [];
     for (const { query, after } of conditions) {
-      if (query.items.length === 0 ? after < view.head : this.mayMatch(view, query, after)) return undefined;
+      const found = after >= view.head ? false : this.matchesAtOnce(view, query, after);
+      if (found === undefined) return undefined;
+      matched.push(found);
     }
-    return { position: view.head, matched: conditions.map(() => false) };
+    return { position: view.head, matched };
   }
 
   /** Looks at everything up to the head. Ends in LIMIT_EXCEEDED where that takes too much. */
@@ -82,10 +87,17 @@ export class Conditions {
     return shown(this.reader.readStream(this.index.view(), stream, range), position);
   }
 
-  private mayMatch(view: IndexView, query: Query, after: number): boolean {
-    if (after >= view.head) return false;
+  private matchesAtOnce(view: IndexView, query: Query, after: number): boolean | undefined {
+    if (query.items.length === 0) return undefined;
     const positions = queryPlacesInMemory(view, query, after + 1);
-    return positions === undefined || positions.length > 0;
+    if (!positions) return undefined;
+    // The newest are the likeliest to be in memory.
+    for (const position of positions.slice(-EVENTS_AT_ONCE).reverse()) {
+      const event = this.reader.readAtOnce(view, position);
+      if (!event) return undefined;
+      if (isOf(query, event)) return true;
+    }
+    return positions.length > EVENTS_AT_ONCE ? undefined : false;
   }
 
   private matching(

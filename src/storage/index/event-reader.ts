@@ -182,6 +182,13 @@ export class EventReader {
     }
   }
 
+  /** The event at a position, without waiting; undefined where memory does not have it any more. */
+  readAtOnce(view: IndexView, position: number): ReadEvent | undefined {
+    const located = view.locateAtOnce(position);
+    const record = located && this.ports.recent?.(located.logIndex);
+    return record && this.eventAt(new PlacedPayload(record), position);
+  }
+
   private eventAt(payload: PlacedPayload, position: number): ReadEvent {
     const bytes = payload.event(position);
     if (!bytes || !this.scanner.scan(bytes, 0, bytes.length) || this.scanner.position !== position) {
@@ -377,8 +384,8 @@ class EntryWindow {
   }
 }
 
-/** What the index cannot tell apart: streams of one category by their beginnings, and the system's from users'. */
-function isOf(query: Query, { bytes }: ReadEvent): boolean {
+/** Looks at what the index cannot tell apart: streams of one category by their beginnings, the system's from users'. */
+export function isOf(query: Query, { bytes }: ReadEvent): boolean {
   const keys = scanRecordedEvent(bytes);
   return keys !== undefined && matchesQuery(query, keys);
 }

@@ -132,6 +132,11 @@ export class IndexView {
     });
   }
 
+  /** The same of one position, without waiting; undefined where it lies in a sealed block. */
+  locateAtOnce(position: number): LocatedEntry | undefined {
+    return position > this.sealedBlocks * this.blockEvents ? this.locateInMemory(position) : undefined;
+  }
+
   /** The row of a stream that holds a revision, or the last one before it; sealed blocks only. */
   async rowAt(stream: string, revision: number): Promise<{ firstRevision: number; row: StreamRow } | undefined> {
     let to = streamKey(stream, revision + 1);

@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest';
+import type { DecideOnQuery, FactstoreClient, RecordedEvent } from '../../src/client/index.ts';
+import { Bench, failure } from './helpers.ts';
+
+type NameEvent = { type: 'Named'; data: { name: string } } | { type: 'Freed'; data: { name: string } };
+
+let bench: Bench;
+let db: FactstoreClient;
+
+beforeEach(async () => {
+  bench = await Bench.start(1);
+  db = await bench.open();
+});
+
+afterEach(() => bench.stop());
+
+const QUERY = { tags: ['name:ada'] };
+
+const named = (stream: string, name = 'ada') => ({
+  stream,
+  events: [{ type: 'Named' as const, data: { name }, tags: [`name:${name}`] }],
+});
+
+describe('decide', () => {
+  test('reads what matches, decides, and appends if nothing that matches has come since', async () => {
+    await db.append([named('a'), named('b', 'bob')]);
+    const result = await db.decide<NameEvent>(QUERY, (events, { position, attempt }) => {
+      expect(events.map(({ stream }) => stream)).toEqual(['a']);
+      expect([position, attempt]).toEqual([2n, 1]);
+      return [named('c'), named('d')];
+    });
+    expect(result?.writes).toMatchObject([{ stream: 'c' }, { stream: 'd' }]);
+  });
+
+  test('nothing to do appends nothing', async () => {
+    expect(await db.decide(QUERY, () => [])).toBeUndefined();
+    expect(await db.decide(QUERY, async () => undefined)).toBeUndefined();
+    expect(bench.cluster.rows).toHaveLength(0);
+  });
+
+  test('is not disturbed by what does not match', async () => {
+    let decided = 0;
+    await db.decide<NameEvent>(QUERY, async () => {
+      decided++;
+      await db.append([named('b', 'bob')]);
+      return [named('a')];
+    });
+    expect(decided).toBe(1);
+  });
+
+  test('decides anew on what has come, without another read where the conflict tells it all', async () => {
+    const seen: string[][] = [];
+    await db.decide<NameEvent>(QUERY, async (events, { attempt }) => {
+      seen.push(events.map(({ stream }) => stream));
+      if (attempt < 3) await db.append([named(`rival-${attempt}`)]);
+      return [named('a')];
+    });
+    expect(seen).toEqual([[], ['rival-1'], ['rival-1', 'rival-2']]);
+    expect(bench.node(0).reads).toHaveLength(1);
+  });
+
+  test('reads again where the conflict does not tell everything', async () => {
+    const counts: number[] = [];
+    await db.decide<NameEvent>(QUERY, async (events, { attempt }) => {
+      counts.push(events.length);
+      if (attempt === 1) for (let n = 0; n < 20; n++) await db.append([named(`rival-${n}`)]);
+      return [named('a')];
+    });
+    expect(counts).toEqual([0, 20]);
+    expect(bench.node(0).reads).toHaveLength(2);
+  });
+
+  test('decides anew where a stream was not as expected', async () => {
+    let revision: bigint | undefined;
+    const result = await db.decide<NameEvent>(QUERY, async (_, { attempt }) => {
+      if (attempt === 1) await db.append([named('a', 'bob')]);
+      else revision = (await db.read('a').start()).revision;
+      return [{ ...named('a'), expect: revision ?? 'none' }];
+    });
+    expect(result?.revision).toBe(1n);
+  });
+
+  test('gives up after so many decisions, and says what was last in the way', async () => {
+    const error = await failure(
+      db.decide<NameEvent>(
+        QUERY,
+        async (_, { attempt }) => {
+          await db.append([named(`rival-${attempt}`)]);
+          return [named('a')];
+        },
+        { attemptsMax: 4 },
+      ),
+    );
+    expect(error).toMatchObject({ code: 'CONFLICT', definite: true, details: { attempts: 4 } });
+    expect(error.message).toMatch(/^decision on a query gave up: decided 4 times.*condition 0 does not hold/);
+  });
+
+  test('ends with the time that it has', async () => {
+    const rival = async (_: unknown, { attempt }: { attempt: number }) => {
+      await db.append([named(`rival-${attempt}`)]);
+      return [named('a')];
+    };
+    const error = await failure(db.decide<NameEvent>(QUERY, rival, { attemptsMax: 10_000, timeoutMs: 300 }));
+    expect(error.code).toBe('CONFLICT');
+  });
+
+  test('ends in what the decision throws', async () => {
+    const thrown = new Error('no');
+    await expect(db.decide(QUERY, () => Promise.reject(thrown))).rejects.toBe(thrown);
+    expect(await failure(db.decide({}, () => []))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(await failure(db.decide(QUERY, () => [], { attemptsMax: 0 }))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  test('S8: decisions at once all count, each once, and each on the ones before', async () => {
+    const count = (events: readonly RecordedEvent<NameEvent>[]) => events.length;
+    await Promise.all(
+      Array.from({ length: 20 }, () => db.decide<NameEvent>(QUERY, (events) => [named(`n-${count(events)}`)])),
+    );
+    const streams = new Set(bench.cluster.rows.map(({ stream }) => stream));
+    expect(streams.size).toBe(20);
+  });
+
+  test('S8: after an unknown outcome it does not decide again', async () => {
+    bench.node(0).onAppend = () => 'hang';
+    let decided = 0;
+    const decide = () => {
+      decided++;
+      return [named('a')];
+    };
+    const error = await failure(db.decide<NameEvent>(QUERY, decide, { timeoutMs: 300 }));
+    expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', definite: false });
+    expect(decided).toBe(1);
+  });
+
+  test('types hold what is read and what is written', () => {
+    const right = (events: readonly RecordedEvent<NameEvent>[]) => (events.length > 0 ? [] : [named('a')]);
+    expectTypeOf(right).toExtend<DecideOnQuery<NameEvent>>();
+    const wrong = () => [{ stream: 'a', events: [{ type: 'Named' as const, data: { nom: 'x' } }] }];
+    expectTypeOf(wrong).not.toExtend<DecideOnQuery<NameEvent>>();
+  });
+});

@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { TestNodes } from '../support/test-node.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const EXAMPLES = join(ROOT, 'test', 'examples');
+
+/** What each example says at its end; every one checks its own invariant and fails where it does not hold. */
+const SAYS: Readonly<Record<string, RegExp>> = {
+  'bank-transfer.ts': /^\d+ of 50 transfers were paid\nrefused: account-bob has moved on$/,
+  'course-capacity.ts': /^\{ subscribed: 25|'the course is full': \d+/,
+  'unique-names.ts': /^10 signed up, 40 found their name taken$/,
+};
+
+function run(example: string, url: string): Promise<{ code: number; output: string }> {
+  const tsx = join(ROOT, 'node_modules', '.bin', 'tsx');
+  const options = { cwd: ROOT, env: { ...process.env, FACTSTORE_URL: url } };
+  return new Promise((resolve) => {
+    execFile(tsx, [join(EXAMPLES, example)], options, (error, stdout, stderr) => {
+      resolve({ code: error ? 1 : 0, output: (stdout + stderr).trim() });
+    });
+  });
+}
+
+describe('the examples of the guides', () => {
+  let nodes: TestNodes | undefined;
+  afterEach(() => nodes?.dispose());
+
+  it('are all run here', async () => {
+    expect((await readdir(EXAMPLES)).sort()).toEqual(Object.keys(SAYS).sort());
+  });
+
+  for (const [example, says] of Object.entries(SAYS)) {
+    for (const size of [1, 3]) {
+      it(`${example} keeps its promise under 50 writers, on ${size === 1 ? 'one node' : 'three nodes'} [S4]`, async () => {
+        nodes = await TestNodes.start(size);
+        const { code, output } = await run(example, nodes.url);
+        expect(code, output).toBe(0);
+        expect(output).toMatch(says);
+      });
+    }
+  }
+});

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { Prng } from '../../src/base/prng.ts';
+import { matchesQuery, type Query, type QueryItem } from '../../src/model/query.ts';
+import { PendingEvents, type ProposedEvents } from '../../src/sequencer/pending-events.ts';
+import { LogFixture, type ModelEvent } from '../storage/index/log-fixture.ts';
+
+const STREAMS = ['a', 'order-1', 'order-2', '$$order-1', '-x'];
+const TYPES = ['A', 'B', '$metadata'];
+const TAGS = ['t:1', 't:2', 'common'];
+
+function pick(prng: Prng, from: readonly string[], most: number): string[] {
+  return Array.from({ length: prng.between(0, most + 1) }, () => from[prng.between(0, from.length)] as string);
+}
+
+function randomQuery(prng: Prng): Query {
+  const item = (): QueryItem => ({
+    types: pick(prng, TYPES, 2),
+    tags: pick(prng, TAGS, 2),
+    categories: pick(prng, ['a', 'order', '$$order', ''], 1),
+    streams: pick(prng, STREAMS, 1),
+    streamPrefixes: pick(prng, ['or', '$', 'a', '-'], 1),
+  });
+  return { items: Array.from({ length: prng.between(0, 3) }, item) };
+}
+
+describe('the events in flight', () => {
+  for (const seed of [1, 2, 3, 4]) {
+    it(`match as each of them does, whichever came, were read and are gone, seed ${seed} [S3, S4]`, () => {
+      const prng = new Prng(seed);
+      const log = new LogFixture();
+      const pending = new PendingEvents();
+      const entries: ProposedEvents[] = [];
+      let gone = 0;
+      for (let step = 0; step < 400; step++) {
+        const what = prng.between(0, 10);
+        if (what < 4) entries.push(propose(log, prng));
+        else if (what < 6 && entries.length > 0) {
+          const oldest = entries.shift() as ProposedEvents;
+          pending.forget(oldest);
+          gone = oldest.firstPosition + oldest.count - 1;
+        } else if (what < 7) pending.read(entries, prng.between(1, 10));
+        else {
+          while (!pending.read(entries, prng.between(1, 10)));
+          const query = randomQuery(prng);
+          const after = prng.between(0, log.events.length + 2);
+          const matches = (event: ModelEvent) => event.position > Math.max(after, gone) && matchesQuery(query, event);
+          expect(pending.hasMatch(query, after), JSON.stringify({ query, after })).toBe(log.events.some(matches));
+        }
+      }
+    });
+  }
+
+  it('are forgotten with the term in which they were proposed', () => {
+    const log = new LogFixture();
+    const pending = new PendingEvents();
+    const entries = [propose(log, new Prng(1))];
+    pending.read(entries, 100);
+    expect(pending.hasMatch({ items: [] }, 0)).toBe(true);
+    pending.clear();
+    expect(pending.hasMatch({ items: [] }, 0)).toBe(false);
+    // The new term's entries may stand where the old one's stood.
+    pending.read(entries, 100);
+    expect(pending.hasMatch({ items: [] }, 0)).toBe(true);
+  });
+});
+
+function propose(log: LogFixture, prng: Prng): ProposedEvents {
+  const streams = new Set(['a', ...pick(prng, STREAMS, 2)]);
+  const events = () => [{ type: pick(prng, TYPES, 1)[0] ?? 'A', tags: pick(prng, TAGS, 3) }];
+  const record = log.append({ writes: Array.from(streams, (stream) => ({ stream, events: events() })) });
+  const { index, payload, firstPosition, count } = record;
+  return { index, payload, firstPosition, count };
+}
