@@ -1,11 +1,23 @@
 import { appendSuite } from './append.ts';
+import { querySuite } from './query.ts';
 import { stepsSuite } from './steps.ts';
 import { runAndCleanUp } from './support/cleanup.ts';
 import { type BenchOptions, parseOptions } from './support/options.ts';
 
-const suites: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
-  append: appendSuite,
-  steps: stepsSuite,
+type Suite = (args: readonly string[]) => Promise<void>;
+
+/** A suite with the options that most of them share. */
+const shared =
+  (suite: (options: BenchOptions) => Promise<void>): Suite =>
+  async (args) => {
+    const options = parseOptions(args);
+    if (options) await suite(options);
+  };
+
+const suites: Readonly<Record<string, Suite>> = {
+  append: shared(appendSuite),
+  query: querySuite,
+  steps: shared(stepsSuite),
 };
 
 await runAndCleanUp(async () => {
@@ -14,6 +26,6 @@ await runAndCleanUp(async () => {
   if (!suite && name !== '--help' && name !== '-h') {
     throw new Error(`name a suite (${Object.keys(suites).join(', ')}), and --help for its options`);
   }
-  const options = parseOptions(suite ? args : ['--help']);
-  if (options) await suite?.(options);
+  if (suite) await suite(args);
+  else parseOptions(['--help']);
 });

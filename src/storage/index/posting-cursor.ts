@@ -72,7 +72,8 @@ export class PostingCursor {
       this.spend(rows.length + 1);
       const decoded = rows.map(([key, value]) => this.decode(key, value));
       this.rows = decoded.filter((row) => row.block < this.view.sealedBlocks);
-      this.ended = this.rows.length < count;
+      // Large rows come in smaller parts than were asked for; only none is the end.
+      this.ended = this.rows.length === 0;
       this.at = this.given = 0;
     } finally {
       await scan.close();
