@@ -38,17 +38,17 @@ export function parseQuery(flags: QueryFlags): Query | undefined {
   const given = Object.values(item).some((names: readonly string[]) => names.length > 0);
   if (flags.where === undefined) return given ? item : undefined;
   if (given) throw new UsageError('give --where, or --type, --tag, --category and --stream, not both');
-  return parseWhere(flags.where);
+  return parseWhere('--where', flags.where);
 }
 
-function parseWhere(text: string): Query {
+/** A query as JSON. What its items look like is judged where it is used. */
+export function parseWhere(name: string, text: string): Query {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new UsageError(`--where: is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${name}: is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  // What the items look like is judged where the query is made.
   if (typeof value === 'object' && value !== null) return value as Query;
-  throw new UsageError('--where: a list of items is expected, such as [{"types": ["OrderPlaced"]}]');
+  throw new UsageError(`${name}: a list of items is expected, such as [{"types": ["OrderPlaced"]}]`);
 }

@@ -1,9 +1,9 @@
 import type { ClusterStatus } from '../client/cluster.ts';
 import type { ProducerState, StreamInfo } from '../client/lookups.ts';
 import type { Consistency } from '../client/options.ts';
-import type { Query, QueryItem } from '../client/queries.ts';
+import type { AppendCondition, Query, QueryItem } from '../client/queries.ts';
 
-export type { ClusterStatus, Consistency, ProducerState, Query, QueryItem, StreamInfo };
+export type { AppendCondition, ClusterStatus, Consistency, ProducerState, Query, QueryItem, StreamInfo };
 
 /**
  * What the commands need of the SDK, and no more: payloads as bytes, because a command line passes them on untouched.
@@ -56,6 +56,7 @@ interface Producer {
 export interface AppendOptions {
   readonly appendId?: string | undefined;
   readonly producer?: Producer;
+  readonly conditions?: readonly AppendCondition[];
   /** How long it may take, repeats included. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;

@@ -37,6 +37,16 @@ describe('wrong usage ends with exit code 2 and says what is wrong', () => {
     [['read', 's', '--from-time', '2026-02-31'], '--from-time: "2026-02-31" is not a time'],
     [['read', 's', '--consistency', 'strong'], '--consistency: "strong" is none of'],
     [['read', 's', '--lmit', '1'], "unknown option '--lmit'\n(Did you mean --limit?)"],
+    [['query'], 'say what to look for: --type, --tag'],
+    [['query', 's'], 'too many arguments'],
+    [['query', '--where', '[{'], '--where: is not JSON'],
+    [['query', '--where', '7'], '--where: a list of items is expected'],
+    [['query', '--where', '[]', '--tag', 'x'], 'give --where, or --type'],
+    [['query', '--tag', 'x', '--limit', '0'], '--limit: 0 is below 1'],
+    [['append', 's', '--type', 'T', '--after', '7'], '--after goes with --fail-if-events-match'],
+    [['append', 's', '--type', 'T', '--fail-if-events-match', 'x'], '--fail-if-events-match: is not JSON'],
+    [['subscribe', 's', '--tag', 'x'], 'stand alone: give no STREAM'],
+    [['subscribe', '--all', '--type', 'T'], 'stand alone: give no STREAM'],
     [['subscribe', 's', '--after', '1', '--from-now'], 'give --after or --from-now, not both'],
     [['streams', 'get'], "missing required argument 'STREAM'"],
     [['import', '/nowhere/at/all'], '/nowhere/at/all: there is no such file'],
@@ -76,7 +86,7 @@ describe('wrong usage ends with exit code 2 and says what is wrong', () => {
 
 describe('help and version', () => {
   test('every command has a help with examples, and ends with 0', async () => {
-    const commands = ['serve', 'append', 'read', 'subscribe', 'import', 'export'].map((name) => [name]);
+    const commands = ['serve', 'append', 'read', 'query', 'subscribe', 'import', 'export'].map((name) => [name]);
     for (const command of [
       ...commands,
       ['streams', 'get'],

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conflictOf, type FactstoreClient, type FactstoreError, type Query } from '../../src/client/index.ts';
 import { cli } from '../support/cli.ts';
 import { TestNodes } from '../support/test-node.ts';
+import { until } from '../support/wait.ts';
 
 const refusal = (attempt: Promise<unknown>): Promise<FactstoreError> =>
   attempt.then(
@@ -132,6 +133,22 @@ describe('a subscription to a query', () => {
   });
 });
 
+describe('a subscription whose matches are rare', () => {
+  it('tells how far it has looked, so that what did not match need not be looked at again', async () => {
+    const subscription = db.subscribe({ query: { tags: ['rare'] }, fromNow: true });
+    const waiting = subscription.next();
+    expect((await waiting).value).toMatchObject({ kind: 'caughtUp' });
+    const next = subscription.next();
+    const events = Array.from({ length: 1_000 }, (_, n) => ({ type: 'Common', data: n }));
+    for (let n = 0; n < 25; n++) await db.append('common', events);
+    const head = await db.head();
+    await until('the checkpoint has moved', () => (subscription.checkpoint ?? 0n) > head - 10_000n);
+    await db.append('rare', [{ type: 'Common', data: 'rare', tags: ['rare'] }]);
+    expect((await next).value).toMatchObject({ kind: 'event', event: { data: 'rare' } });
+    await subscription.return();
+  });
+});
+
 describe('the command line', () => {
   it('queries with flags, and with items joined by OR', async () => {
     const lines = async (...args: string[]) => {
@@ -146,6 +163,15 @@ describe('the command line', () => {
     expect(await lines('--tag', 'shop:1', '--backwards', '--limit', '1')).toEqual([3]);
     expect(await lines('--where', '[{"types": ["Paid"]}, {"tags": ["customer:8"]}]')).toEqual([2, 3]);
     expect(await lines('--stream', 'inv*')).toEqual([4]);
+    const taken = ['--type', 'Named', '--tag', 'name:cli', '--fail-if-events-match', '[{"tags": ["name:cli"]}]'];
+    const first = await cli(['append', 'cli-1', ...taken, '--json', '--url', nodes.url]);
+    expect([first.code, first.stderr]).toEqual([0, '']);
+    const second = await cli(['append', 'cli-2', ...taken, '--url', nodes.url]);
+    expect([second.code, second.stderr]).toEqual([1, expect.stringContaining('since its position there is Named')]);
+    const { position } = JSON.parse(first.stdout);
+    expect(await cli(['append', 'cli-2', ...taken, '--after', `${position}`, '--url', nodes.url])).toMatchObject({
+      code: 0,
+    });
     const wrong = await cli(['query', '--url', nodes.url]);
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('say what to look for')]);
   });
