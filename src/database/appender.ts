@@ -2,7 +2,7 @@ import { bytesEqual } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import type { Append, Appended, FailedCheck, WriteResult } from '../model/append.ts';
 import { scanRecordedEvent } from '../model/event.ts';
-import { APPEND_ID_WINDOW_MS } from '../model/limits.ts';
+import { APPEND_ID_WINDOW_MS, LIMITS } from '../model/limits.ts';
 import { PayloadView } from '../model/payload.ts';
 import type { AppendCondition } from '../model/query.ts';
 import type { Replica } from '../replica/replica.ts';
@@ -58,6 +58,9 @@ export type Judged =
 
 /** How many events in flight are read in one go for the sake of a condition (rule C3). */
 const PENDING_PER_TURN = 2_000;
+
+const NOTHING_SHOWN: ShownEvents = { events: [], cut: false };
+const CUT: ShownEvents = { events: [], cut: true };
 
 const ROOM_RETRY_MS = 5;
 
@@ -139,9 +142,7 @@ export class Appender {
     if (judgement.kind === 'repeat') return this.firstAnswer(append, judgement.logIndex);
     await this.ports.replica.confirm();
     if (judgement.kind === 'refused') throw judgement.error;
-    const checks = await Promise.all(judgement.checks.map((check) => this.show(check, position)));
-    const conditions = await Promise.all(judgement.conditions.map((n) => this.showCondition(append, n, position)));
-    return { kind: 'conflict', checks, conditions, position };
+    return this.conflict(append, judgement, position);
   }
 
   private seeAtOnce({ conditions }: Append): ConditionsSeen | undefined {
@@ -265,15 +266,33 @@ export class Appender {
     return repeatOf(record, payload);
   }
 
-  private async show(check: FailedCheck, position: number): Promise<ShownCheck> {
-    const after = check.expect.kind === 'revision' ? check.expect.revision : -1;
-    if (check.expect.kind === 'exists' || after >= check.actualRevision) return { ...check, events: [], cut: false };
-    return { ...check, ...(await this.ports.conditions.showStream(check.stream, after, position)) };
+  /** Shows events one check after another, as far as the answer has room for them (rule S12). */
+  private async conflict(
+    append: Append,
+    { checks, conditions }: Extract<NotAccepted, { kind: 'conflict' }>,
+    position: number,
+  ): Promise<AppendOutcome> {
+    let room: number = LIMITS.conflictAnswerBytesMax;
+    const within = async (show: () => Promise<ShownEvents>): Promise<ShownEvents> => {
+      const shown = room > 0 ? await show() : CUT;
+      room -= shown.events.reduce((sum, event) => sum + event.length, 0);
+      return shown;
+    };
+    const shownChecks: ShownCheck[] = [];
+    for (const check of checks) shownChecks.push({ ...check, ...(await within(() => this.show(check, position))) });
+    const shownConditions: ShownCondition[] = [];
+    for (const index of conditions) {
+      const condition = append.conditions[index] as AppendCondition;
+      const shown = await within(() => this.ports.conditions.show(condition, position));
+      shownConditions.push({ index, ...shown });
+    }
+    return { kind: 'conflict', checks: shownChecks, conditions: shownConditions, position };
   }
 
-  private async showCondition(append: Append, index: number, position: number): Promise<ShownCondition> {
-    const condition = append.conditions[index] as AppendCondition;
-    return { index, ...(await this.ports.conditions.show(condition, position)) };
+  private async show({ expect, actualRevision, stream }: FailedCheck, position: number): Promise<ShownEvents> {
+    const after = expect.kind === 'revision' ? expect.revision : -1;
+    if (expect.kind === 'exists' || after >= actualRevision) return NOTHING_SHOWN;
+    return this.ports.conditions.showStream(stream, after, position);
   }
 
   private notLeader(): FactstoreError {

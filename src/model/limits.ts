@@ -20,6 +20,7 @@ export const LIMITS = {
   chunkBytesMax: 1 << 20,
   conflictEventsMax: 16,
   conflictBytesMax: 32 << 10,
+  conflictAnswerBytesMax: 512 << 10,
 } as const;
 
 /** Places and counts are kept as doubles; above this they would no longer be exact. */

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
 import type { AppendOutcome } from '../../src/database/appender.ts';
+import { checkAppend } from '../../src/database/check-append.ts';
 import { scanRecordedEvent } from '../../src/model/event.ts';
 import type { AppendCondition, QueryItem } from '../../src/model/query.ts';
+import { encodeAppendResponse } from '../../src/proto/append-response.ts';
+import { encodeEvent } from '../storage/index/log-fixture.ts';
 import {
   type AppendOptions,
   anAppend,
@@ -173,6 +176,26 @@ describe('a condition', () => {
       [16, true],
     ]);
     expect(shown[0]?.events.map(typeOf).slice(0, 2)).toEqual(['E0', 'E1']);
+  });
+
+  it('that failed with very many others leaves an answer that every client takes [S12]', async () => {
+    const cluster = await ReplicaCluster.start(1);
+    const leader = await cluster.leader();
+    const data = new Uint8Array(30_000);
+    const streams = Array.from({ length: 100 }, (_, n) => `s-${n}`);
+    for (const stream of streams) await append(cluster, leader, stream, 'A', { data, tags: ['x'] });
+    const none = { kind: 'none' } as const;
+    const event = encodeEvent({ type: 'B' });
+    const writes = streams.map((stream) => ({ stream, expect: none, events: [event] }));
+    const conditions = [unless(0, { tags: ['x'] })];
+    const raw = { appendId: new Uint8Array(16).fill(3), writes, conditions, attemptAgeMs: 0, content: [event] };
+    const outcome = await cluster.settled(leader.append(checkAppend(raw)));
+    const conflict = outcome as Extract<AppendOutcome, { kind: 'conflict' }>;
+    expect(conflict.checks).toHaveLength(100);
+    expect(conflict.checks.filter(({ events, cut }) => events.length === 1 && !cut).length).toBeGreaterThan(10);
+    expect(conflict.checks.at(-1)).toMatchObject({ events: [], cut: true });
+    expect(conflict.conditions).toEqual([{ index: 0, events: [], cut: true }]);
+    expect(encodeAppendResponse(conflict).length).toBeLessThan(1 << 20);
   });
 
   it('does not let a later append of the same call pass, whatever its look-up costs [S4]', async () => {
