@@ -16,8 +16,8 @@ const HELP = `npm run bench -- query [options]
   --rounds N      how often each query is measured at each size (15)
   --out FILE      the JSON file (bench/results/DATE-query.json); "none" writes none`;
 
-const EVENTS_PER_APPEND = 1_000;
-const APPENDS_IN_FLIGHT = 8;
+const EVENTS_PER_APPEND = 100;
+const APPENDS_IN_FLIGHT = 64;
 /** The queries are measured when the store has these parts of all its events. */
 const PARTS = [0.1, 0.25, 0.5, 1];
 /** Matches of this tag are among the first events only: it has as many in a large store as in a small one. */

@@ -9,6 +9,7 @@ import type { LeaderFinder, Route } from './leader-finder.ts';
 import { PROBE_TIMEOUT_MS } from './node.ts';
 import { abortError, type PendingAppend, timeoutError } from './pending-append.ts';
 import { asFactstoreError, isRetryable } from './status-error.ts';
+import type { Upcasting } from './upcasting.ts';
 
 /** One timer looks after the deadlines of all appends. */
 const SWEEP_MS = 50;
@@ -57,10 +58,12 @@ export class AppendPipeline implements AppendCallEvents {
   private asked = 0;
   private answers = 0;
   private running = false;
+  private readonly upcasting: Upcasting;
   private sweep: Timer | undefined;
   private whenIdle: (() => void)[] = [];
 
-  constructor(leaders: LeaderFinder, clock: Clock, limits: PipelineLimits) {
+  constructor(leaders: LeaderFinder, clock: Clock, limits: PipelineLimits, upcasting: Upcasting) {
+    this.upcasting = upcasting;
     this.leaders = leaders;
     this.clock = clock;
     this.limits = limits;
@@ -119,7 +122,7 @@ export class AppendPipeline implements AppendCallEvents {
     if (append.settled) return;
     try {
       const outcome = decodeAppendResponse(answer);
-      if (outcome.kind === 'conflict') return this.fail(append, conflictError(outcome, append.what));
+      if (outcome.kind === 'conflict') return this.fail(append, conflictError(outcome, append.what, this.upcasting));
       this.settle(append);
       append.resolve(outcome);
     } catch (error) {

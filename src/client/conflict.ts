@@ -5,6 +5,7 @@ import type { ShownCheck, ShownCondition, ShownConflict } from '../proto/append-
 import type { Expect } from './arguments.ts';
 import type { EventShape, RecordedEvent } from './event-types.ts';
 import { toRecordedEvent } from './recorded-event.ts';
+import type { Upcasting } from './upcasting.ts';
 
 /** One expectation that did not hold. */
 export interface ConflictCheck<E extends EventShape = EventShape> {
@@ -47,9 +48,9 @@ export function conflictOf<E extends EventShape = EventShape>(error: unknown): C
 }
 
 /** The error for a conflict; `what` is the append. */
-export function conflictError(conflict: ShownConflict, what: string): FactstoreError {
-  const checks = conflict.checks.map(toCheck);
-  const conditions = conflict.conditions.map(toCondition);
+export function conflictError(conflict: ShownConflict, what: string, upcasting: Upcasting): FactstoreError {
+  const checks = conflict.checks.map((check) => toCheck(check, upcasting));
+  const conditions = conflict.conditions.map((condition) => toCondition(condition, upcasting));
   const named = checks.length > 1 || conditions.length > 0;
   const reasons = [
     ...conflict.checks.map((check, i) => reasonOf(check, checks[i]?.events ?? [], named)),
@@ -74,17 +75,17 @@ function boundaryReason({ index, events, cut }: ConflictCondition): string {
   return `condition ${index} does not hold${types === '' ? '' : `: since its position there is ${types}`}`;
 }
 
-function toCondition({ index, events, cut }: ShownCondition): ConflictCondition {
-  return { index, events: events.map((bytes) => toRecordedEvent(bytes)), cut };
+function toCondition({ index, events, cut }: ShownCondition, upcasting: Upcasting): ConflictCondition {
+  return { index, events: events.map((bytes) => toRecordedEvent(bytes, upcasting)), cut };
 }
 
-function toCheck(check: ShownCheck): ConflictCheck {
+function toCheck(check: ShownCheck, upcasting: Upcasting): ConflictCheck {
   return {
     stream: check.stream,
     expect: check.expect.kind === 'revision' ? BigInt(check.expect.revision) : check.expect.kind,
     actual: check.actual,
     actualRevision: BigInt(check.actualRevision),
-    events: check.events.map((bytes) => toRecordedEvent(bytes)),
+    events: check.events.map((bytes) => toRecordedEvent(bytes, upcasting)),
     cut: check.cut,
   };
 }

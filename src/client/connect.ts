@@ -8,6 +8,7 @@ import { LeaderFinder } from './leader-finder.ts';
 import { Attempts, Nodes } from './nodes.ts';
 import type { ConnectOptions } from './options.ts';
 import { Seen, type Session } from './session.ts';
+import { Upcasting } from './upcasting.ts';
 import { parseUrl } from './url.ts';
 
 /**
@@ -22,6 +23,7 @@ import { parseUrl } from './url.ts';
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<FactstoreClient> {
   const clock = systemClock;
+  const upcasting = new Upcasting(options.upcasters);
   const nodes = new Nodes(parseUrl(url), clock);
   const closed = new AbortController();
   // Every call listens to it.
@@ -31,6 +33,7 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
     clock,
     seen: new Seen(),
     timeoutMs: options.timeoutMs ?? 30_000,
+    upcasting,
     closing: closed.signal,
   };
   const leaders = new LeaderFinder(nodes, clock);
@@ -40,11 +43,16 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
     nodes.close();
     throw error;
   }
-  const pipeline = new AppendPipeline(leaders, clock, {
-    messages: options.appendsInFlightMax ?? 1_024,
-    bytes: options.appendBytesInFlightMax ?? 8 << 20,
-    queuedBytes: options.appendBytesQueuedMax ?? 256 << 20,
-  });
+  const pipeline = new AppendPipeline(
+    leaders,
+    clock,
+    {
+      messages: options.appendsInFlightMax ?? 1_024,
+      bytes: options.appendBytesInFlightMax ?? 8 << 20,
+      queuedBytes: options.appendBytesQueuedMax ?? 256 << 20,
+    },
+    upcasting,
+  );
   return new FactstoreClient({ session, pipeline, cluster: new ClusterClient(session, leaders), closed });
 }
 

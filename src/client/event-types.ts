@@ -61,8 +61,10 @@ export interface RecordedEventOf<Type extends string, Data> {
   /** The metadata as it is stored. */
   readonly metadataBytes: Uint8Array;
   readonly tags: readonly string[];
-  /** From 1. */
+  /** Of `data`, from 1; where upcasters were given to `connect`, what they made of it. */
   readonly schemaVersion: number;
+  /** As its author wrote it; `dataBytes` are of this version. */
+  readonly storedVersion: number;
   /** When it was appended by the leader's clock, to the millisecond. */
   readonly created: Date;
   /** The same in microseconds since 1970; never decreasing along the store. */

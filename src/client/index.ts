@@ -47,4 +47,5 @@ export type {
 export type { AppendCondition, Query, QueryItem } from './queries.ts';
 export type { EventRead, ReadHead } from './read.ts';
 export type { Subscription, SubscriptionMessage } from './subscribe.ts';
+export type { UpcastEvent, Upcaster, Upcasters } from './upcasting.ts';
 export type { Decide, UpdateContext } from './update.ts';

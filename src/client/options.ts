@@ -1,6 +1,7 @@
 import type { Expect } from './arguments.ts';
 import type { EventShape, NewEvent } from './event-types.ts';
 import type { AppendCondition, Query } from './queries.ts';
+import type { Upcasters } from './upcasting.ts';
 
 /** Of {@link connect}. */
 export interface ConnectOptions {
@@ -17,6 +18,8 @@ export interface ConnectOptions {
    * Only who does not await appends gets there. 256 MiB unless given.
    */
   readonly appendBytesQueuedMax?: number | undefined;
+  /** Steps from one schema version of an event's data to the next; applied wherever events are read. */
+  readonly upcasters?: Upcasters | undefined;
 }
 
 /** What every call takes. */

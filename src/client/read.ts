@@ -20,6 +20,7 @@ import { toRecordedEvent } from './recorded-event.ts';
 import { ServerStream } from './server-stream.ts';
 import { linkSignals, type Session } from './session.ts';
 import { aborted } from './status-error.ts';
+import type { Upcasting } from './upcasting.ts';
 
 /** How long a node that did not answer a read may take to say how far it has come. */
 const HEAD_ANSWER_MS = 500;
@@ -193,7 +194,7 @@ class ReadLoop<E extends EventShape> {
       this.request = { ...this.request, consistency: { kind: 'atLeast', position: message.start.head } };
     }
     const head = this.head?.head ?? Number.MAX_SAFE_INTEGER;
-    let events = eventsOf<E>(message);
+    let events = eventsOf<E>(message, this.session.upcasting);
     // Another node may know more than the first one did; the read ends where it was promised to.
     let last = false;
     if (!this.request.backwards && Number(events.at(-1)?.position ?? 0) > head) {
@@ -212,14 +213,14 @@ class ReadLoop<E extends EventShape> {
   }
 }
 
-function eventsOf<E extends EventShape>({ events, appends }: ReadResponse): RecordedEvent<E>[] {
-  if (!appends) return events.map((bytes) => toRecordedEvent<E>(bytes));
+function eventsOf<E extends EventShape>({ events, appends }: ReadResponse, upcasting: Upcasting): RecordedEvent<E>[] {
+  if (!appends) return events.map((bytes) => toRecordedEvent<E>(bytes, upcasting));
   let at = 0;
   return appends.flatMap((run) => {
     const appendId = uuidText(run.appendId);
     const own = events.slice(at, at + run.events);
     at += run.events;
-    return own.map((bytes) => toRecordedEvent<E>(bytes, appendId));
+    return own.map((bytes) => toRecordedEvent<E>(bytes, upcasting, appendId));
   });
 }
 

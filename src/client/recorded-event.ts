@@ -2,6 +2,7 @@ import { decodeUtf8, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import { decodeRecordedEvent, type RecordedEventFields } from '../proto/event.ts';
 import type { EventShape, RecordedEvent, RecordedEventOf } from './event-types.ts';
+import { NO_UPCASTING, type Upcasting } from './upcasting.ts';
 
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]*\+)?json(?:\s*;.*)?$/i;
 
@@ -25,9 +26,10 @@ class StoredEvent implements RecordedEventOf<string, unknown> {
   readonly tags: readonly string[];
   readonly appendId: string | undefined;
   readonly #fields: RecordedEventFields;
+  readonly #upcasting: Upcasting;
   readonly #lazy: Lazy = {};
 
-  constructor(fields: RecordedEventFields, appendId: string | undefined) {
+  constructor(fields: RecordedEventFields, upcasting: Upcasting, appendId: string | undefined) {
     this.stream = fields.stream;
     this.revision = BigInt(fields.revision);
     this.position = BigInt(fields.position);
@@ -35,6 +37,7 @@ class StoredEvent implements RecordedEventOf<string, unknown> {
     this.tags = fields.tags;
     this.appendId = appendId;
     this.#fields = fields;
+    this.#upcasting = upcasting;
   }
 
   get id(): string {
@@ -42,9 +45,7 @@ class StoredEvent implements RecordedEventOf<string, unknown> {
   }
 
   get data(): unknown {
-    const fields = this.#fields;
-    if (!isJsonType(fields.contentType)) return fields.data;
-    this.#lazy.data ??= { value: parse('data', fields.data, fields) };
+    this.#lazy.data ??= { value: this.#upcasting.data(this.storedVersion, this.#asStored(), this) };
     return this.#lazy.data.value;
   }
 
@@ -66,6 +67,10 @@ class StoredEvent implements RecordedEventOf<string, unknown> {
   }
 
   get schemaVersion(): number {
+    return this.#upcasting.versionOf(this.type, this.storedVersion);
+  }
+
+  get storedVersion(): number {
     return this.#fields.schemaVersion || 1;
   }
 
@@ -75,6 +80,11 @@ class StoredEvent implements RecordedEventOf<string, unknown> {
 
   get createdUs(): bigint {
     return BigInt(this.#fields.createdUs);
+  }
+
+  #asStored(): unknown {
+    const fields = this.#fields;
+    return isJsonType(fields.contentType) ? parse('data', fields.data, fields) : fields.data;
   }
 
   /** For console.log and the like, which pass over getters. */
@@ -111,6 +121,10 @@ function parse(field: string, bytes: Uint8Array, event: RecordedEventFields): un
 }
 
 /** The event in the bytes of a RecordedEvent. That its data has the shape of `E` is the application's word. */
-export function toRecordedEvent<E extends EventShape>(bytes: Uint8Array, appendId?: string): RecordedEvent<E> {
-  return new StoredEvent(decodeRecordedEvent(bytes), appendId) as unknown as RecordedEvent<E>;
+export function toRecordedEvent<E extends EventShape>(
+  bytes: Uint8Array,
+  upcasting = NO_UPCASTING,
+  appendId?: string,
+): RecordedEvent<E> {
+  return new StoredEvent(decodeRecordedEvent(bytes), upcasting, appendId) as unknown as RecordedEvent<E>;
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { placeArgument } from './arguments.ts';
 import type { Nodes } from './nodes.ts';
 import type { Consistency } from './options.ts';
+import type { Upcasting } from './upcasting.ts';
 
 /** What all the calls of one client share. */
 export interface Session {
@@ -11,6 +12,8 @@ export interface Session {
   readonly seen: Seen;
   /** How long a call may take, unless it says so itself. */
   readonly timeoutMs: number;
+  /** Brings the data of events to the version that the application knows. */
+  readonly upcasting: Upcasting;
   /** Aborted when the client is closed. */
   readonly closing: AbortSignal;
 }

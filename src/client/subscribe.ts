@@ -130,7 +130,7 @@ export class Subscription<E extends EventShape> implements AsyncIterableIterator
 
   private *give(message: SubscribeResponse, signal: AbortSignal): Generator<SubscriptionMessage<E>> {
     for (const bytes of message.events) {
-      const event = toRecordedEvent<E>(bytes);
+      const event = toRecordedEvent<E>(bytes, this.session.upcasting);
       const position = Number(event.position);
       if (position <= (this.after ?? 0)) continue;
       this.session.seen.saw(position);

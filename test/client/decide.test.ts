@@ -101,7 +101,8 @@ describe('decide', () => {
       return [named('a')];
     };
     const error = await failure(db.decide<NameEvent>(QUERY, rival, { attemptsMax: 10_000, timeoutMs: 300 }));
-    expect(error.code).toBe('CONFLICT');
+    // Its time may be over while it waits for the next decision, or within an append.
+    expect(['CONFLICT', 'DEADLINE_EXCEEDED']).toContain(error.code);
   });
 
   test('ends in what the decision throws', async () => {

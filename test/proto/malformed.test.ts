@@ -95,6 +95,26 @@ describe('what is malformed is refused with the name of the field', () => {
     expect(refusal(() => decodeAppendRequest(Uint8Array.of(0x3a, 0))).message).toContain('not known to this node');
   });
 
+  test('a query that says nothing, or too much, or what is not known', () => {
+    const fieldOf = (query: object) => {
+      const condition = { conditions: [{ failIfEventsMatch: query }] };
+      const refused = [
+        appendRefusal(condition),
+        refusal(() => decodeReadRequest(reflectedEncode('factstore.v1.ReadRequest', { query }))),
+        refusal(() => decodeSubscribeRequest(reflectedEncode('factstore.v1.SubscribeRequest', { query }))),
+      ];
+      return refused.map(({ details }) => details.field);
+    };
+    expect(fieldOf({})).toEqual(['conditions[0].fail_if_events_match', 'query', 'query']);
+    expect(fieldOf({ all: true, items: [{ tags: ['x'] }] })).toEqual(fieldOf({}));
+    expect(appendRefusal({ conditions: [{ after: 3 }] }).details.field).toBe('conditions[0].fail_if_events_match');
+    // A field 6 within an item could narrow it down.
+    const item = Uint8Array.of(0x5a, 4, 0x0a, 2, 0x32, 0);
+    expect(refusal(() => decodeReadRequest(item)).message).toContain('not known to this node');
+    const tag = Uint8Array.of(0x5a, 6, 0x0a, 4, 0x12, 2, 0xc3, 0x28);
+    expect(refusal(() => decodeReadRequest(tag)).details.field).toBe('query.items[0].tags');
+  });
+
   test('a producer given twice, which would be merged', () => {
     const once = reflectedEncode('factstore.v1.AppendRequest', { producer: { producer: 'p', current: 1 } });
     expect(refusal(() => decodeAppendRequest(Uint8Array.of(...once, ...once))).details.field).toBe('producer');
