@@ -19,10 +19,10 @@ import type { EntryRecord } from '../storage/record.ts';
 import type { Conditions, ShownEvents } from './conditions.ts';
 
 /** A check that failed, with the events that made it fail. */
-export type ShownCheck = FailedCheck & ShownEvents;
+type ShownCheck = FailedCheck & ShownEvents;
 
 /** A condition that failed, by its place in the append, with the events that made it fail. */
-export type ShownCondition = { readonly index: number } & ShownEvents;
+type ShownCondition = { readonly index: number } & ShownEvents;
 
 export type AppendOutcome =
   | Appended
