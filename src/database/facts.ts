@@ -81,6 +81,7 @@ export class Facts {
       id,
       digest: hash('sha256', event, 'buffer').subarray(0, 16),
       writes: [{ stream, expect: { kind: 'any' }, events: [event] }],
+      conditions: [],
       attemptAgeMs: 0,
       eventCount: 1,
       eventBytes: event.length,

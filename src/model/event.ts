@@ -156,6 +156,20 @@ export function writePlace(
   return writeVarint(to, at, createdUs);
 }
 
+/** Reads what queries look at in an author's event; undefined where the bytes are not one. */
+export function scanNewEvent(bytes: Uint8Array): { type: string; tags: string[] } | undefined {
+  const reader = new FieldReader(bytes);
+  const names = { type: '', tags: [] as string[] };
+  while (reader.next()) {
+    if (reader.wireType !== WireType.bytes || (reader.field !== Field.type && reader.field !== Field.tags)) continue;
+    const decoded = decodeUtf8(bytes, reader.start, reader.stop);
+    if (decoded === undefined) return undefined;
+    if (reader.field === Field.type) names.type = decoded;
+    else names.tags.push(decoded);
+  }
+  return reader.bad ? undefined : names;
+}
+
 /** What the index needs of a recorded event. */
 export interface EventKeys {
   stream: string;

@@ -1,14 +1,14 @@
 import { InvariantViolation } from '../base/assert.ts';
-import { type EventKeys, scanRecordedEvent } from '../model/event.ts';
-import { PayloadView } from '../model/payload.ts';
-import { matchesItem, type Query, type QueryItem } from '../model/query.ts';
-import { categoryOf } from '../model/stream.ts';
+import { scanNewEvent } from '../model/event.ts';
+import type { PlacedWrite } from '../model/payload.ts';
+import { matchesItem, type Query, type QueryableEvent, type QueryItem } from '../model/query.ts';
+import { categoryOf, isSystemName } from '../model/stream.ts';
 
-/** The events of one proposed entry, as bytes. */
+/** The events of one proposed entry, as their authors wrote them: the entry itself may not be written yet. */
 export interface ProposedEvents {
   /** The entry's place in the log. */
   readonly index: number;
-  readonly payload: Uint8Array;
+  readonly placed: readonly PlacedWrite[];
   readonly firstPosition: number;
   /** How many. */
   readonly count: number;
@@ -21,9 +21,11 @@ export interface ProposedEvents {
 export class PendingEvents {
   /** The entries up to here have been read. */
   private readIndex = 0;
-  private readonly events = new Map<number, EventKeys>();
-  /** Ascending positions of each type, tag, stream and category. */
-  private readonly places = new Map<string, number[]>();
+  private readonly events = new Map<number, QueryableEvent>();
+  private readonly byType = new Names();
+  private readonly byTag = new Names();
+  private readonly byStream = new Names();
+  private readonly byCategory = new Names();
 
   /** Reads what is new in the entries in flight, about `count` events; false while there are more (rule C3). */
   read(entries: readonly ProposedEvents[], count: number): boolean {
@@ -31,8 +33,8 @@ export class PendingEvents {
     while (next > 0 && (entries[next - 1] as ProposedEvents).index > this.readIndex) next--;
     for (let left = count; left > 0 && next < entries.length; next++) {
       const entry = entries[next] as ProposedEvents;
-      const payload = new PayloadView(entry.payload, entry.count);
-      for (let n = 0; n < entry.count; n++) this.insert(readKeys(payload, n));
+      let position = entry.firstPosition;
+      for (const { stream, events } of entry.placed) for (const event of events) this.insert(position++, stream, event);
       this.readIndex = entry.index;
       left -= entry.count;
     }
@@ -48,7 +50,7 @@ export class PendingEvents {
   clear(): void {
     this.readIndex = 0;
     this.events.clear();
-    this.places.clear();
+    for (const names of [this.byType, this.byTag, this.byStream, this.byCategory]) names.clear();
   }
 
   /** Whether an event that matches stands behind a position; of those that have been read. */
@@ -58,52 +60,75 @@ export class PendingEvents {
   }
 
   private hasUserEvent(after: number): boolean {
-    for (const [position, { stream }] of this.events) if (position > after && !stream.startsWith('$')) return true;
+    for (const [position, { stream }] of this.events) if (position > after && !isSystemName(stream)) return true;
     return false;
   }
 
   /** Looks at the events of the part of the item that the fewest have. */
   private hasMatchOf(item: QueryItem, after: number): boolean {
-    const parts = item.tags.map((tag) => this.positionsOf('tag', [tag]));
-    if (item.types.length > 0) parts.push(this.positionsOf('type', item.types));
-    if (item.categories.length > 0) parts.push(this.positionsOf('category', item.categories));
-    if (item.streams.length > 0 && item.streamPrefixes.length === 0) {
-      parts.push(this.positionsOf('stream', item.streams));
-    }
+    const parts = item.tags.map((tag) => this.byTag.any([tag]));
+    if (item.types.length > 0) parts.push(this.byType.any(item.types));
+    if (item.categories.length > 0) parts.push(this.byCategory.any(item.categories));
+    if (item.streams.length > 0 && item.streamPrefixes.length === 0) parts.push(this.byStream.any(item.streams));
     const fewest = parts.reduce<Part | undefined>((a, b) => (a && a.count <= b.count ? a : b), undefined);
     const candidates = fewest ? fewest.lists : [[...this.events.keys()]];
     return candidates.some((positions) => {
       for (let i = positions.length - 1; i >= 0 && (positions[i] as number) > after; i--) {
-        if (matchesItem(item, this.events.get(positions[i] as number) as EventKeys)) return true;
+        if (matchesItem(item, this.events.get(positions[i] as number) as QueryableEvent)) return true;
       }
       return false;
     });
   }
 
-  private positionsOf(kind: string, names: readonly string[]): Part {
-    const lists = names.map((name) => this.places.get(`${kind} ${name}`) ?? NONE);
-    return { lists, count: lists.reduce((sum, list) => sum + list.length, 0) };
-  }
-
-  private insert(event: EventKeys): void {
-    this.events.set(event.position, event);
-    for (const key of keysOf(event)) {
-      const positions = this.places.get(key);
-      if (positions) positions.push(event.position);
-      else this.places.set(key, [event.position]);
-    }
+  private insert(position: number, stream: string, bytes: Uint8Array): void {
+    const names = scanNewEvent(bytes);
+    if (!names) throw new InvariantViolation(`the event proposed at position ${position} is not a NewEvent`);
+    const { type, tags } = names;
+    this.events.set(position, { stream, type, tags });
+    this.byType.add(type, position);
+    this.byStream.add(stream, position);
+    this.byCategory.add(categoryOf(stream), position);
+    for (const tag of tags) this.byTag.add(tag, position);
   }
 
   private remove(position: number): void {
     const event = this.events.get(position);
     if (!event) return;
     this.events.delete(position);
-    for (const key of keysOf(event)) {
-      const positions = this.places.get(key) as number[];
-      // What goes first is the oldest, and so it is the first of each of its lists.
-      positions.shift();
-      if (positions.length === 0) this.places.delete(key);
-    }
+    const { type, stream, tags } = event;
+    this.byType.dropFirst(type, position);
+    this.byStream.dropFirst(stream, position);
+    this.byCategory.dropFirst(categoryOf(stream), position);
+    for (const tag of tags) this.byTag.dropFirst(tag, position);
+  }
+}
+
+/** The ascending positions of each name of one kind. */
+class Names {
+  private readonly positions = new Map<string, number[]>();
+
+  /** Adds a position that is not smaller than the others. */
+  add(name: string, position: number): void {
+    const positions = this.positions.get(name);
+    if (!positions) this.positions.set(name, [position]);
+    else if (positions.at(-1) !== position) positions.push(position);
+  }
+
+  /** Drops a position: the oldest event goes first, and so it is the first of each of its lists. */
+  dropFirst(name: string, position: number): void {
+    const positions = this.positions.get(name);
+    if (positions?.[0] !== position) return;
+    positions.shift();
+    if (positions.length === 0) this.positions.delete(name);
+  }
+
+  any(names: readonly string[]): Part {
+    const lists = names.map((name) => this.positions.get(name) ?? NONE);
+    return { lists, count: lists.reduce((sum, list) => sum + list.length, 0) };
+  }
+
+  clear(): void {
+    this.positions.clear();
   }
 }
 
@@ -114,15 +139,3 @@ interface Part {
 }
 
 const NONE: readonly number[] = [];
-
-function keysOf({ type, stream, tags }: EventKeys): Set<string> {
-  const keys = new Set([`type ${type}`, `stream ${stream}`, `category ${categoryOf(stream)}`]);
-  for (const tag of tags) keys.add(`tag ${tag}`);
-  return keys;
-}
-
-function readKeys(payload: PayloadView, n: number): EventKeys {
-  const keys = scanRecordedEvent(payload.bytes, payload.eventStart(n), payload.eventEnd(n));
-  if (!keys) throw new InvariantViolation(`event ${n} of a proposed entry is not a recorded event`);
-  return keys;
-}

@@ -15,7 +15,9 @@ export interface Accepted {
   readonly firstPosition: number;
   readonly count: number;
   readonly createdUs: number;
+  /** Not written yet; a large one is written in pieces, after it was proposed. */
   readonly payload: PayloadDraft;
+  readonly placed: readonly PlacedWrite[];
   readonly writes: readonly WriteResult[];
 }
 
@@ -85,6 +87,7 @@ export class Sequencer {
       count: append.eventCount,
       createdUs,
       payload,
+      placed,
       writes: results,
     };
   }
@@ -95,7 +98,7 @@ export class Sequencer {
       index,
       appendKey: appendKey(append.id),
       digest: append.digest,
-      payload: accepted.payload,
+      placed: accepted.placed,
       firstPosition: accepted.firstPosition,
       count: accepted.count,
       writes: accepted.writes,

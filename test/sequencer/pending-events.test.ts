@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
 import { matchesQuery, type Query, type QueryItem } from '../../src/model/query.ts';
 import { PendingEvents, type ProposedEvents } from '../../src/sequencer/pending-events.ts';
-import { LogFixture, type ModelEvent } from '../storage/index/log-fixture.ts';
+import { encodeEvent, LogFixture, type ModelEvent } from '../storage/index/log-fixture.ts';
 
 const STREAMS = ['a', 'order-1', 'order-2', '$$order-1', '-x'];
 const TYPES = ['A', 'B', '$metadata'];
@@ -67,7 +67,12 @@ describe('the events in flight', () => {
 function propose(log: LogFixture, prng: Prng): ProposedEvents {
   const streams = new Set(['a', ...pick(prng, STREAMS, 2)]);
   const events = () => [{ type: pick(prng, TYPES, 1)[0] ?? 'A', tags: pick(prng, TAGS, 3) }];
-  const record = log.append({ writes: Array.from(streams, (stream) => ({ stream, events: events() })) });
-  const { index, payload, firstPosition, count } = record;
-  return { index, payload, firstPosition, count };
+  const writes = Array.from(streams, (stream) => ({ stream, events: events() }));
+  const { index, firstPosition, count } = log.append({ writes });
+  const placed = writes.map((write) => ({
+    stream: write.stream,
+    firstRevision: 0,
+    events: write.events.map(encodeEvent),
+  }));
+  return { index, placed, firstPosition, count };
 }

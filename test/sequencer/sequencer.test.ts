@@ -56,6 +56,12 @@ function accepted(sequencer: Sequencer, wanted: Append, look = lookup(), end = E
   return judgement;
 }
 
+function written({ payload }: Accepted): Uint8Array {
+  const bytes = Buffer.alloc(payload.length);
+  payload.writeTo(bytes, 0);
+  return bytes;
+}
+
 describe('expected states', () => {
   const head = (state: StreamState, revision: number): StreamHead => ({ state, revision, firstVisible: 0 });
   const rows: [
@@ -100,9 +106,7 @@ describe('sequencer', () => {
       ]),
       lookup({ a: 4 }),
     );
-    const bytes = Buffer.alloc(judged.payload.length);
-    judged.payload.writeTo(bytes, 0);
-    const payload = new PayloadView(bytes, judged.count);
+    const payload = new PayloadView(written(judged), judged.count);
     const events = [0, 1, 2].map((n) => scanRecordedEvent(payload.event(n)));
     expect(events.map((event) => [event?.stream, event?.revision, event?.position])).toEqual([
       ['a', 5, 101],
