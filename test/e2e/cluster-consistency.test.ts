@@ -14,11 +14,19 @@ import { until } from '../support/wait.ts';
 let ids = 0;
 
 /** A unary append to one node, as a client in another language makes it. */
-function appendTo(nodes: TestNodes, n: number, forward: boolean): Promise<ReturnType<typeof decodeAppendResponse>> {
+function appendTo(
+  nodes: TestNodes,
+  n: number,
+  forward: boolean,
+  tag?: string,
+): Promise<ReturnType<typeof decodeAppendResponse>> {
   const appendId = Buffer.alloc(16);
   appendId.writeUInt32BE(++ids);
-  const writes = [{ stream: 'raw', expect: { kind: 'any' } as const, events: [encodeEvent({ type: 'R' })] }];
-  const request = encodeAppendRequest({ appendId, writes, forward });
+  const events = [encodeEvent({ type: 'R', tags: tag === undefined ? [] : [tag] })];
+  const writes = [{ stream: 'raw', expect: { kind: 'any' } as const, events }];
+  const item = { types: [], tags: [tag ?? ''], categories: [], streams: [], streamPrefixes: [] };
+  const conditions = tag === undefined ? [] : [{ query: { items: [item] }, after: 0 }];
+  const request = encodeAppendRequest({ appendId, writes, conditions, forward });
   const client = new Client(formatAddress(nodes.node(n).address), credentials.createInsecure());
   const same = (bytes: Buffer) => bytes;
   return new Promise<Buffer>((resolve, reject) => {
@@ -92,6 +100,17 @@ describe('each of three nodes', () => {
 
   it('appends, by passing it on to the leader where it does not lead [S9]', async () => {
     for (const n of [0, 1, 2]) expect(await appendTo(nodes, n, true)).toMatchObject({ kind: 'appended' });
+  });
+
+  it('passes conditions on, too, and the conflict back [S4, S9]', async () => {
+    for (const first of [0, 1, 2]) {
+      const tag = `forwarded:${first}`;
+      expect(await appendTo(nodes, first, true, tag)).toMatchObject({ kind: 'appended' });
+      for (const n of [0, 1, 2]) {
+        const conflict = await appendTo(nodes, n, true, tag);
+        expect(conflict).toMatchObject({ kind: 'conflict', checks: [], conditions: [{ index: 0, cut: false }] });
+      }
+    }
   });
 
   it('names the leader where it was asked not to pass an append on [S9]', async () => {
