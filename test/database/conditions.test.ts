@@ -198,6 +198,22 @@ describe('a condition', () => {
     expect(encodeAppendResponse(conflict).length).toBeLessThan(1 << 20);
   });
 
+  it('that would cost too much is refused, definitely, and the appends behind it are not [S4]', async () => {
+    const cluster = await ReplicaCluster.start(1, { blockEvents: 4, conditionRows: 40 });
+    const leader = await cluster.leader();
+    for (let n = 0; n < 200; n++) await append(cluster, leader, 'a', 'A', { tags: [n % 2 === 0 ? 'even' : 'odd'] });
+    await cluster.settled(leader.index.idle());
+    const lane = leader.lane();
+    const costly = unless(0, { tags: ['even', 'odd'] });
+    const error = cluster.refused(
+      lane.append(anAppend('b', ['B'], { conditions: [unless(0, { tags: ['x'] }), costly] })),
+    );
+    const next = lane.append(anAppend('b', ['C'], { conditions: [unless(190, { tags: ['even', 'odd'] })] }));
+    expect(await error).toMatchObject({ code: 'LIMIT_EXCEEDED', definite: true, details: { field: 'conditions[1]' } });
+    expect(verdict(await cluster.settled(next))).toBe('appended');
+    expect(await cluster.settled(leader.types('b'))).toEqual(['C']);
+  });
+
   it('does not let a later append of the same call pass, whatever its look-up costs [S4]', async () => {
     const cluster = await ReplicaCluster.start(1, { blockEvents: 4, lookupMs: 30 });
     const leader = await cluster.leader();

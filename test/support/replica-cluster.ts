@@ -42,6 +42,8 @@ export interface ClusterOptions {
   readonly cachedStreams?: number;
   /** The window of append ids, and how many are forgotten at once. */
   readonly appendIds?: Pick<IndexOptions, 'appendIdsMin' | 'appendIdWindowUs' | 'appendIdsAtOnce'>;
+  /** How many rows of the index the look-up of an append's conditions may read. */
+  readonly conditionRows?: number;
   /** How long a look-up takes. */
   readonly lookupMs?: number;
 }
@@ -134,7 +136,7 @@ export class ReplicaNode {
       pendingBytesMax: cluster.options.pendingBytesMax ?? 32 << 20,
       log: { get: async (logIndex) => recent(logIndex) ?? ((await log.get(logIndex)) as EntryRecord) },
       diskHasRoom: () => disk.hasRoom,
-      conditions: new Conditions(index, reader, clock),
+      conditions: new Conditions(index, reader, clock, { rows: cluster.options.conditionRows ?? 100_000 }),
     });
     const lookup = (streams: readonly string[], producers: readonly string[]) => index.lookup(streams, producers);
     const { ending } = this;
