@@ -57,7 +57,7 @@ export type Judged =
   | { readonly kind: 'judged'; readonly judgement: NotAccepted; readonly position: number };
 
 /** How many events in flight are read in one go for the sake of a condition (rule C3). */
-const PENDING_PER_TURN = 2_000;
+const PENDING_PER_TURN = 500;
 
 const NOTHING_SHOWN: ShownEvents = { events: [], cut: false };
 const CUT: ShownEvents = { events: [], cut: true };

@@ -51,19 +51,17 @@ export function queryPlacesInMemory(view: IndexView, query: Query, from: number)
     );
 }
 
-/** Many items could hold the event loop up (rule C3). */
-const ITEMS_AT_ONCE = 4;
-
+/** Item by item: many of them could hold the event loop up (rule C3). */
 async function inMemory(
   block: OpenBlock,
   items: readonly (readonly AnyOf[])[],
   bounds: { readonly from: number; readonly to: number },
   yieldTurn: () => Promise<void> = async () => {},
 ): Promise<PlaceSet> {
-  const places = placesInMemory(block, items.slice(0, ITEMS_AT_ONCE), bounds);
-  for (let n = ITEMS_AT_ONCE; n < items.length; n += ITEMS_AT_ONCE) {
+  const places = placesInMemory(block, items.slice(0, 1), bounds);
+  for (const item of items.slice(1)) {
     await yieldTurn();
-    places.unite(placesInMemory(block, items.slice(n, n + ITEMS_AT_ONCE), bounds));
+    places.unite(placesInMemory(block, [item], bounds));
   }
   return places;
 }
