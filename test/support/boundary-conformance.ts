@@ -49,8 +49,9 @@ function matches(query: Query, event: RecordedEvent): boolean {
 }
 
 /**
- * Consistency: 20 writers append at random, each on condition that nothing has come behind the last match that it read.
- * Afterwards it is recomputed from the log what each of them must have been told.
+ * Consistency: 20 writers append at random, each on condition that nothing has come behind the last match that it read;
+ * up to three appends at once on the same condition, pipelined, of which one may stand in the way of the next. Afterwards
+ * it is recomputed from the log what each of them must have been told.
  */
 export async function isConsistent(cluster: Cluster, turns: number): Promise<void> {
   const attempts: Attempt[] = [];
@@ -60,16 +61,16 @@ export async function isConsistent(cluster: Cluster, turns: number): Promise<voi
     const db = cluster.clients[n % cluster.clients.length] as FactstoreClient;
     for (let turn = 0; turn < turns; turn++) {
       if (attempts.length > (WRITERS * turns) / 2 && cluster.disturb) disturbed ??= cluster.disturb();
-      attempts.push(await attemptOf(db, prng, `writer-${n}`));
+      attempts.push(...(await attemptsOf(db, prng, `writer-${n}`)));
     }
   };
   await Promise.all(Array.from({ length: WRITERS }, (_, n) => writer(n)));
   await disturbed;
-  const log = await (cluster.clients[0] as FactstoreClient).readAll({ userEvents: true }).toArray();
+  const log = await (cluster.clients[0] as FactstoreClient).query({ streams: ['writer-*'] }).toArray();
   check(attempts, log);
 }
 
-async function attemptOf(db: FactstoreClient, prng: Prng, stream: string): Promise<Attempt> {
+async function attemptsOf(db: FactstoreClient, prng: Prng, stream: string): Promise<Attempt[]> {
   const query = Array.from({ length: prng.between(1, 4) }, () => randomItem(prng));
   const consistency = prng.between(0, 3) === 0 ? 'local' : 'linearizable';
   const read = db.query(query, { consistency, backwards: true, limit: 1 });
@@ -77,6 +78,16 @@ async function attemptOf(db: FactstoreClient, prng: Prng, stream: string): Promi
   const [last] = await read.toArray();
   // The head is as good as the last match, which is what the specification speaks of.
   const after = prng.between(0, 2) === 0 ? head : (last?.position ?? 0n);
+  return Promise.all(Array.from({ length: prng.between(1, 4) }, () => attemptOf(db, prng, stream, query, after)));
+}
+
+async function attemptOf(
+  db: FactstoreClient,
+  prng: Prng,
+  stream: string,
+  query: Query,
+  after: bigint,
+): Promise<Attempt> {
   const events = Array.from({ length: prng.between(1, 4) }, () => ({
     id: crypto.randomUUID(),
     type: pick(prng, TYPES),
