@@ -88,6 +88,20 @@ describe('a condition', () => {
     expect(conflict).toMatchObject({ position: 2, checks: [] });
   });
 
+  it('is judged against a large append that is in the log and not written yet [C3, S4]', async () => {
+    const cluster = await ReplicaCluster.start(1);
+    const leader = await cluster.leader();
+    const large = leader.append(anAppend('a', ['A'], { data: new Uint8Array(4 << 20), tags: ['x'] }));
+    const behind = leader.append(anAppend('a', ['B'], { tags: ['y'] }));
+    const both = [unless(0, { tags: ['x'] }), unless(0, { tags: ['y'] }), unless(0, { tags: ['z'] })];
+    const conditional = leader.append(anAppend('b', ['C'], { conditions: both }));
+    expect(verdict(await cluster.settled(conditional))).toEqual([0, 1]);
+    expect([verdict(await cluster.settled(large)), verdict(await cluster.settled(behind))]).toEqual([
+      'appended',
+      'appended',
+    ]);
+  });
+
   it('is judged against what was appended while it was being looked up [S3, S4]', async () => {
     const cluster = await ReplicaCluster.start(1, { blockEvents: 4, lookupMs: 50 });
     const leader = await cluster.leader();
