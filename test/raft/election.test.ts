@@ -70,6 +70,16 @@ describe('elections', () => {
     expect([node.raft.role, node.raft.leader]).toEqual(['follower', 'c']);
   });
 
+  it('a candidate that follows the leader of its term does not forget that it voted for itself (§5.2)', () => {
+    const node = solo(three);
+    timeOut(node);
+    exchange(node, { type: 'preVoteResponse', from: 'b', to: 'a', term: 1, reject: false });
+    exchange(node, beat('c', 1));
+    expect(node.raft.status().vote).toBe('a');
+    node.raft.connectionLost('c');
+    expect(exchange(node, voteRequest('vote', 'b', 1, 9, 1))).toMatchObject([{ type: 'voteResponse', reject: true }]);
+  });
+
   it('a candidate that a majority refuses becomes a follower and tries again later (§5.2)', () => {
     const node = solo(three);
     timeOut(node);

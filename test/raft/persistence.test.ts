@@ -73,6 +73,22 @@ describe('what must be synced first', () => {
     expect(node.raft.role).toBe('leader');
   });
 
+  it('the completion of an older batch does not count as the vote of a candidate for itself (figure 2)', () => {
+    const node = solo(three);
+    node.holdDisk = true;
+    exchange(node, append(1, 0, 0, [1], 0, 'c'));
+    timeOut(node);
+    exchange(node, { type: 'preVoteResponse', from: 'b', to: 'a', term: 2, reject: false });
+    node.syncDisk();
+    node.pump();
+    // With its own vote counted it would stand anew, for term after term, although it has not asked anybody yet.
+    for (let i = 0; i < 100; i++) {
+      node.raft.tick();
+      node.pump();
+    }
+    expect([node.raft.role, node.raft.term]).toEqual(['candidate', 2]);
+  });
+
   it('a single voter leads after its vote is synced, and commits what is synced (§5.2, §5.3)', () => {
     const node = solo(['a']);
     node.holdDisk = true;
