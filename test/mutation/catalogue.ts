@@ -1,14 +1,22 @@
 import type { Mutant } from './mutant.ts';
 import { DATABASE_MUTANTS } from './mutants/database.ts';
-import { RAFT_MUTANTS } from './mutants/raft.ts';
+import { ELECTION_MUTANTS } from './mutants/elections.ts';
 import { REPLICA_MUTANTS } from './mutants/replica.ts';
+import { REPLICATION_MUTANTS } from './mutants/replication.ts';
 import { SEQUENCER_MUTANTS } from './mutants/sequencer.ts';
 import { STORAGE_MUTANTS } from './mutants/storage.ts';
 import { SUBSCRIPTION_MUTANTS } from './mutants/subscription.ts';
 
-/** All of them, from the consensus core outwards. */
+/**
+ * All of them, from the consensus core outwards.
+ *
+ * Membership does not change yet, so some bugs of other systems cannot exist here so far: two pending changes, a
+ * campaign with a membership entry that is committed but not applied, a change that counts before its entry is in the
+ * log, and a learner that votes after it was promoted too early. They come with membership.
+ */
 export const MUTANTS: readonly Mutant[] = [
-  ...RAFT_MUTANTS,
+  ...ELECTION_MUTANTS,
+  ...REPLICATION_MUTANTS,
   ...SEQUENCER_MUTANTS,
   ...STORAGE_MUTANTS,
   ...REPLICA_MUTANTS,
