@@ -65,6 +65,17 @@ describe('log replication', () => {
     expect(node.disk.entries).toHaveLength(2);
   });
 
+  it('a confirmation that comes late takes no newer one back (§5.5)', () => {
+    const node = solo(three);
+    lead(node);
+    exchange(node, ack('b', node.raft.term, 1));
+    node.raft.propose(1, 10, 'x');
+    node.pump();
+    exchange(node, ack('b', node.raft.term, 2));
+    exchange(node, ack('b', node.raft.term, 1));
+    expect(node.raft.status().progress.find(({ id }) => id === 'b')).toMatchObject({ match: 2 });
+  });
+
   it('a follower commits no further than the leader vouched for (figure 2)', () => {
     const node = solo(three, { disk: diskWithTerms([1, 1, 1]) });
     exchange(node, append(2, 1, 1, [], 3));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { anAppend, ELECTION_MS, ReplicaCluster, watch } from '../support/replica-cluster.ts';
+import { anAppend, ELECTION_MS, ReplicaCluster, TICK_MS, watch } from '../support/replica-cluster.ts';
 
 const SECOND = 1_000_000;
 
@@ -248,5 +248,39 @@ describe('the clock of a node', () => {
     expect(first.kind === 'appended' && second.kind === 'appended' && second.createdUs).toBe(
       first.kind === 'appended' && first.createdUs,
     );
+  });
+});
+
+describe('a follower', () => {
+  it('that was paused sees the heartbeats that waited before its election timer goes on [C3]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const [follower] = cluster.followers(leader);
+    await cluster.crash(follower!);
+    const waiting: (() => void)[] = [];
+    const clock = { ...cluster.clockOf(follower!.id), soon: (run: () => void) => void waiting.push(run) };
+    cluster.clockOf = () => clock;
+    const paused = await cluster.restart(follower!);
+    cluster.loses = (message) => message.to === paused.id;
+    const { term } = leader.replica;
+    const { id } = paused;
+    const beat = { type: 'heartbeat', from: leader.id, to: id, term, commit: 0, context: 0 } as const;
+    const work = () => {
+      for (let run = waiting.shift(); run; run = waiting.shift()) run();
+    };
+    // One tick more without a word each time, until it is one too many.
+    let silent = 0;
+    for (; paused.replica.role === 'follower'; silent++) {
+      for (let n = 0; n < silent; n++) {
+        await cluster.time.run(TICK_MS);
+        work();
+      }
+      if (paused.replica.role !== 'follower') break;
+      await cluster.time.run(TICK_MS);
+      paused.replica.receive(beat, 0);
+      work();
+      expect(paused.replica.role).toBe('follower');
+    }
+    expect(silent).toBeGreaterThanOrEqual(ELECTION_MS / TICK_MS);
   });
 });

@@ -26,7 +26,7 @@ import { MemoryStore } from './memory-store.ts';
 import { VirtualTime } from './virtual-clock.ts';
 
 const GENESIS = genesisChain(Buffer.from('a cluster'));
-const TICK_MS = 50;
+export const TICK_MS = 50;
 const ELECTION_TICKS = 10;
 /** An election timeout is drawn from once to twice this. */
 export const ELECTION_MS = TICK_MS * ELECTION_TICKS;
