@@ -132,6 +132,18 @@ describe('reads at the leader', () => {
     net.tick(1);
     expect(net.node('a').answers).toMatchObject([{ id: 1 }]);
   });
+
+  it('the only voter of one half of a joint configuration asks the other half, too (§6)', () => {
+    const net = new Network(['a'], { outgoing: ['b'] });
+    net.elect('a');
+    net.isolate('b');
+    net.raft('a').requestRead(1);
+    net.settle();
+    expect(net.node('a').answers).toEqual([]);
+    net.heal();
+    net.tick(1);
+    expect(net.node('a').answers).toMatchObject([{ id: 1 }]);
+  });
 });
 
 describe('reads at a follower', () => {

@@ -31,6 +31,21 @@ describe('handing leadership over', () => {
     expect(net.node('b').payloads).toHaveLength(5);
   });
 
+  it('the target is not told to campaign before it has confirmed all of the log (thesis §3.10)', () => {
+    const node = solo(three);
+    lead(node);
+    const { term } = node.raft;
+    exchange(node, ack('b', term, 1));
+    exchange(node, ack('c', term, 1));
+    node.raft.propose(1, 10, 'x');
+    node.pump();
+    node.raft.transferLeadership('b');
+    node.pump();
+    // It has applied all that was committed at the call; the entry may still be on its way.
+    expect(ofType(exchange(node, beatAnswer('b', term, 1, 1)), 'timeoutNow')).toEqual([]);
+    expect(ofType(exchange(node, ack('b', term, 2, 1)), 'timeoutNow')).toMatchObject([{ to: 'b' }]);
+  });
+
   it('proposals are gated meanwhile, and reads are held (thesis §3.10)', () => {
     const net = new Network(three);
     net.elect('a');

@@ -4,6 +4,7 @@ import { scanRecordedEvent } from '../../src/model/event.ts';
 import { PayloadView } from '../../src/model/payload.ts';
 import type { StreamHead, StreamState } from '../../src/model/stream.ts';
 import { holds } from '../../src/sequencer/expectation.ts';
+import { Overlay } from '../../src/sequencer/overlay.ts';
 import type { KnownCursor, Lookup } from '../../src/sequencer/ports.ts';
 import { type Accepted, clockJumped, Sequencer } from '../../src/sequencer/sequencer.ts';
 
@@ -148,6 +149,15 @@ describe('sequencer', () => {
     sequencer.proposed(second, accepted(sequencer, second), 12);
     sequencer.applied(11);
     expect(accepted(sequencer, append([{}]), lookup({ a: 0 }, {}, 11)).writes).toEqual([{ stream: 'a', revision: 2 }]);
+  });
+
+  it('keeps nothing of an applied entry in memory [S3]', () => {
+    const overlay = new Overlay();
+    const id = new Uint8Array(16);
+    const cursor = { producer: 'p', current: 7, appendId: id };
+    overlay.add({ index: 11, appendKey: 'key', digest: id, writes: [{ stream: 'a', revision: 0 }], cursor });
+    overlay.applied(11);
+    expect([overlay.head('a'), overlay.append('key'), overlay.cursor('p')]).toEqual([undefined, undefined, undefined]);
   });
 
   it('recognises an append id in flight before it judges anything else [S6]', () => {

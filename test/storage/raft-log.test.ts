@@ -66,6 +66,22 @@ describe.each(BENCHES)('the raft log in %s', (_name, makeBench) => {
     expect(hex(await readAll(await bench.openLog()))).toEqual(hex([...records, ...more]));
   });
 
+  test('every batch is synced, whatever it holds [D3]', async () => {
+    const { bench, log } = await filled();
+    const store = bench.store as Store;
+    const write = store.write.bind(store);
+    const synced: boolean[] = [];
+    store.write = (operations, sync) => {
+      synced.push(sync);
+      return write(operations, sync);
+    };
+    await append(log, entriesAfter(log.end, 2));
+    await append(log, entriesAfter(log.end, 1), 12);
+    await log.write({ truncateAfter: 12, records: [], hardState: { term: 2, vote: undefined, commit: 12 } });
+    await log.write({ truncateAfter: undefined, records: [], hardState: { term: 3, vote: 'b', commit: 12 } });
+    expect(synced).toEqual([true, true, true, true]);
+  });
+
   test('a vote alone is written behind the last entry, over the one before it [D3]', async () => {
     const bench = await makeBench();
     const empty = await bench.openLog();
