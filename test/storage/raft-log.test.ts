@@ -224,6 +224,16 @@ describe.each(BENCHES)('the raft log in %s', (_name, makeBench) => {
     expect(after.recovered.uncommittedMemberships).toEqual([]);
   });
 
+  test('membership entries that a later batch commits, one after the other, get their rows then [D6]', async () => {
+    const bench = await makeBench();
+    const log = await bench.openLog();
+    await append(log, entriesAfter(EMPTY_LOG, 3, { type: EntryType.membership, events: 0 }), 0);
+    for (const commit of [1, 2, 3])
+      await log.write({ truncateAfter: undefined, records: [], hardState: { ...log.hardState, commit } });
+    const { recovered } = await bench.openLog();
+    expect(recovered.memberships.map((record) => record.index)).toEqual([1, 2, 3]);
+  });
+
   test('a membership entry that was truncated never gets a row [D6]', async () => {
     const { bench, log } = await filled();
     const proposed = entryAfter(log.end, { type: EntryType.membership, events: 0, term: 1 });

@@ -151,6 +151,23 @@ describe('applying', () => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeGreaterThan(900);
   });
 
+  it('syncs each chunk of a block before it seals it [D5]', async () => {
+    const log = new LogFixture();
+    const store = new MemoryStore();
+    const synced: boolean[] = [];
+    const write = store.write.bind(store);
+    store.write = async (operations, sync) => {
+      synced.push(sync);
+      return write(operations, sync);
+    };
+    for (let i = 0; i < 300; i++) log.append(one(`s${i}`));
+    const { index } = await indexOf(log, store, { blockEvents: 300, chunk: { rows: 100, bytes: 1 << 20 } });
+    await index.idle();
+    expect(index.sealedBlocks).toBe(1);
+    expect(synced.length).toBeGreaterThan(5);
+    expect(synced.every((sync) => sync)).toBe(true);
+  });
+
   it('stops for good once a block could not be written [D1]', async () => {
     const log = new LogFixture();
     const store = new MemoryStore();
