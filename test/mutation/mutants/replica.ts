@@ -8,7 +8,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     replacement: 'this.applied.raise((records.at(-1) as EntryRecord).index);',
     bug: 'the applied position runs ahead of what is in the index',
     rule: 'D8',
-    test: 'replica/random.test.ts',
+    test: 'replica/apply-loop.test.ts',
   },
   {
     id: 'applies-uncommitted',
@@ -27,7 +27,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
       'if (ready.persist) {\n        this.send(ready.persist.messagesAfter);\n        this.startWrite(ready.persist);\n      }',
     bug: 'votes and confirmations leave before the batch that keeps them is synced',
     rule: 'Raft figure 2',
-    test: 'replica/random.test.ts',
+    test: 'replica/leadership.test.ts',
   },
   {
     id: 'persisted-before-write',
