@@ -45,7 +45,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     replacement: '',
     bug: 'entries that were replaced while they were read are sent under an old term',
     rule: 'Raft §5.3',
-    test: 'replica/random.test.ts',
+    test: 'replica/raft-driver.test.ts',
   },
   {
     id: 'received-unchecked',
@@ -54,7 +54,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     replacement: '',
     bug: 'a follower acknowledges entries that do not continue its log',
     rule: 'S2',
-    test: 'replica/random.test.ts',
+    test: 'replica/leadership.test.ts',
   },
   {
     id: 'reserve-not-awaited',
@@ -82,7 +82,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     replacement: 'open.outcome.resolve(record);',
     bug: 'an append is reported as written although another entry took its place',
     rule: 'S8',
-    test: 'replica/leadership.test.ts',
+    test: 'replica/proposals.test.ts',
   },
   {
     id: 'fate-definite-too-early',
@@ -91,7 +91,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     replacement: 'if (open.term > term) continue;',
     bug: 'an append that is still to be applied is reported as not written',
     rule: 'S8',
-    test: 'replica/leadership.test.ts',
+    test: 'replica/proposals.test.ts',
   },
   {
     id: 'fate-waits-for-ever',
@@ -136,7 +136,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     replacement: 'return this.core.entryInMemory(index)?.payload;',
     bug: 'readers are served from entries that are not committed',
     rule: 'S13',
-    test: 'subscription/following.test.ts',
+    test: 'replica/leadership.test.ts',
   },
   {
     id: 'tick-before-input',

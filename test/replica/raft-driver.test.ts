@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { Raft } from '../../src/raft/raft.ts';
+import { sealNoop } from '../../src/replica/log-end.ts';
+import type { PeerMessage } from '../../src/replica/ports.ts';
+import { RaftDriver } from '../../src/replica/raft-driver.ts';
+import { deferred } from '../../src/runtime/deferred.ts';
+import type { EntryRecord } from '../../src/storage/record.ts';
+import { EMPTY_LOG, entriesAfter } from '../storage/support.ts';
+import { VirtualTime } from '../support/virtual-clock.ts';
+
+const OPTIONS = {
+  id: 'a',
+  electionTimeoutTicks: 10,
+  heartbeatTicks: 1,
+  inflightMessagesMax: 16,
+  inflightBytesMax: 1 << 20,
+  messageBytesMax: 1 << 20,
+  messageEntriesMax: 100,
+  tailBytesMax: 0,
+  appliedLagMax: 1_000,
+  random: (from: number) => from,
+};
+
+/** A leader of two whose follower has nothing: it has just been asked to send three entries that are on its disk alone. */
+async function loading() {
+  const time = new VirtualTime();
+  const records = entriesAfter(EMPTY_LOG, 3);
+  const end = records[2] as EntryRecord;
+  const hardState = { term: 1, vote: undefined, commit: 0 };
+  const voters = [new Set(['a', 'b']), new Set<string>()] as const;
+  const configuration = { voters, learners: new Set<string>(), learnersNext: new Set<string>() };
+  const core = new Raft<EntryRecord>(
+    { ...OPTIONS, noop: (index, term) => driver.sealedHere(sealNoop(index, term, end)) },
+    { hardState, lastIndex: 3, termRuns: [[1, 1]], applied: 0, configuration },
+  );
+  const sent: PeerMessage[] = [];
+  const failures: unknown[] = [];
+  const read = deferred<EntryRecord[]>();
+  const driver: RaftDriver = new RaftDriver(core, {
+    log: { write: async () => {}, placeAt: async () => end, read: () => read.promise },
+    transport: { send: (message) => sent.push(message) },
+    space: { enough: async () => true },
+    clock: time.clock(),
+    reads: () => {},
+    committed: () => {},
+    turned: () => {},
+    fatal: (error) => failures.push(error),
+  });
+  const step = async (message: PeerMessage) => {
+    core.step(message);
+    driver.wake();
+    await time.settle();
+  };
+  for (let n = 0; n < 10; n++) core.tick();
+  driver.wake();
+  await time.settle();
+  const answer = { from: 'b', to: 'a', term: 2, reject: false } as const;
+  await step({ ...answer, type: 'preVoteResponse' });
+  await step({ ...answer, type: 'voteResponse' });
+  const about = { ...answer, type: 'appendResponse', rejectHint: 0, logTerm: 0, applied: 0 } as const;
+  await step({ ...about, index: 3, reject: true });
+  await step({ ...about, index: 0 });
+  const loaded = async () => {
+    read.resolve(records);
+    await time.settle();
+    expect(failures).toEqual([]);
+    return sent.filter((message) => message.type === 'append' && (message.entries?.length ?? 0) > 0);
+  };
+  sent.length = 0;
+  return { core, step, loaded };
+}
+
+describe('a range that is loaded from disk', () => {
+  it('is sent by the leader that asked for it', async () => {
+    const { core, loaded } = await loading();
+    expect(core.role).toBe('leader');
+    expect(await loaded()).toMatchObject([{ to: 'b', term: 2, index: 0, entries: [{ index: 1 }, {}, { index: 3 }] }]);
+  });
+
+  it('is not sent once another term began: its entries may have been replaced (§5.3)', async () => {
+    const { core, step, loaded } = await loading();
+    await step({ type: 'heartbeat', from: 'b', to: 'a', term: 3, commit: 0, context: 1 });
+    expect(core.role).toBe('follower');
+    expect(await loaded()).toEqual([]);
+  });
+});
