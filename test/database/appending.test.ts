@@ -324,6 +324,20 @@ describe('a lane', () => {
     expect(await cluster.settled(leader.types('a'))).toEqual(['Before', 'Open']);
   });
 
+  it('judges nothing that was admitted in another term, also where the same node leads again [S1, S4]', async () => {
+    const cluster = await ReplicaCluster.start(3, { lookupMs: 10_000 });
+    const leader = await cluster.leader();
+    const refusal = cluster.refused(leader.append(anAppend('cold', ['A'])));
+    await cluster.time.run(10);
+    leader.replica.transferLeadership(undefined);
+    const successor = await cluster.leader(leader);
+    await cluster.time.run(200);
+    successor.replica.transferLeadership(leader.id);
+    await cluster.time.until('it leads again', () => leader.leads, 5_000);
+    expect(await refusal).toMatchObject({ code: 'NOT_LEADER', definite: true });
+    expect(await cluster.settled(leader.types('cold'))).toEqual([]);
+  });
+
   it('ends with the term in which it began, also where the same node leads again [S4]', async () => {
     const cluster = await ReplicaCluster.start(3);
     const leader = await cluster.leader();
