@@ -322,7 +322,7 @@ describe('a follower', () => {
     };
     const { term } = leader.replica;
     const { id } = paused;
-    const beat = { type: 'heartbeat', from: leader.id, to: id, term, commit: 0, context: 0 } as const;
+    const beat = { type: 'heartbeat', from: leader.id, to: id, term, commit: 0, context: 0, acknowledged: [] } as const;
     const work = () => {
       for (let run = waiting.shift(); run; run = waiting.shift()) run();
     };

@@ -16,6 +16,7 @@ const OPTIONS = {
   inflightBytesMax: 1 << 20,
   messageBytesMax: 1 << 20,
   messageEntriesMax: 100,
+  batchBytesMax: 1 << 20,
   tailBytesMax: 0,
   appliedLagMax: 1_000,
   random: (from: number) => from,
@@ -79,7 +80,7 @@ describe('a range that is loaded from disk', () => {
 
   it('is not sent once another term began: its entries may have been replaced (§5.3)', async () => {
     const { core, step, loaded } = await loading();
-    await step({ type: 'heartbeat', from: 'b', to: 'a', term: 3, commit: 0, context: 1 });
+    await step({ type: 'heartbeat', from: 'b', to: 'a', term: 3, commit: 0, context: 1, acknowledged: [] });
     expect(core.role).toBe('follower');
     expect(await loaded()).toEqual([]);
   });

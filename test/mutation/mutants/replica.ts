@@ -166,4 +166,13 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     rule: 'D1',
     test: 'replica/leadership.test.ts',
   },
+  {
+    id: 'small-overtakes-large',
+    file: 'src/replica/replica.ts',
+    search: 'draft.payload.length <= PIECE_BYTES && this.sealer.idle',
+    replacement: 'draft.payload.length <= PIECE_BYTES',
+    bug: 'a small entry is sealed behind a large one whose chain hash is not known yet',
+    rule: 'C3',
+    test: 'replica/sealer.test.ts',
+  },
 ];
