@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { MUTANTS } from './catalogue.ts';
-import { staleness } from './mutant.ts';
+import { type Mutant, staleness } from './mutant.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -15,5 +15,17 @@ describe('the list of mutants', () => {
     const ids = MUTANTS.map((mutant) => mutant.id);
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids.length).toBeGreaterThanOrEqual(40);
+  });
+
+  it('is told what is wrong with a mutant that does not fit the code', () => {
+    const [mutant] = MUTANTS as [Mutant];
+    const changed: [Partial<Mutant>, RegExp][] = [
+      [{ search: 'nobody wrote this' }, /stands 0 times in src/],
+      [{ search: 'import' }, /stands \d+ times in src.*, not once/],
+      [{ file: 'src/nowhere.ts' }, /^src\/nowhere.ts is not there/],
+      [{ test: 'nowhere.test.ts' }, /^test\/nowhere.test.ts is not there/],
+      [{ replacement: mutant.search }, /changes nothing/],
+    ];
+    for (const [change, reason] of changed) expect(staleness({ ...mutant, ...change }, ROOT)).toMatch(reason);
   });
 });
