@@ -44,6 +44,39 @@ describe('an answer', () => {
     expect(error).toMatchObject({ code: 'NOT_LEADER', definite: true });
   });
 
+  it('that is a conflict does not wait for ever for what a lost leadership left uncommitted [S5]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    await undecided(cluster, leader, 'a');
+    const open = cluster.refused(leader.append(anAppend('a', ['A'])));
+    const conflict = leader.append(anAppend('a', ['B'], { expect: { kind: 'none' } }));
+    const seen = watch(conflict);
+    // Heartbeats confirm the leader, while the entry that it judged on stays in flight.
+    await cluster.time.run(ELECTION_MS);
+    expect(seen.settled).toBe(false);
+    cluster.isolate(leader);
+    expect(await cluster.refused(conflict, ELECTION_MS * 4)).toMatchObject({ code: 'NOT_LEADER', definite: true });
+    expect((await open).definite).toBe(false);
+  });
+
+  it('that is a conflict is not confirmed by a read index that the next leader gave [S5]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    await cluster.settled(leader.append(anAppend('a', ['A'])));
+    await cluster.time.run(100);
+    cluster.isolate(leader);
+    for (const follower of cluster.followers(leader)) follower.replica.connectionLost(leader.id);
+    const successor = await cluster.leader(leader);
+    expect(leader.leads).toBe(true);
+    const conflict = leader.append(anAppend('a', ['B'], { expect: { kind: 'none' } }));
+    // It hears of its successor before it has asked its followers: what it then asks goes to the successor.
+    cluster.heal();
+    const { term } = successor.replica;
+    const beat = { type: 'heartbeat', from: successor.id, to: leader.id, term, commit: 0, context: 0 } as const;
+    leader.replica.receive(beat, 0);
+    expect(await cluster.refused(conflict)).toMatchObject({ code: 'NOT_LEADER', definite: true });
+  });
+
   it('that an append id was used for other content is as strong as a success [S5]', async () => {
     const cluster = await ReplicaCluster.start(3);
     const leader = await cluster.leader();

@@ -105,6 +105,15 @@ describe('handing leadership over', () => {
     expect(net.raft('a').status().transferee).toBe('c');
   });
 
+  it('without a target it does not go to one that has not been heard of since the quorum was last checked', () => {
+    const net = new Network(three);
+    net.elect('a');
+    net.isolate('b');
+    net.tick(20, ['a', 'c']);
+    expect(net.raft('a').transferLeadership(undefined)).toBe(true);
+    expect(net.raft('a').status().transferee).toBe('c');
+  });
+
   it('there must be somebody to take it', () => {
     const alone = solo(['a'], { learners: ['l'] });
     for (let i = 0; i < 20; i++) alone.raft.tick();

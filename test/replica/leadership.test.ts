@@ -218,6 +218,19 @@ describe('a node', () => {
     expect((await open).definite).toBe(false);
     expect(leader.failures).toEqual([]);
   });
+
+  it('that stops while it waits for space writes nothing any more [D1]', async () => {
+    const cluster = await ReplicaCluster.start(1);
+    const leader = await cluster.leader();
+    await cluster.settled(leader.append(anAppend('a', ['A'])));
+    const { lastIndex } = leader.log;
+    const open = cluster.refused(leader.append(anAppend('a', ['B'])));
+    leader.disk.hasRoom = false;
+    await cluster.time.run(1_000);
+    await cluster.settled(leader.replica.stop());
+    expect((await open).definite).toBe(false);
+    expect(leader.log.lastIndex).toBe(lastIndex);
+  });
 });
 
 describe('the clock of a node', () => {
@@ -304,6 +317,27 @@ describe('a follower', () => {
     expect(follower!.failures).toMatchObject([{ message: expect.stringContaining('its chain hash is wrong') }]);
     expect(acknowledged).not.toContain(foreign.index);
     expect(follower!.log.lastIndex).toBe(end.index);
+  });
+
+  it('confirms nothing after its stop, although its last batch is written [D1]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const [follower] = cluster.followers(leader);
+    follower!.disk.hold();
+    const answer = leader.append(anAppend('a', ['A']));
+    await cluster.time.run(5);
+    const { lastIndex } = follower!.log;
+    const stopping = follower!.replica.stop();
+    const sent: string[] = [];
+    cluster.loses = ({ from, type }) => {
+      if (from === follower!.id) sent.push(type);
+      return false;
+    };
+    follower!.disk.release();
+    await cluster.settled(stopping);
+    await cluster.settled(answer);
+    expect(follower!.log.lastIndex).toBe(lastIndex + 1);
+    expect(sent).toEqual([]);
   });
 
   it('that was paused sees the heartbeats that waited before its election timer goes on [C3]', async () => {

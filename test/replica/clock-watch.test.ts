@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { ClockWatch } from '../../src/replica/clock-watch.ts';
+import { VirtualTime } from '../support/virtual-clock.ts';
+
+const MINUTE_US = 60_000_000;
+const silent = { debug() {}, info() {}, warn() {}, error() {}, fatal() {}, child: () => silent } as never;
+
+describe('clocks that are compared', () => {
+  it('are too few where there are two: nobody can tell which one is wrong [S15]', () => {
+    const clock = new VirtualTime().clock(() => 0);
+    const clocks = new ClockWatch(clock, silent);
+    clocks.hear('n2', clock.nowUs() + MINUTE_US);
+    expect([clocks.aheadUs(), clocks.check()]).toEqual([0, true]);
+    clocks.hear('n3', clock.nowUs() + MINUTE_US);
+    expect([clocks.aheadUs(), clocks.check()]).toEqual([-MINUTE_US, false]);
+  });
+
+  it('go on while nothing is heard of them [S15]', async () => {
+    const time = new VirtualTime();
+    const clock = time.clock(() => 0);
+    const clocks = new ClockWatch(clock, silent);
+    for (const peer of ['n2', 'n3']) clocks.hear(peer, clock.nowUs());
+    await time.run(60_000);
+    expect([clocks.aheadUs(), clocks.check()]).toEqual([0, true]);
+  });
+});
