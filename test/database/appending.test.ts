@@ -234,6 +234,31 @@ describe('a repeat', () => {
     expect(await cluster.settled(last.types('a'))).toEqual(['A']);
   });
 
+  it('is known by its whole id, of which the window keeps a part [S6]', async () => {
+    const cluster = await ReplicaCluster.start(1);
+    const leader = await cluster.leader();
+    await cluster.settled(leader.append(anAppend('a', ['A'], { id: 1 })));
+    const [logIndex] = leader.index.findAppendId(new Uint8Array(16).fill(1));
+    // Another id of which the window cannot tell that it is another one.
+    leader.index.findAppendId = () => [logIndex!];
+    const other = await cluster.settled(leader.append(anAppend('a', ['B'], { id: 2 })));
+    expect(other).toMatchObject({ kind: 'appended', position: 2, repeated: false });
+  });
+
+  it('of a producer is compared with the first attempt also where its id is forgotten [S5, S6, S7]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    await cluster.settled(leader.append(anAppend('a', ['A'], { id: 1, ...cursor(0, 1) })));
+    await cluster.time.run(100);
+    leader.index.findAppendId = () => [];
+    const repeat = await cluster.settled(leader.append(anAppend('a', ['A'], { id: 1, ...cursor(0, 1) })));
+    expect(repeat).toMatchObject({ kind: 'appended', position: 1, repeated: true });
+    const other = anAppend('a', ['B'], { id: 1, ...cursor(0, 1) });
+    expect(await cluster.refused(leader.append(other))).toMatchObject({ code: 'APPEND_ID_REUSED', definite: true });
+    cluster.isolate(leader);
+    expect(await cluster.refused(leader.append(other))).toMatchObject({ code: 'NOT_LEADER', definite: true });
+  });
+
   it('older than the window is refused, but answered where the first attempt is still known [S6]', async () => {
     const cluster = await ReplicaCluster.start(1);
     const leader = await cluster.leader();
@@ -324,6 +349,21 @@ describe('a lane', () => {
     await cluster.settled(Promise.all(flood));
     await cluster.time.run(100);
     expect(leader.sequencer.overlaySize).toBe(0);
+  });
+
+  it('that is small does not pass a large one that waits for room [S4]', async () => {
+    const cluster = await ReplicaCluster.start(3, { pendingBytesMax: 1_000 });
+    const leader = await cluster.leader();
+    for (const follower of cluster.followers(leader)) follower.disk.hold();
+    const open = leader.append(anAppend('a', ['Open'], { data: new Uint8Array(500) }));
+    const large = leader.lane().append(anAppend('a', ['Large'], { data: new Uint8Array(900) }));
+    await cluster.time.run(20);
+    expect(await cluster.refused(leader.append(anAppend('a', ['Refused'])))).toMatchObject({ code: 'OVERLOADED' });
+    const patient = leader.lane().append(anAppend('a', ['Small']));
+    await cluster.time.run(20);
+    for (const follower of cluster.followers(leader)) follower.disk.release();
+    await cluster.settled(Promise.all([open, large, patient]));
+    expect(await cluster.settled(leader.types('a'))).toEqual(['Open', 'Large', 'Small']);
   });
 
   it('that waits for room does not keep the overlay from forgetting [S3]', async () => {

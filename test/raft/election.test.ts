@@ -24,6 +24,17 @@ describe('terms', () => {
     ]);
   });
 
+  it('a leader sends heartbeats once an interval, and no more often (§5.2)', () => {
+    const node = solo(three, { options: { heartbeatTicks: 3 } });
+    lead(node);
+    const rounds: number[] = [];
+    for (let tick = 1; tick <= 9; tick++) {
+      node.raft.tick();
+      if (ofType(node.pump(), 'heartbeat').length > 0) rounds.push(tick);
+    }
+    expect(rounds).toEqual([3, 6, 9]);
+  });
+
   it('a deposed leader steps down as soon as it hears of the newer term (§5.1)', () => {
     const net = new Network(three);
     net.elect('a');

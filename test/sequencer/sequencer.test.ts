@@ -255,4 +255,23 @@ describe('producer cursors', () => {
     expect(accepted(sequencer, at(1, 2)).count).toBe(1);
     expect(sequencer.judge(at(0, 1), lookup(), END, 0)).toMatchObject({ kind: 'refused' });
   });
+
+  it('are forgotten only as far as no newer append moved them [S3, S7]', () => {
+    const sequencer = new Sequencer();
+    const [first, second] = [at(0, 1), at(1, 2)];
+    sequencer.proposed(first, accepted(sequencer, first), 11);
+    sequencer.proposed(second, accepted(sequencer, second), 12);
+    sequencer.applied(11);
+    const applied = { current: 1, appendId: first.id, logIndex: 11 };
+    expect(accepted(sequencer, at(2, 3), lookup({}, { p: applied }, 11)).count).toBe(1);
+    expect(sequencer.judge(second, lookup({}, { p: applied }, 11), END, 0)).toEqual({ kind: 'repeat', logIndex: 12 });
+  });
+
+  it('of a leadership that was lost count no more: their appends may never come to be [S5, S7]', () => {
+    const sequencer = new Sequencer();
+    const first = at(0, 1);
+    sequencer.proposed(first, accepted(sequencer, first), 11);
+    sequencer.leadershipLost();
+    expect(accepted(sequencer, first).count).toBe(1);
+  });
 });
