@@ -276,6 +276,19 @@ describe('damage further down', () => {
     await bench.openLog();
   });
 
+  test('what is not committed is verified to the last entry, and its membership entries are found, however few are asked for [D6] [D7]', async () => {
+    const bench = await makeBench();
+    const log = await bench.openLog();
+    const shape = (i: number) => (i === 2 ? { type: EntryType.membership, events: 0 } : {});
+    const records = entriesAfter(EMPTY_LOG, 30, shape);
+    await append(log, records, 1);
+    const few = { verifyEntries: 1, verifyBytes: 1 };
+    const { recovered } = await bench.openLog(few);
+    expect(recovered.uncommittedMemberships.map(({ index }) => index)).toEqual([3]);
+    const changed = [put(entryKey(5), flipped((records[4] as EntryRecord).bytes))];
+    expect(await refusedAfter(bench, changed, few)).toMatchObject({ kind: 'promiseLost', index: 5 });
+  });
+
   test('how much of the end is verified follows entries and bytes, down to the commit index at least', async () => {
     const { bench, records } = await filled();
     const damaged = (index: number) => put(entryKey(index), flipped((records[index - 1] as EntryRecord).bytes));
