@@ -108,6 +108,7 @@ describe('handing leadership over', () => {
   it('without a target it does not go to one that has not been heard of since the quorum was last checked', () => {
     const net = new Network(three);
     net.elect('a');
+    net.tick(2);
     net.isolate('b');
     net.tick(20, ['a', 'c']);
     expect(net.raft('a').transferLeadership(undefined)).toBe(true);

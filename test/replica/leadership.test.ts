@@ -336,6 +336,7 @@ describe('a follower', () => {
     follower!.disk.release();
     await cluster.settled(stopping);
     await cluster.settled(answer);
+    await cluster.time.run(TICK_MS);
     expect(follower!.log.lastIndex).toBe(lastIndex + 1);
     expect(sent).toEqual([]);
   });
