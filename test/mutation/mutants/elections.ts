@@ -240,4 +240,22 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     rule: 'C4',
     test: 'raft/election.test.ts',
   },
+  {
+    id: 'transfer-to-silent',
+    file: 'src/raft/transfer.ts',
+    search: 'if (progress?.recentlyActive) found.push(progress);',
+    replacement: 'if (progress) found.push(progress);',
+    bug: 'leadership is handed to a member that has long not been heard of',
+    rule: 'thesis §3.10',
+    test: 'raft/transfer.test.ts',
+  },
+  {
+    id: 'heartbeats-at-every-tick',
+    file: 'src/raft/heartbeat.ts',
+    search: 'l.heartbeatElapsed = 0;',
+    replacement: '',
+    bug: 'a leader floods its followers with heartbeats',
+    rule: 'Raft §5.2',
+    test: 'raft/election.test.ts',
+  },
 ];

@@ -136,4 +136,22 @@ export const SEQUENCER_MUTANTS: readonly Mutant[] = [
     rule: 'S15',
     test: 'sequencer/sequencer.test.ts',
   },
+  {
+    id: 'overlay-cursors-kept',
+    file: 'src/sequencer/overlay.ts',
+    search: 'this.appends.clear();\n    this.cursors.clear();',
+    replacement: 'this.appends.clear();',
+    bug: 'a producer is told that it has passed a place of which nothing came to be',
+    rule: 'S5',
+    test: 'sequencer/sequencer.test.ts',
+  },
+  {
+    id: 'overlay-cursor-forgotten-early',
+    file: 'src/sequencer/overlay.ts',
+    search: 'if (producer !== undefined && this.cursors.get(producer)?.logIndex === effects.index) this',
+    replacement: 'if (producer !== undefined) this',
+    bug: 'applying an entry forgets how far a newer one moved the same producer',
+    rule: 'S3',
+    test: 'sequencer/sequencer.test.ts',
+  },
 ];

@@ -308,4 +308,13 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     rule: 'S6',
     test: 'storage/index/append-id-window.test.ts',
   },
+  {
+    id: 'unverified-to-commit',
+    file: 'src/storage/raft-log-recovery.ts',
+    search: 'walk.expected < commit && (',
+    replacement: '(',
+    bug: 'a membership entry that is not committed is forgotten by a restart',
+    rule: 'D6',
+    test: 'storage/raft-log-recovery.test.ts',
+  },
 ];
