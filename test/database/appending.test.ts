@@ -72,7 +72,15 @@ describe('an answer', () => {
     // It hears of its successor before it has asked its followers: what it then asks goes to the successor.
     cluster.heal();
     const { term } = successor.replica;
-    const beat = { type: 'heartbeat', from: successor.id, to: leader.id, term, commit: 0, context: 0 } as const;
+    const beat = {
+      type: 'heartbeat',
+      from: successor.id,
+      to: leader.id,
+      term,
+      commit: 0,
+      context: 0,
+      acknowledged: [],
+    } as const;
     leader.replica.receive(beat, 0);
     expect(await cluster.refused(conflict)).toMatchObject({ code: 'NOT_LEADER', definite: true });
   });

@@ -119,6 +119,7 @@ describe('a record', () => {
     flagged.writeUInt16LE(1, 2);
     expect(chainDamage(new EntryRecord(1, flagged), EMPTY_LOG.chain)).toBeUndefined();
     expect(chainDamage(record, Buffer.alloc(32))).toBe('its chain hash is wrong');
+    expect(chainDamage(new EntryRecord(2, record.bytes), EMPTY_LOG.chain)).toBe('its chain hash is wrong');
   });
 
   test('arbitrary bytes are never taken for one, and never throw', () => {

@@ -317,4 +317,22 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     rule: 'D6',
     test: 'storage/raft-log-recovery.test.ts',
   },
+  {
+    id: 'chain-without-index',
+    file: 'src/storage/record.ts',
+    search: 'writeUint53(scratch, 32, index);',
+    replacement: '',
+    bug: 'an entry is taken at another index than its own',
+    rule: 'D4',
+    test: 'storage/rows.test.ts',
+  },
+  {
+    id: 'old-view-misses-its-head',
+    file: 'src/storage/index/index-view.ts',
+    search: '> this.head) count--;',
+    replacement: '>= this.head) count--;',
+    bug: 'a read that lasts misses the last event of its snapshot',
+    rule: 'Q1',
+    test: 'storage/index/event-index.test.ts',
+  },
 ];

@@ -80,6 +80,20 @@ describe('applying', () => {
     expect((await index.lookup(['$$a'])).head('$$a').revision).toBe(0);
   });
 
+  it('shows in an old view the end that a stream had then, also where it was the very head [Q1]', async () => {
+    const log = new LogFixture();
+    log.append(one('other', 15));
+    log.append(one('s'));
+    const { index } = await indexOf(log);
+    await index.idle();
+    const view = index.view();
+    // Two later blocks write the stream's head anew, so that its row knows nothing of the first one.
+    for (let block = 1; block <= 2; block++) log.append(one('s', 16));
+    await feed(index, log);
+    await index.idle();
+    expect(await view.streamHead('s')).toMatchObject({ revision: 0, lastPosition: 16 });
+  });
+
   it('in steps shows an entry to views and look-ups only once it is whole [S3] [C3]', async () => {
     const log = new LogFixture();
     log.append(one('a'));
