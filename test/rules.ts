@@ -1,6 +1,6 @@
 /** The rules that the code follows. Each has at least one test whose title carries its id. */
 export const BUILT: readonly string[] = [
-  ...['S1', 'S2', 'S3', 'S4', 'S5', 'S6', 'S7', 'S8', 'S9', 'S10', 'S12', 'S13', 'S14', 'S15', 'S16'],
+  ...['S1', 'S2', 'S3', 'S4', 'S5', 'S6', 'S7', 'S8', 'S9', 'S10', 'S11', 'S12', 'S13', 'S14', 'S15', 'S16'],
   ...['D1', 'D2', 'D3', 'D4', 'D5', 'D6', 'D7', 'D8', 'D9', 'D10'],
   ...['C1', 'C2', 'C3', 'C4', 'C6', 'C8'],
   ...['Q1', 'Q2', 'Q3', 'Q4'],
@@ -8,7 +8,6 @@ export const BUILT: readonly string[] = [
 
 /** Rules for what does not exist yet, and what that is. */
 export const NOT_BUILT: Readonly<Record<string, string>> = {
-  S11: 'conditions on queries: an append only checks the states of streams so far',
   R1: 'retention: nothing is hidden so far',
   R2: 'scavenging',
   R3: 'restore and forced recovery: there is one lineage so far',

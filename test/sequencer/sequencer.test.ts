@@ -155,7 +155,8 @@ describe('sequencer', () => {
     const overlay = new Overlay();
     const id = new Uint8Array(16);
     const cursor = { producer: 'p', current: 7, appendId: id };
-    overlay.add({ index: 11, appendKey: 'key', digest: id, writes: [{ stream: 'a', revision: 0 }], cursor });
+    const places = { placed: [], firstPosition: 1, count: 0 };
+    overlay.add({ index: 11, appendKey: 'key', digest: id, writes: [{ stream: 'a', revision: 0 }], cursor, ...places });
     overlay.applied(11);
     expect([overlay.head('a'), overlay.append('key'), overlay.cursor('p')]).toEqual([undefined, undefined, undefined]);
   });
