@@ -30,16 +30,16 @@ async function transfer(db: FactstoreClient, from: string, to: string, amount: n
 }
 
 const db = await connect(process.env.FACTSTORE_URL ?? 'factstore://127.0.0.1:2113');
-const accounts = ['ada', 'bob', 'cyd'];
+const accounts = ['ada', 'bob', 'cyd', 'dan', 'eve'];
 for (const account of accounts) {
   await db.append<AccountEvent>(`account-${account}`, [{ type: 'Deposited', data: { amount: 100 } }], {
     expect: 'none',
   });
 }
 
-// 50 transfers at once around three accounts, more than any of them can pay.
+// 50 transfers at once around five accounts, more than any of them can pay.
 const transfers = Array.from({ length: 50 }, (_, n) =>
-  transfer(db, accounts[n % 3] as string, accounts[(n + 1) % 3] as string, 10 + (n % 7) * 5),
+  transfer(db, accounts[n % 5] as string, accounts[(n + 1) % 5] as string, 20 + (n % 7) * 5),
 );
 const paid = (await Promise.all(transfers)).filter(Boolean).length;
 console.log(`${paid} of 50 transfers were paid`);
@@ -53,7 +53,7 @@ for (const account of accounts) {
   }
   total += balance;
 }
-if (total !== 300) throw new Error(`${total} are left of 300`);
+if (total !== 500) throw new Error(`${total} are left of 500`);
 
 // Two accounts under one check each: exact revisions, for whoever wants to see everything that happened to both.
 const [payer, receiver] = ['ada', 'bob'].map((account) => db.read(`account-${account}`).start());
