@@ -42,9 +42,11 @@ export class ProcessNode {
     return pid;
   }
 
-  start(): void {
+  /** `environment` is added to that of this process. */
+  start(environment: NodeJS.ProcessEnv = {}): void {
     const child = spawn(process.execPath, [PROGRAM, 'serve', '--json', ...this.flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
     });
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => this.output.push(line));
