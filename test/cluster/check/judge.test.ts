@@ -138,9 +138,15 @@ describe('the checks of the log', () => {
   it('find a repeat that was answered in another way than the first attempt [S6]', () => {
     const made = run();
     const first = acknowledged(made)[5]!;
+    const answer = outcomeOf(first, 'appended');
     const again = { ...first, invokedMs: 1e6, returnedMs: 1e6 + 1 };
     made.history.operations.push(again);
+    again.outcome = { ...answer, repeated: true };
     expect(failed(made)).toEqual([]);
+    for (const anew of [answer, { kind: 'conflict' } as const]) {
+      again.outcome = anew;
+      expect(failed(made)).toContain(FATES);
+    }
     again.outcome = { ...outcomeOf(first, 'appended'), firstPosition: 300, position: 301 };
     expect(failed(made)).toContain(FATES);
   });

@@ -70,6 +70,7 @@ export function checkFates(log: FinalLog, history: History, violations: Violatio
     checkPlaces(log, first, violations);
     const acknowledged = attempts.filter(({ outcome }) => outcome.kind === 'appended');
     for (const attempt of acknowledged) checkAnswer(log, attempt, violations);
+    checkRepeats(attempts, acknowledged, violations);
     const open = attempts.some(({ outcome }) => outcome.kind === 'unknown');
     if (acknowledged.length > 0 || open) continue;
     for (const event of events) {
@@ -80,6 +81,21 @@ export function checkFates(log: FinalLog, history: History, violations: Violatio
   }
   for (const { event, position } of log.events)
     if (!known.has(event)) violations.add(`event ${event} at position ${position} was never appended`);
+}
+
+/** What was asked for again after it had been acknowledged is answered as it was, and as a repeat (rule S6). */
+function checkRepeats(
+  attempts: readonly AppendOperation[],
+  acknowledged: readonly AppendOperation[],
+  violations: Violations,
+): void {
+  const answeredMs = Math.min(...acknowledged.map(({ returnedMs }) => returnedMs));
+  for (const attempt of attempts) {
+    const { outcome, invokedMs } = attempt;
+    if (invokedMs <= answeredMs) continue;
+    if (outcome.kind === 'conflict' || (outcome.kind === 'appended' && !outcome.repeated))
+      violations.add(`${name(attempt)} was acknowledged, but its repeat was judged anew: ${JSON.stringify(outcome)}`);
+  }
 }
 
 /** Repeats have the same id and the same events. */
