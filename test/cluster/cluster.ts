@@ -130,10 +130,17 @@ export class Cluster {
     this.environments.set(node, environment);
   }
 
-  /** Says that a fault may end this node by itself, or no longer. */
-  expectEnds(node: ProcessNode, expected: boolean): void {
-    if (expected) this.mayEnd.add(node);
-    else this.mayEnd.delete(node);
+  /** Says that a fault may end this node by itself. */
+  mayEndByItself(node: ProcessNode): void {
+    this.mayEnd.add(node);
+  }
+
+  /**
+   * From now on no node may end by itself. To be called once the cluster has recovered, not when a fault is healed: a
+   * process that met the fault may take a while to end.
+   */
+  noneMayEnd(): void {
+    this.mayEnd.clear();
   }
 
   /** Writes what each node said into a directory. */

@@ -99,6 +99,7 @@ export class Nemesis {
       await probe(RECOVERY_MS_MAX);
       recoveredMs = performance.now();
       await this.together(cluster.nodes);
+      cluster.noneMayEnd();
     } catch (error) {
       violations.add(
         `after "${what}" the cluster did not come back within ${RECOVERY_MS_MAX / 1000} s: ${(error as Error).message}`,
