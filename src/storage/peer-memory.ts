@@ -81,7 +81,7 @@ export class PeerMemory {
 
   private save(): void {
     this.written = false;
-    this.writing ??= this.write().catch(this.onError);
+    this.writing ??= this.write().catch((error: Error) => this.onError(this.notWritten(error)));
   }
 
   private async write(): Promise<void> {
@@ -97,6 +97,12 @@ export class PeerMemory {
     } finally {
       this.writing = undefined;
     }
+  }
+
+  private notWritten(cause: Error): FactstoreError {
+    const { path } = this;
+    const text = `a write to ${path} failed (${cause.message}). What was seen of other members must not be forgotten, so this process must end and start anew`;
+    return new FactstoreError('INTERNAL', text, { path }, { cause });
   }
 }
 

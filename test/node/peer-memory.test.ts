@@ -47,6 +47,16 @@ it('what other members acknowledged outlives a restart, and never falls [D9]', a
   expect(again.incarnation('n2/x')).toBe(3);
 });
 
+it('what cannot be written down is told with the name of the file [D1]', async () => {
+  const path = await directory();
+  const errors: unknown[] = [];
+  const memory = await PeerMemory.open(path, (error) => errors.push(error));
+  await rm(path, { recursive: true });
+  memory.raiseIncarnation('n2/x', 3);
+  await memory.close();
+  expect(errors).toMatchObject([{ code: 'INTERNAL', message: expect.stringContaining(join(path, 'peers.json')) }]);
+});
+
 it('a member is held to what was known a round ago, for its greeting may be a moment old [D9]', async () => {
   const memory = await PeerMemory.open(await directory(), never);
   const seen = [10, 20, 20].map((index) => {
