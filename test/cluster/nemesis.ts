@@ -84,6 +84,9 @@ export class Nemesis {
         await fault.begin();
         await pause(this.random.between(500, 5_000));
       }
+    } catch (error) {
+      // A node that a fault restarts has to come back too.
+      this.options.violations.add(`"${what}" could not be made: ${(error as Error).message}`);
     } finally {
       for (const fault of faults) await fault.heal();
     }
