@@ -65,7 +65,7 @@ export class Nemesis {
 
   /** One kind, or a partition together with another one. */
   private draw(): FaultKind[] {
-    if (this.bag.length === 0) this.bag = shuffled(this.random, this.options.kinds);
+    if (this.bag.length === 0) this.fillBag();
     const first = this.bag.pop() as FaultKind;
     const rest = this.bag.at(-1);
     const together = rest && first.networkOnly !== rest.networkOnly && this.random.between(0, 2) === 0;
@@ -73,6 +73,12 @@ export class Nemesis {
     this.bag.pop();
     // What needs the network to begin comes before what takes it away.
     return first.networkOnly ? [rest, first] : [first, rest];
+  }
+
+  /** The last of the bag comes first. */
+  private fillBag(): void {
+    const kinds = shuffled(this.random, this.options.kinds);
+    this.bag = [...kinds.filter(({ restarts }) => restarts), ...kinds.filter(({ restarts }) => !restarts)];
   }
 
   private async inflict(kinds: readonly FaultKind[], faults: readonly Fault[]): Promise<void> {

@@ -13,6 +13,7 @@ const LIBRARIES = ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map(
 /** The wall clock of a node jumps, and later jumps back. Its monotonic clock goes on. */
 export const clockShift: FaultKind = {
   name: 'clock',
+  restarts: true,
   unavailable: async () => (library() === undefined ? "Debian's libfaketime is not installed" : undefined),
   draw(stage) {
     const { cluster, random, scratch, together } = stage;

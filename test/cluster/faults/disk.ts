@@ -37,6 +37,7 @@ const PRELOADS = ['/usr/lib/fiu/fiu_run_preload.so', '/usr/lib/fiu/fiu_posix_pre
 /** Syncs that fail with EIO, after which nothing that was written counts as written: the node has to end (rule D1). */
 export const failingSyncs: FaultKind = {
   name: 'sync',
+  restarts: true,
   unavailable: async () =>
     PRELOADS.every((path) => existsSync(path)) && spawnSync('fiu-ctrl', ['-h']).error === undefined
       ? undefined

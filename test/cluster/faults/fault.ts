@@ -27,6 +27,8 @@ export interface FaultKind {
   readonly name: string;
   /** True: it acts on the network alone, and can come together with any other. */
   readonly networkOnly?: boolean;
+  /** True: nodes are started anew for it, which takes a while; so a short run begins with the others. */
+  readonly restarts?: boolean;
   /** Why it cannot be had on this machine; undefined: it can. */
   unavailable(): Promise<string | undefined>;
   draw(stage: Stage): Fault;

@@ -36,6 +36,7 @@ export const pause: FaultKind = {
 /** Every node is stopped in order and started again, one after the other, as an upgrade does. */
 export const rolling: FaultKind = {
   name: 'rolling',
+  restarts: true,
   unavailable: available,
   draw({ cluster, random, together }) {
     const nodes = shuffled(random, cluster.nodes);
