@@ -10,6 +10,7 @@ const COLOURS: Readonly<Record<string, string>> = {
   kill: '#d62728',
   pause: '#ff7f0e',
   partition: '#1f77b4',
+  succession: '#e377c2',
   rolling: '#2ca02c',
   disk: '#8c564b',
   sync: '#9467bd',

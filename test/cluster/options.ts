@@ -4,8 +4,9 @@ import { failingSyncs, fullDisk } from './faults/disk.ts';
 import type { FaultKind } from './faults/fault.ts';
 import { partition } from './faults/partition.ts';
 import { kill, pause, rolling } from './faults/processes.ts';
+import { succession } from './faults/succession.ts';
 
-const KINDS: readonly FaultKind[] = [kill, pause, partition, rolling, fullDisk, failingSyncs, clockShift];
+const KINDS: readonly FaultKind[] = [kill, pause, partition, succession, rolling, fullDisk, failingSyncs, clockShift];
 
 export interface RunOptions {
   readonly minutes: number;
