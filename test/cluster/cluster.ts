@@ -8,6 +8,8 @@ import { SmallDisk } from './small-disk.ts';
 
 /** How often the cluster looks whether a node has ended by itself. */
 const WATCH_MS = 1_000;
+/** Of what a node said when it ended, so many characters of a line are shown. */
+const LINE_MAX = 300;
 
 export interface ClusterOptions {
   readonly size: number;
@@ -164,8 +166,13 @@ export class Cluster {
     for (const node of this.nodes) {
       if (node.running || this.down.has(node)) continue;
       this.restarts++;
-      if (!this.mayEnd.has(node)) this.unexpectedEnds.push({ node: node.id, lastLines: node.output.slice(-8) });
+      if (!this.mayEnd.has(node)) this.unexpectedEnds.push({ node: node.id, lastLines: lastLines(node) });
       node.start(this.environments.get(node));
     }
   }
+}
+
+/** What a node said last, as far as it fits a line each; the whole is kept with the history. */
+function lastLines({ output }: ProcessNode): string[] {
+  return output.slice(-2).map((line) => (line.length > LINE_MAX ? `${line.slice(0, LINE_MAX)}…` : line));
 }
