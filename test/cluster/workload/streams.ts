@@ -27,6 +27,11 @@ export class Streams {
     return stream.name;
   }
 
+  /** One of them, for somebody who does not write to it. */
+  current(random: Prng): string {
+    return (this.hot[random.between(0, HOT)] as { name: string }).name;
+  }
+
   /** Different ones. */
   several(count: number): string[] {
     const names = new Set<string>();

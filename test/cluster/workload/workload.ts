@@ -5,6 +5,7 @@ import type { Cluster } from '../cluster.ts';
 import type { LoggedEvent } from '../history.ts';
 import { append } from './appends.ts';
 import { Follower } from './follower.ts';
+import { Reader } from './reader.ts';
 import { Recorder } from './recorder.ts';
 import { Streams } from './streams.ts';
 import { Worker } from './worker.ts';
@@ -16,7 +17,8 @@ const WORKERS_PER_CLIENT = 2;
 export class Workload {
   readonly recorder: Recorder;
   private readonly clients: readonly FactstoreClient[];
-  private readonly workers: readonly Worker[];
+  /** They ask until they are stopped. */
+  private readonly workers: readonly (Worker | Reader)[];
   private readonly followers: readonly Follower[];
   private readonly running: Promise<unknown>[] = [];
   private readonly followed: Promise<unknown>[] = [];
@@ -24,7 +26,7 @@ export class Workload {
   private constructor(
     recorder: Recorder,
     clients: readonly FactstoreClient[],
-    workers: readonly Worker[],
+    workers: readonly (Worker | Reader)[],
     followers: readonly Follower[],
   ) {
     this.recorder = recorder;
@@ -33,7 +35,7 @@ export class Workload {
     this.followers = followers;
   }
 
-  /** Each client begins with another node. */
+  /** Each client begins with another node; one more for each node knows no other. */
   static async connect(cluster: Cluster, seed: number): Promise<Workload> {
     const recorder = new Recorder();
     const clients = await Promise.all(
@@ -51,6 +53,13 @@ export class Workload {
         return new Worker({ name, client, recorder, random: new Prng(random.next()), streams, own });
       }),
     );
+    const nodes = await Promise.all(
+      cluster.nodes.map(async ({ id, url }) => ({
+        name: `of-${id}`,
+        sdk: await connect(url, { connectTimeoutMs: 30_000 }),
+      })),
+    );
+    const readers = nodes.map((client) => new Reader({ client, recorder, random: new Prng(random.next()), streams }));
     const follower = (first: number, more: { stream?: string; restarting: boolean }) =>
       new Follower({
         recorder,
@@ -66,8 +75,8 @@ export class Workload {
     ];
     return new Workload(
       recorder,
-      clients.map(({ sdk }) => sdk),
-      workers,
+      [...clients, ...nodes].map(({ sdk }) => sdk),
+      [...workers, ...readers],
       followers,
     );
   }
