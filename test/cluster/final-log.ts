@@ -10,28 +10,39 @@ const CONVERGED_MS_MAX = 30_000;
 
 /**
  * The log, once all nodes have the same one and every subscription has come to its end; which is part of what is
- * checked, as is that each node by itself shows the same events.
+ * checked, as is that each node by itself shows the same events. Undefined: it could not be read, which is a violation.
  */
-export async function finalLog(cluster: Cluster, workload: Workload, violations: Violations): Promise<LoggedEvent[]> {
-  const sdk = await connect(cluster.url(), { connectTimeoutMs: 30_000 });
-  try {
+export async function finalLog(
+  cluster: Cluster,
+  workload: Workload,
+  violations: Violations,
+): Promise<LoggedEvent[] | undefined> {
+  const fails = (error: Error) => violations.add(error.message);
+  const log = await wholeLog(cluster, violations).catch(fails);
+  if (!log) return undefined;
+  const followed = () => workload.hasFollowed(log);
+  await until('every subscription has given the last event', followed, CONVERGED_MS_MAX).catch(fails);
+  for (const { id, url } of cluster.nodes) {
+    const shown = await reading(url, (own) => readLog(own, log.at(-1)?.position ?? 0, 'local')).catch(fails);
+    if (!shown) continue;
+    const differs = log.findIndex((event, n) => JSON.stringify(event) !== JSON.stringify(shown[n]));
+    if (differs >= 0 || shown.length !== log.length)
+      violations.add(`${id} shows another log than the leader, from position ${differs + 1} on`);
+  }
+  return log;
+}
+
+async function wholeLog(cluster: Cluster, violations: Violations): Promise<LoggedEvent[]> {
+  return reading(cluster.url(), async (sdk) => {
     const head = await sdk.head({ timeoutMs: CONVERGED_MS_MAX });
     await converged(sdk, head, cluster.nodes.length).catch((error: Error) => violations.add(error.message));
-    const log = await readLog(sdk, head);
-    await until('every subscription has given the last event', () => workload.hasFollowed(log), CONVERGED_MS_MAX).catch(
-      (error: Error) => violations.add(error.message),
-    );
-    for (const node of cluster.nodes) {
-      const own = await connect(node.url, { connectTimeoutMs: 30_000 });
-      const shown = await readLog(own, head, 'local').finally(() => own.close());
-      const differs = log.findIndex((event, n) => JSON.stringify(event) !== JSON.stringify(shown[n]));
-      if (differs >= 0 || shown.length !== log.length)
-        violations.add(`${node.id} shows another log than the leader, from position ${differs + 1} on`);
-    }
-    return log;
-  } finally {
-    await sdk.close();
-  }
+    return readLog(sdk, Number(head));
+  });
+}
+
+async function reading<T>(url: string, work: (sdk: FactstoreClient) => Promise<T>): Promise<T> {
+  const sdk = await connect(url, { connectTimeoutMs: 30_000 });
+  return work(sdk).finally(() => sdk.close());
 }
 
 /** Resolves once every node has applied this position, all of them the same chain. */
@@ -48,11 +59,11 @@ async function converged(sdk: FactstoreClient, head: bigint, size: number): Prom
   );
 }
 
-async function readLog(sdk: FactstoreClient, head: bigint, consistency?: 'local'): Promise<LoggedEvent[]> {
+async function readLog(sdk: FactstoreClient, head: number, consistency?: 'local'): Promise<LoggedEvent[]> {
   const log: LoggedEvent[] = [];
   for await (const batch of sdk.readAll({ ...(consistency && { consistency }), timeoutMs: 60_000 }).batches()) {
     for (const event of batch) {
-      if (event.position <= head) log.push({ ...seenEvent(event), createdUs: Number(event.createdUs) });
+      if (Number(event.position) <= head) log.push({ ...seenEvent(event), createdUs: Number(event.createdUs) });
     }
   }
   return log;

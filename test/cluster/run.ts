@@ -77,13 +77,13 @@ async function attack(cluster: Cluster, kinds: readonly FaultKind[], options: Ru
     ends.add(`${node} ended by itself:\n${lastLines.join('\n')}`);
   for (const text of recorder.surprises) surprises.add(text);
   const results = [
-    ...judge(history, log),
+    ...(log ? judge(history, log) : []),
     { title: 'a term has one leader, terms do not go back, there is one chain', violations: agreement },
     { title: 'after every fault the cluster comes back, and all nodes agree', violations: recovery },
     { title: 'no node ends by itself without a fault that explains it', violations: ends },
     { title: 'no call ends in an error that no fault explains', violations: surprises },
   ];
-  return { history, log, windows: nemesis.windows, elections: observer.elections, results };
+  return { history, log: log ?? [], windows: nemesis.windows, elections: observer.elections, results };
 }
 
 /** Says what was found, draws it, and keeps what is needed to look into a failure. */
