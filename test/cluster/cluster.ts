@@ -151,15 +151,16 @@ export class Cluster {
     for (const node of this.nodes) await writeFile(join(directory, `${node.id}.log`), `${node.output.join('\n')}\n`);
   }
 
-  /** Ends every process and removes everything that was made. */
+  /** Ends every process and removes everything that was made, what can be where something cannot. */
   async dispose(): Promise<void> {
     clearInterval(this.watch);
-    for (const node of this.nodes) {
-      await this.end(node, 'SIGKILL');
+    try {
+      await Promise.all(this.nodes.map((node) => this.end(node, 'SIGKILL')));
+      await this.network.close();
+    } finally {
+      for (const disk of this.disks.values()) disk.unmount();
+      await rm(this.directory, { recursive: true, force: true });
     }
-    await this.network.close();
-    for (const disk of this.disks.values()) disk.unmount();
-    await rm(this.directory, { recursive: true, force: true });
   }
 
   private supervise(): void {
