@@ -7,6 +7,7 @@ import { failingSyncs, fullDisk } from './disk.ts';
 import type { Stage } from './fault.ts';
 import { partition } from './partition.ts';
 import { kill, pause, rolling } from './processes.ts';
+import { succession } from './succession.ts';
 
 /** Nodes that do not run, and a network that remembers who was parted from whom. */
 function stageOf(size: number, seed: number) {
@@ -30,7 +31,7 @@ function stageOf(size: number, seed: number) {
 
 describe('faults', () => {
   it('are drawn from the seed alone', () => {
-    const kinds = [kill, pause, rolling, partition, fullDisk, failingSyncs, clockShift];
+    const kinds = [kill, pause, rolling, succession, partition, fullDisk, failingSyncs, clockShift];
     const drawn = (seed: number) => {
       const { stage } = stageOf(5, seed);
       return Array.from({ length: 70 }, (_, n) => kinds[n % kinds.length]!.draw(stage).what);
