@@ -2,9 +2,7 @@ import { randomInt } from 'node:crypto';
 import { FactstoreError } from '../base/errors.ts';
 import type { NodeOptions } from '../config/options.ts';
 import { formatAddress } from '../config/values.ts';
-import { Appender } from '../database/appender.ts';
-import { Conditions } from '../database/conditions.ts';
-import { Database } from '../database/database.ts';
+import type { Database } from '../database/database.ts';
 import { Facts } from '../database/facts.ts';
 import { Reads } from '../database/reads.ts';
 import { ForwardServer } from '../peer/forward-server.ts';
@@ -14,10 +12,9 @@ import { memberId, nodeIdOf } from '../peer/identity.ts';
 import { PeerNetwork } from '../peer/peer-network.ts';
 import type { PeerServer } from '../peer/peer-server.ts';
 import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts';
-import { Replica } from '../replica/replica.ts';
+import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { Sequencer } from '../sequencer/sequencer.ts';
 import { AppendRoute, type Leadership } from '../server/append-routing.ts';
 import type { DiskReserve } from '../storage/disk-reserve.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
@@ -26,6 +23,7 @@ import { PeerMemory } from '../storage/peer-memory.ts';
 import type { EntryRecord } from '../storage/record.ts';
 import { raiseFeatureLevel } from './feature-level.ts';
 import { ForwardedLanes } from './forwarded-lanes.ts';
+import { MemberCore } from './member-core.ts';
 import type { NodeStorage } from './open-storage.ts';
 import { raftOptions } from './raft-options.ts';
 import { type KnownMember, memberStatus, visibility } from './status.ts';
@@ -61,7 +59,6 @@ export class Member {
   private readonly self: string;
   private readonly members: readonly KnownMember[];
   private readonly index: EventIndex;
-  private readonly sequencer = new Sequencer();
   private readonly network: PeerNetwork;
   private readonly forwarder: Forwarder;
   private readonly replica: Replica;
@@ -89,8 +86,9 @@ export class Member {
     };
     this.network = new PeerNetwork({ handshake, inbound, clock, logger });
     this.forwarder = new Forwarder({ handshake, clock, addressOf: (member) => this.network.addressOf(member) });
-    this.replica = this.newReplica();
-    this.database = this.newDatabase();
+    const { replica, database } = this.newCore();
+    this.replica = replica;
+    this.database = database;
     this.leadership = this.newLeadership();
     const lanes = new ForwardedLanes((patient) => this.openRoute(patient, false));
     const forward = new ForwardServer({
@@ -236,63 +234,28 @@ export class Member {
     return new Handshake({ me, peerAddress: peerServer.address, clock, logger, seen, logIndex, levels });
   }
 
-  private newReplica(): Replica {
+  private newCore(): MemberCore {
     const { options, clock, logger, storage, reserve, fatal } = this.ports;
-    const { recovered } = storage.log;
-    const voters = new Set(this.members.map((member) => member.memberId));
-    const none = new Set<string>();
-    return new Replica(
-      { id: this.self, tickIntervalMs: options.tickIntervalMs, raft: raftOptions(options) },
-      {
-        // The log may have been opened long before; what it holds now is what counts.
-        hardState: storage.log.hardState,
-        end: storage.log.end,
-        termRuns: recovered.lastIndex === 0 ? [[1, 1]] : recovered.termRuns,
-        configuration: { voters: [voters, none], learners: none, learnersNext: none },
-      },
-      {
-        log: storage.log,
-        state: this.index,
-        transport: this.network,
-        space: { enough: async () => !(await reserve.refresh(clock.monotonicMs())) },
-        clock,
-        logger,
-        random: randomInt,
-        applied: (records) => this.applied(records),
-        leadershipLost: () => this.sequencer.leadershipLost(),
-        leaderChanged: (leader) => this.forwarder.setLeader(leader === this.self ? undefined : leader),
-        visibility: () => this.seen(),
-        fatal,
-      },
-    );
-  }
-
-  private newDatabase(): Database {
-    const { options, clock, storage, reserve } = this.ports;
-    const { index, replica, sequencer } = this;
-    const { log } = storage;
-    const recent = (logIndex: number) => replica.inMemory(logIndex);
-    const turn = { events: options.readBatchEventsMax, bytes: options.readBatchBytesMax };
-    const reader = new EventReader({ log, recent, yieldTurn: clock.yieldTurn, turn });
-    const reads = new Reads(index, reader, log);
-    const appender = new Appender({
-      replica,
-      sequencer,
+    return new MemberCore({
+      raft: { id: this.self, tickIntervalMs: options.tickIntervalMs, raft: raftOptions(options) },
+      limits: options,
+      voters: new Set(this.members.map((member) => member.memberId)),
+      log: storage.log,
+      index: this.index,
+      transport: this.network,
+      space: { enough: async () => !(await reserve.refresh(clock.monotonicMs())) },
       clock,
-      index,
-      pendingBytesMax: options.pendingAppendBytesMax,
-      log: { get: async (logIndex) => recent(logIndex) ?? ((await log.get(logIndex)) as EntryRecord) },
+      logger,
+      random: randomInt,
+      applied: (records) => {
+        this.chainHash = (records.at(-1) as EntryRecord).chain;
+      },
+      leaderChanged: (leader) => this.forwarder.setLeader(leader === this.self ? undefined : leader),
+      visibility: () => this.seen(),
+      fatal,
+      ending: this.ending.signal,
       diskHasRoom: () => !reserve.short,
-      conditions: new Conditions(index, reader, clock),
     });
-    const lookup = (streams: readonly string[], producers: readonly string[]) => index.lookup(streams, producers);
-    return new Database({ replica, appender, reads, clock, lookup, limits: options, ending: this.ending.signal });
-  }
-
-  private applied(records: readonly EntryRecord[]): void {
-    const last = records.at(-1) as EntryRecord;
-    this.chainHash = last.chain;
-    this.sequencer.applied(last.index);
   }
 
   private newLeadership(): Leadership {

@@ -9,6 +9,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { damageError } from '../storage/damage.ts';
 import type { DataDirectory } from '../storage/data-directory.ts';
 import { EventIndex } from '../storage/index/event-index.ts';
+import type { StaleIndex } from '../storage/index/open-index.ts';
 import { LevelStore } from '../storage/level-store.ts';
 import { RAFT_LOG_DATABASE, RaftLog } from '../storage/raft-log.ts';
 import { entryKey } from '../storage/raft-log-rows.ts';
@@ -94,7 +95,7 @@ export class NodeStorage {
         onSystemEvent,
         onWriteError: fatal,
         onStale: (stale) => {
-          if (stale.reason !== 'format') throw this.lostCommitted(stale.logIndex, stale.reason);
+          keepProofOfLoss(stale, this.directory.path);
           logger.warn({ event: 'index.rebuilt' }, 'the index is of another format and is built anew from the log');
         },
       });
@@ -148,13 +149,14 @@ export class NodeStorage {
   private damaged(text: string): FactstoreError {
     return damageError(this.directory.path, { kind: 'promiseLost', index: FOUNDING.index, text });
   }
+}
 
-  /** The index knows of committed entries that the log no longer has: proof of loss (rule D8). */
-  private lostCommitted(index: number, reason: string): FactstoreError {
-    const text =
-      reason === 'beyondLog'
-        ? `the index has applied entry ${index}, which the log no longer has`
-        : `entry ${index} is not the one that the index has applied`;
-    return damageError(this.directory.path, { kind: 'promiseLost', index, text });
-  }
+/** An index that knows of committed entries which the log no longer has is proof of loss (rule D8), and ends the start. */
+export function keepProofOfLoss({ reason, logIndex: index }: StaleIndex, path: string): void {
+  if (reason === 'format') return;
+  const text =
+    reason === 'beyondLog'
+      ? `the index has applied entry ${index}, which the log no longer has`
+      : `entry ${index} is not the one that the index has applied`;
+  throw damageError(path, { kind: 'promiseLost', index, text });
 }
