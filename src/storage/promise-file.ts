@@ -45,6 +45,7 @@ const MAGIC = 0x5052_4d31; // "PRM1": a format of its own gets other digits
 const FIXED = 80;
 const USED_MAX = FIXED + VOTE_BYTES_MAX + 4;
 export const SLOT_BYTES = 4096;
+export const SLOTS = 3;
 
 /**
  * One slot. A page each, so that no torn write can reach both; what stands behind the checksum means nothing.
@@ -98,20 +99,32 @@ export function decodeSlot(slot: Buffer): { sequence: number; promise: Promised 
   return { sequence: readUint53(slot, 8), promise };
 }
 
+/** The bytes of a promise file: a file in production, something that loses what was not synced in the simulator. */
+export interface SlotBytes {
+  /** Writes `length` bytes of `from` at `offset`, in the order of the calls; gives how many it took. */
+  write(from: Buffer, length: number, offset: number): number;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
 /**
- * The promise file. All writes between two syncs go to one slot, so that the other one, synced, survives a power
- * failure that tears the newer. It loses nothing when the process dies; when the machine dies it may be as old as the
- * last sync, which is why it proves loss but never the absence of loss within the last second.
+ * The promise file. All writes between two syncs go to one slot, and while a sync is under way to the next one: so of
+ * the three slots one is written, one is being synced, and one is safe from a power failure that tears both of them. It
+ * loses nothing when the process dies; when the machine dies it may be as old as the last sync, which is why it proves
+ * loss but never the absence of loss within the last second.
  */
 export class PromiseFile implements PromiseStore {
-  private readonly file: FileHandle;
+  private readonly file: SlotBytes;
   private readonly buffer = Buffer.alloc(USED_MAX);
   private newest: Promised;
   private sequence: number;
-  private slot: 0 | 1;
+  /** Where the next promise is written. */
+  private slot: number;
   private dirty = false;
+  /** Settles with the sync that was asked for last. */
+  private syncing: Promise<void> = Promise.resolve();
 
-  private constructor(file: FileHandle, newest: Promised, sequence: number, slot: 0 | 1) {
+  private constructor(file: SlotBytes, newest: Promised, sequence: number, slot: number) {
     this.file = file;
     this.newest = newest;
     this.sequence = sequence;
@@ -120,7 +133,7 @@ export class PromiseFile implements PromiseStore {
 
   /** Creates a file in which nothing is promised, durably. One that is there already is written anew. */
   static async create(path: string): Promise<void> {
-    const bytes = Buffer.alloc(2 * SLOT_BYTES);
+    const bytes = Buffer.alloc(SLOTS * SLOT_BYTES);
     encodeSlot(bytes, 1, NOTHING_PROMISED);
     const file = await open(path, 'w', 0o600);
     try {
@@ -138,18 +151,26 @@ export class PromiseFile implements PromiseStore {
       throw lost(path, `cannot be opened (${(error as Error).message})`, error);
     });
     try {
-      const bytes = await file.readFile();
-      const slots = [bytes.subarray(0, SLOT_BYTES), bytes.subarray(SLOT_BYTES)].map(decodeSlot);
-      const [first, second] = slots as [ReturnType<typeof decodeSlot>, ReturnType<typeof decodeSlot>];
-      const at = (slot: typeof first) => (typeof slot === 'string' ? -1 : slot.sequence);
-      const newest = at(second) > at(first) ? second : first;
-      if (typeof newest === 'string')
-        throw lost(path, `is damaged: its first slot ${first}, its second slot ${second}`);
-      return new PromiseFile(file, newest.promise, newest.sequence, newest === first ? 1 : 0);
+      // What a process wrote last before it died may not be safe yet; from here on all slots are.
+      await file.datasync();
+      return PromiseFile.over(slotsOf(file), await file.readFile(), path);
     } catch (error) {
       await file.close();
       throw error;
     }
+  }
+
+  /** `bytes` is what stands in the file now, durably. Ends in DATA_LOSS where no slot is valid. */
+  static over(file: SlotBytes, bytes: Buffer, path: string): PromiseFile {
+    const problems: string[] = [];
+    let newest: { sequence: number; promise: Promised; slot: number } | undefined;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const found = decodeSlot(bytes.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES));
+      if (typeof found === 'string') problems.push(`slot ${slot + 1} ${found}`);
+      else if (!newest || found.sequence > newest.sequence) newest = { ...found, slot };
+    }
+    if (!newest) throw lost(path, `is damaged: its ${problems.join(', its ')}`);
+    return new PromiseFile(file, newest.promise, newest.sequence, (newest.slot + 1) % SLOTS);
   }
 
   read(): Promised {
@@ -158,17 +179,23 @@ export class PromiseFile implements PromiseStore {
 
   write(promise: Promised): void {
     const length = encodeSlot(this.buffer, ++this.sequence, promise);
-    const written = writeSync(this.file.fd, this.buffer, 0, length, this.slot * SLOT_BYTES);
+    const written = this.file.write(this.buffer, length, this.slot * SLOT_BYTES);
     if (written !== length) throw new FactstoreError('INTERNAL', `the promise file took ${written} of ${length} bytes`);
     this.newest = promise;
     this.dirty = true;
   }
 
-  async sync(): Promise<void> {
+  /** One at a time: the slot that the one before has made safe is the one to fall back on. */
+  sync(): Promise<void> {
+    this.syncing = this.syncing.then(() => this.syncSlot());
+    return this.syncing;
+  }
+
+  private async syncSlot(): Promise<void> {
     if (!this.dirty) return;
     this.dirty = false;
-    this.slot = this.slot === 0 ? 1 : 0;
-    await this.file.datasync();
+    this.slot = (this.slot + 1) % SLOTS;
+    await this.file.sync();
   }
 
   async close(): Promise<void> {
@@ -178,6 +205,14 @@ export class PromiseFile implements PromiseStore {
       await this.file.close();
     }
   }
+}
+
+function slotsOf(file: FileHandle): SlotBytes {
+  return {
+    write: (from, length, offset) => writeSync(file.fd, from, 0, length, offset),
+    sync: () => file.datasync(),
+    close: () => file.close(),
+  };
 }
 
 function lost(path: string, what: string, cause?: unknown): FactstoreError {

@@ -9,6 +9,8 @@ import {
   type Promised,
   PromiseFile,
   SLOT_BYTES,
+  SLOTS,
+  type SlotBytes,
 } from '../../src/storage/promise-file.ts';
 import { failure, temporaryDirectory } from './support.ts';
 
@@ -31,6 +33,55 @@ async function reopened(path: string): Promise<Promised> {
   const file = await PromiseFile.open(path);
   await file.close();
   return file.read();
+}
+
+/** The bytes of a promise file whose syncs end when the test says so. */
+class UnsyncedSlots implements SlotBytes {
+  readonly now = Buffer.alloc(SLOTS * SLOT_BYTES);
+  private durable: Buffer;
+  private end: (() => void) | undefined;
+
+  constructor() {
+    encodeSlot(this.now, 1, NOTHING_PROMISED);
+    this.durable = Buffer.from(this.now);
+  }
+
+  write(from: Buffer, length: number, offset: number): number {
+    return from.copy(this.now, offset, 0, length);
+  }
+
+  async sync(): Promise<void> {
+    const reached = Buffer.from(this.now);
+    await new Promise<void>((resolve) => (this.end = resolve));
+    this.durable = reached;
+  }
+
+  /** Lets the sync that is under way, or is about to begin, come to its end. */
+  async endSync(): Promise<void> {
+    await new Promise(setImmediate);
+    this.end?.();
+    this.end = undefined;
+    await new Promise(setImmediate);
+  }
+
+  async close(): Promise<void> {}
+
+  /** What may be there after a power failure: of each page that is not synced, the old one, the new one or a torn one. */
+  tears(): Buffer[] {
+    let all = [Buffer.from(this.now)];
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const [from, to] = [slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES];
+      if (this.durable.subarray(from, to).equals(this.now.subarray(from, to))) continue;
+      all = all.flatMap((bytes) =>
+        [from, from + 20, to].map((cut) => {
+          const torn = Buffer.from(bytes);
+          this.durable.copy(torn, cut, cut, to);
+          return torn;
+        }),
+      );
+    }
+    return all;
+  }
 }
 
 describe('the promise file', () => {
@@ -65,7 +116,7 @@ describe('the promise file', () => {
       file.write(promise(10 * round + 2));
       const after = await readFile(path);
       const changed = before.findIndex((byte, i) => byte !== after[i]);
-      const slotAt = changed < SLOT_BYTES ? 0 : SLOT_BYTES;
+      const slotAt = changed - (changed % SLOT_BYTES);
       for (let cut = 16; cut < 90; cut++) {
         const torn = Buffer.from(after);
         before.copy(torn, slotAt + cut, slotAt + cut, slotAt + SLOT_BYTES);
@@ -75,6 +126,50 @@ describe('the promise file', () => {
         const found = await reopened(copy);
         expect(found.lastIndex).toBe(synced.lastIndex);
       }
+    }
+    await file.close();
+  });
+
+  test('power that fails during a sync leaves a promise, whatever it tears of what was not synced [D2]', async () => {
+    const disk = new UnsyncedSlots();
+    const file = PromiseFile.over(disk, disk.now, 'promise');
+    for (let round = 1; round <= 7; round++) {
+      file.write(promise(10 * round));
+      const syncing = file.sync();
+      expect(disk.tears().length).toBeGreaterThan(0);
+      file.write(promise(10 * round + 1));
+      const next = file.sync();
+      file.write(promise(10 * round + 2));
+      for (const torn of disk.tears()) {
+        const found = PromiseFile.over(disk, torn, 'promise').read();
+        expect(found.lastIndex).toBeGreaterThanOrEqual(Math.max(0, 10 * (round - 1)));
+      }
+      await disk.endSync();
+      await syncing;
+      for (const torn of disk.tears()) {
+        const found = PromiseFile.over(disk, torn, 'promise').read();
+        expect(found.lastIndex).toBeGreaterThanOrEqual(10 * round);
+      }
+      await disk.endSync();
+      await next;
+      const last = file.sync();
+      await disk.endSync();
+      await last;
+    }
+  });
+
+  test('one of an earlier version, with two slots, is taken on', async () => {
+    const bytes = Buffer.alloc(2 * SLOT_BYTES);
+    encodeSlot(bytes, 5, promise(8));
+    encodeSlot(bytes.subarray(SLOT_BYTES), 6, promise(9));
+    const path = await created();
+    await writeFile(path, bytes);
+    expect(await reopened(path)).toEqual(promise(9));
+    const file = await PromiseFile.open(path);
+    for (let index = 10; index < 20; index++) {
+      file.write(promise(index));
+      await file.sync();
+      expect(await reopened(path)).toEqual(promise(index));
     }
     await file.close();
   });
@@ -91,7 +186,7 @@ describe('the promise file', () => {
     await file.close();
   });
 
-  test('one that is missing, empty or damaged in both slots is refused with what to do [D2]', async () => {
+  test('one that is missing, empty or damaged in all slots is refused with what to do [D2]', async () => {
     const path = await created();
     const missing = await failure(PromiseFile.open(`${path}x`));
     expect(missing.code).toBe('DATA_LOSS');
