@@ -1,0 +1,225 @@
+import type { Chance } from './chance.ts';
+import type { Machine } from './machine.ts';
+import type { Network } from './network.ts';
+import { RESERVE_BYTES } from './node.ts';
+import type { FaultClass, Plan } from './plan.ts';
+import type { Time } from './time.ts';
+import type { Trace } from './trace.ts';
+
+export interface FaultPorts {
+  readonly plan: Plan;
+  readonly time: Time;
+  readonly trace: Trace;
+  readonly network: Network;
+  readonly machines: readonly Machine[];
+}
+
+type Deed = (chance: Chance) => void;
+
+/** The moment at which something happens to a node is chosen again if it is not writing, up to so many times. */
+const LURKS_MAX = 20;
+
+/** Makes things go wrong, each class at its own drawn rate, until it is told to freeze. */
+export class Faults {
+  private readonly ports: FaultPorts;
+  private frozen = false;
+
+  constructor(ports: FaultPorts, chance: Chance) {
+    this.ports = ports;
+    for (const [name, deed] of Object.entries(this.deeds())) {
+      const own = chance.fork();
+      const everyMs = ports.plan.everyMs.get(name as FaultClass);
+      if (everyMs !== undefined) this.repeat(own, everyMs, deed);
+    }
+  }
+
+  /** From now on nothing new goes wrong; what is wrong stays so. */
+  freeze(): void {
+    this.frozen = true;
+  }
+
+  private repeat(chance: Chance, everyMs: number, deed: Deed): void {
+    this.later(chance.around(everyMs), () => {
+      deed(chance);
+      this.repeat(chance, everyMs, deed);
+    });
+  }
+
+  private later(ms: number, run: () => void): void {
+    this.ports.time.after(ms, () => {
+      if (!this.frozen) run();
+    });
+  }
+
+  private deeds(): Partial<Record<FaultClass, Deed>> {
+    const { network } = this.ports;
+    return {
+      clog: (chance) => network.clog(this.anyId(chance), this.anyId(chance), chance.around(1_500)),
+      partition: (chance) => this.partition(chance),
+      oneWay: (chance) => this.cutFor(chance, [[this.anyId(chance), this.anyId(chance)]]),
+      isolate: (chance) => this.isolate(chance),
+      connection: (chance) => this.loseConnection(chance),
+      space: (chance) => this.fillDisk(chance),
+      writeError: (chance) => this.failWrite(chance),
+      damage: (chance) => this.damage(chance),
+      wipe: (chance) => this.wipe(chance),
+      crash: (chance) => this.lurk(chance, (machine) => this.goDown(chance, machine, () => machine.kill())),
+      power: (chance) => this.lurk(chance, (machine) => this.goDown(chance, machine, () => machine.losePower())),
+      pause: (chance) => this.pause(chance),
+      clock: (chance) => this.moveClock(chance),
+      transfer: (chance) => this.transfer(chance),
+    };
+  }
+
+  private partition(chance: Chance): void {
+    const ids = this.ports.machines.map(({ id }) => id);
+    const left = ids.filter(() => chance.of(0.5));
+    const right = ids.filter((id) => !left.includes(id));
+    this.note(() => `${left.join(' ')} | ${right.join(' ')}`);
+    this.cutFor(
+      chance,
+      left.flatMap((one) => right.flatMap((other) => [[one, other] as const, [other, one] as const])),
+    );
+  }
+
+  private isolate(chance: Chance): void {
+    const id = this.anyId(chance);
+    const others = this.ports.machines.map((machine) => machine.id).filter((other) => other !== id);
+    this.note(() => `${id} is alone`);
+    this.cutFor(
+      chance,
+      others.flatMap((other) => [[id, other] as const, [other, id] as const]),
+    );
+  }
+
+  private cutFor(chance: Chance, pairs: readonly (readonly [string, string])[]): void {
+    const { network } = this.ports;
+    for (const [from, to] of pairs) {
+      this.note(() => `${from} no longer reaches ${to}`);
+      network.cut(from, to);
+    }
+    this.later(chance.around(chance.pick([300, 2_000])), () => {
+      for (const [from, to] of pairs) network.mend(from, to);
+    });
+  }
+
+  private loseConnection(chance: Chance): void {
+    const [one, other] = [this.any(chance), this.anyId(chance)];
+    one.process?.enter(() => one.node?.replica.connectionLost(other));
+  }
+
+  private fillDisk(chance: Chance): void {
+    const { disk, immune, id } = this.any(chance);
+    if (immune) return;
+    this.note(() => `the disk of ${id} is nearly full`);
+    disk.freeBytes = RESERVE_BYTES / 2;
+    this.later(chance.around(1_500), () => {
+      disk.freeBytes = Number.POSITIVE_INFINITY;
+    });
+  }
+
+  private failWrite(chance: Chance): void {
+    const { disk, immune, up, id } = this.any(chance);
+    const where = chance.pick(['log', 'log', 'index', 'promise'] as const);
+    if (immune || !up) return;
+    this.note(() => `a write to the ${where} of ${id} is going to fail`);
+    disk.failWrite(where, chance.pick(['no space left on device', 'input/output error']));
+  }
+
+  /**
+   * Damage to a log may stop a node for good, so it comes to a minority alone: of each committed entry one good copy is
+   * left. Power loss together with a damaged tail is more than the promise file can tell of (rule D2, its stated limit),
+   * so damage comes to nodes that run, and only their process is killed.
+   */
+  private damage(chance: Chance): void {
+    const machine = this.any(chance);
+    const kind = chance.pick(['flipAhead', 'cutAhead', 'loseAhead', 'flipTable', 'flipTable'] as const);
+    const live = kind === 'flipTable' && chance.of(0.7);
+    if (!this.mayDamage(machine)) return;
+    if (!live) this.goDown(chance, machine, () => machine.kill());
+    if (machine.disk.log[kind]()) this.hurt(machine, kind);
+  }
+
+  private wipe(chance: Chance): void {
+    const machine = this.any(chance);
+    const what = chance.pick(['log', 'index', 'index', 'index'] as const);
+    if (machine.immune || (what === 'log' && !this.mayDamage(machine))) return;
+    this.goDown(chance, machine, () => machine.kill());
+    machine.disk[what].wipe();
+    this.note(() => `the ${what} of ${machine.id} is wiped`);
+    if (what === 'log') this.hurt(machine, 'wiped');
+  }
+
+  private mayDamage(machine: Machine): boolean {
+    const { machines } = this.ports;
+    const damaged = machines.filter((other) => other !== machine && other.disk.damage !== undefined).length;
+    return !machine.immune && machine.node !== undefined && damaged + 1 <= (machines.length - 1) >> 1;
+  }
+
+  private hurt(machine: Machine, kind: string): void {
+    machine.disk.damage = kind;
+    this.note(() => `the log of ${machine.id} is damaged: ${kind}`);
+  }
+
+  private goDown(chance: Chance, machine: Machine, stop: () => void): void {
+    if (machine.immune) return;
+    stop();
+    this.later(chance.around(chance.pick([5, 30, 500, 2_000])), () => machine.start());
+  }
+
+  /**
+   * Waits for a moment at which the node has a write under way, or has just had one without a leader (a vote, perhaps):
+   * that is when a crash can show most.
+   */
+  private lurk(chance: Chance, strike: (machine: Machine) => void): void {
+    const machine = this.any(chance);
+    const leaderless = chance.of(0.3);
+    let left = chance.of(0.7) ? LURKS_MAX : 0;
+    const ripe = () =>
+      leaderless ? machine.node !== undefined && machine.node.replica.leader === undefined : machine.disk.writing;
+    const look = () => {
+      if (ripe() || left-- <= 0) strike(machine);
+      else this.later(chance.within(0, 10), look);
+    };
+    look();
+  }
+
+  private pause(chance: Chance): void {
+    const machine = this.any(chance);
+    const { process } = machine;
+    if (machine.immune || !process || process.paused) return;
+    this.note(() => `${machine.id} pauses`);
+    process.pause();
+    this.later(chance.around(1_000), () => process.resume());
+  }
+
+  private moveClock(chance: Chance): void {
+    const machine = this.any(chance);
+    if (machine.immune) return;
+    const ms = chance.pick([0, 50, 700, 5_000, 30_000, 3_600_000, 200_000_000]);
+    const skewUs = Math.round(chance.within(-1, 1) * ms * 1_000);
+    machine.setClock(skewUs);
+    this.note(() => `the clock of ${machine.id} is off by ${skewUs} µs`);
+  }
+
+  private transfer(chance: Chance): void {
+    const machine = this.any(chance);
+    const to = chance.of(0.5) ? this.anyId(chance) : undefined;
+    machine.process?.enter(() => machine.node?.replica.transferLeadership(to));
+  }
+
+  /** Any machine; often one whose node believes that it leads, as there is most to lose. */
+  private any(chance: Chance): Machine {
+    const { machines } = this.ports;
+    const leading = machines.filter(({ node }) => node?.replica.role === 'leader');
+    return leading.length > 0 && chance.of(0.4) ? chance.pick(leading) : chance.pick(machines);
+  }
+
+  private anyId(chance: Chance): string {
+    return this.any(chance).id;
+  }
+
+  private note(text: () => string): void {
+    this.ports.trace.note('fault', text);
+  }
+}

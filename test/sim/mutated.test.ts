@@ -1,0 +1,129 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Reads } from '../../src/database/reads.ts';
+import { Proposals } from '../../src/replica/proposals.ts';
+import { RaftDriver } from '../../src/replica/raft-driver.ts';
+import { Replica } from '../../src/replica/replica.ts';
+import { Watched } from '../../src/runtime/watched.ts';
+import { Sequencer } from '../../src/sequencer/sequencer.ts';
+import { EventIndex } from '../../src/storage/index/event-index.ts';
+import { OpenBlock } from '../../src/storage/index/open-block.ts';
+import { RaftLog } from '../../src/storage/raft-log.ts';
+import { drawPlan } from './plan.ts';
+import { Simulation } from './simulation.ts';
+
+/** A promise that a broken node breaks has to be seen to be broken within so many seeds. */
+const SEEDS_MAX = 150;
+
+/** A method of the product, private ones too, in the hands of a test that breaks it. */
+type Loose = Record<string, (...args: never[]) => unknown>;
+
+type Method = (...args: unknown[]) => AsyncIterable<{ events: unknown[]; lookedTo: number }>;
+
+function breakMethod(prototype: object, name: string, broken: (original: Method) => unknown): void {
+  const original = (prototype as Loose)[name] as unknown as Method;
+  vi.spyOn(prototype as Loose, name).mockImplementation(broken(original) as never);
+}
+
+async function firstViolation(): Promise<string> {
+  for (let seed = 1; seed <= SEEDS_MAX; seed++) {
+    const { violation } = await new Simulation(drawPlan({ seed })).run();
+    if (violation !== undefined) {
+      if (process.env.SHOW) console.log(seed, violation);
+      return violation;
+    }
+  }
+  return 'none';
+}
+
+const BROKEN: readonly [what: string, breakIt: () => void, seen: RegExp][] = [
+  [
+    'acknowledges entries before they are synced',
+    () =>
+      breakMethod(RaftDriver.prototype, 'startWrite', (startWrite) => {
+        return function (this: { send(messages: unknown): void }, batch: { messagesAfter: unknown }) {
+          this.send(batch.messagesAfter);
+          startWrite.call(this, { ...batch, messagesAfter: [] });
+        };
+      }),
+    /was applied while \d of \d nodes had it on disk/,
+  ],
+  [
+    'forgets its vote at a restart',
+    () =>
+      breakMethod(RaftLog.prototype, 'write', (write) => {
+        return function (this: RaftLog, batch: { hardState: object }) {
+          return write.call(this, { ...batch, hardState: { ...batch.hardState, vote: undefined } });
+        };
+      }),
+    /both lead term/,
+  ],
+  [
+    'reads without asking the leader',
+    () => breakMethod(Replica.prototype, 'linearize', () => async () => undefined),
+    /a linearizable read at \d+, outside of|lies beyond the head of the cluster/,
+  ],
+  [
+    'rejects without confirming that it leads',
+    () => breakMethod(Replica.prototype, 'confirm', () => async () => undefined),
+    /was refused as of/,
+  ],
+  [
+    'does not look for a repeated append',
+    () => {
+      breakMethod(Sequencer.prototype, 'inFlight', () => () => undefined);
+      breakMethod(EventIndex.prototype, 'findAppendId', () => () => []);
+    },
+    /is in the log twice/,
+  ],
+  [
+    'keeps the overlay after it has lost leadership',
+    () => breakMethod(Sequencer.prototype, 'leadershipLost', () => () => undefined),
+    /ended: log entry|does not follow the log|was refused|is not committed/,
+  ],
+  [
+    'takes any entry at the place of a proposal for the proposal',
+    () =>
+      breakMethod(Proposals.prototype, 'applied', () => {
+        return function (
+          this: { open: Map<number, { outcome: { resolve(v: unknown): void } }> },
+          record: { index: number },
+        ) {
+          this.open.get(record.index)?.outcome.resolve(record);
+          this.open.delete(record.index);
+        };
+      }),
+    /is not committed|was answered at/,
+  ],
+  [
+    'leaves the first event out of what a subscription finds',
+    () =>
+      breakMethod(Reads.prototype, 'behind', (behind) => {
+        return async function* (this: Reads, ...args: unknown[]) {
+          for await (const { events, lookedTo } of behind.apply(this, args))
+            yield { events: events.slice(1), lookedTo };
+        };
+      }),
+    /a subscription delivered/,
+  ],
+  [
+    'does not index append ids',
+    () => breakMethod(OpenBlock.prototype, 'addAppendId', () => () => undefined),
+    /does not know the append|is in the log twice|its index has/,
+  ],
+  [
+    'tells nobody that the head has moved',
+    () => breakMethod(Watched.prototype, 'raise', () => () => undefined),
+    /not within \d+ s/,
+  ],
+];
+
+describe('the simulator notices a node that', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  for (const [what, breakIt, seen] of BROKEN) {
+    it(what, async () => {
+      breakIt();
+      expect(await firstViolation()).toMatch(seen);
+    }, 120_000);
+  }
+});
