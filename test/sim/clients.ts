@@ -3,6 +3,7 @@ import { checkAppend } from '../../src/database/check-append.ts';
 import type { Consistency } from '../../src/database/consistency.ts';
 import type { ReadBatch, ReadRequest } from '../../src/database/reads.ts';
 import type { Append, Expectation, ProducerCursor } from '../../src/model/append.ts';
+import { PIECE_BYTES } from '../../src/storage/record.ts';
 import { encodeEvent } from '../storage/index/log-fixture.ts';
 import type { Calls } from './calls.ts';
 import type { Chance } from './chance.ts';
@@ -275,12 +276,23 @@ export class Clients {
       events: Array.from({ length: Math.max(events, writes.length === 1 ? 1 : 0) }, (_, n) =>
         encodeEvent({
           type: `${type}.${this.made}.${n}`,
-          data: dataOf(chance, Math.min(this.ports.habits.dataBytesMax, WRITE_BYTES_MAX / events)),
+          data: this.dataOf(chance, events),
         }),
       ),
     }));
     const content = encoded.flatMap(({ stream, events }) => [Buffer.from(stream), ...events]);
     return checkAppend({ appendId, writes: encoded, attemptAgeMs: 0, content, ...(producer && { producer }) });
+  }
+
+  private dataOf(chance: Chance, events: number): Buffer {
+    const { dataBytesMax, pieces } = this.ports.habits;
+    const bytesMax = Math.min(dataBytesMax, WRITE_BYTES_MAX / events);
+    // Now and then one is so large that it is sealed, hashed and sent in pieces (C3).
+    const large = pieces && events === 1 && chance.of(0.1);
+    return Buffer.alloc(
+      large ? PIECE_BYTES + chance.between(0, 50_000) : chance.between(0, bytesMax + 1),
+      chance.between(0, 256),
+    );
   }
 
   private anyExpectation(chance: Chance, stream: string): Expectation {
@@ -339,8 +351,4 @@ export class Clients {
   private pause(chance: Chance): Promise<void> {
     return this.ports.calls.wait(chance.around(this.ports.habits.pauseMs) + 1);
   }
-}
-
-function dataOf(chance: Chance, bytesMax: number): Buffer {
-  return Buffer.alloc(chance.between(0, bytesMax + 1), chance.between(0, 256));
 }

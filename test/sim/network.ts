@@ -1,4 +1,5 @@
 import { decodeStreamMessage, encodeRaftMessage } from '../../src/peer/codec.ts';
+import { PartsAssembly } from '../../src/peer/message-parts.ts';
 import type { PeerMessage } from '../../src/replica/ports.ts';
 import type { Chance } from './chance.ts';
 import type { Time } from './time.ts';
@@ -63,7 +64,7 @@ export class Network {
     trace.note(message.from, () => `→ ${message.to} ${textOf(message)}`);
     const lost = link.cut || chance.of(habits.loss);
     if (lost) return;
-    const bytes = encodeRaftMessage(message, clockUs);
+    const bytes = [...encodeRaftMessage(message, clockUs)];
     this.carry(message, bytes, link, habits, chance.around(habits.delayMs));
     if (chance.of(habits.duplication)) this.carry(message, bytes, link, habits, chance.around(habits.delayMs));
     if (chance.of(habits.replay)) this.carry(message, bytes, link, habits, chance.within(0, 3_000));
@@ -99,7 +100,7 @@ export class Network {
     Object.assign(link, { cut: false, cloggedUntilMs: 0, good: true });
   }
 
-  private carry(sent: PeerMessage, bytes: Buffer, link: Link, habits: NetworkHabits, delayMs: number): void {
+  private carry(sent: PeerMessage, parts: readonly Buffer[], link: Link, habits: NetworkHabits, delayMs: number): void {
     const { time, chance, trace } = this.ports;
     let atMs = Math.max(time.nowMs + delayMs, link.cloggedUntilMs);
     if (!habits.reorder) atMs = Math.max(atMs, link.lastArrivalMs);
@@ -111,12 +112,26 @@ export class Network {
     time.after(atMs - time.nowMs, () => {
       link.inFlight.splice(link.inFlight.indexOf(flight), 1);
       if (flight.lost || link.cut) return;
-      trace.mixBytes(bytes.subarray(0, 40));
-      trace.mix(bytes.length);
-      // Each arrival gets bytes of its own: the message may arrive twice.
-      const received = decodeStreamMessage(Buffer.from(bytes), { from, to });
-      if (received.kind === 'raft') this.ports.deliver(received.message, received.clockUs);
+      for (const part of parts) {
+        trace.mixBytes(part.subarray(0, 40));
+        trace.mix(part.length);
+      }
+      this.arrive(parts, from, to);
     });
+  }
+
+  private arrive(parts: readonly Buffer[], from: string, to: string): void {
+    const assembly = new PartsAssembly();
+    for (const part of parts) {
+      // Each arrival gets bytes of its own: the message may arrive twice.
+      let received = decodeStreamMessage(Buffer.from(part), { from, to });
+      if (received.kind === 'part') {
+        const whole = assembly.add(received);
+        if (!whole) continue;
+        received = decodeStreamMessage(whole, { from, to });
+      }
+      if (received.kind === 'raft') this.ports.deliver(received.message, received.clockUs);
+    }
   }
 
   private link(from: string, to: string): Link {

@@ -32,6 +32,8 @@ export interface ClientHabits {
   readonly streams: number;
   readonly eventsMax: number;
   readonly dataBytesMax: number;
+  /** Some appends are so large that they are sealed and sent in pieces. */
+  readonly pieces: boolean;
   readonly timeoutMs: number;
 }
 
@@ -91,9 +93,10 @@ function drawNode(chance: Chance, profile: Profile): NodeHabits {
       inflightMessagesMax: chance.pick([1, 2, 8, 256]),
       inflightBytesMax: chance.pick([1_000, 20_000, 32 << 20]),
       messageBytesMax: chance.pick([300, 2_000, 1 << 20]),
+      batchBytesMax: chance.pick([500, 20_000, 4 << 20]),
       messageEntriesMax: chance.pick([1, 3, 20, 4_096]),
       // The last entry has to fit, as it does in production.
-      tailBytesMax: chance.pick(huge ? [8 << 20, 64 << 20] : [20_000, 64 << 20]),
+      tailBytesMax: chance.pick(huge ? [3 << 20, 64 << 20] : [20_000, 64 << 20]),
       appliedLagMax: chance.pick([3, 50, 10_000]),
     },
     blockEvents: huge ? chance.pick([64, 1_000, 16_384]) : chance.pick([4, 16, 64, 16_384]),
@@ -148,6 +151,7 @@ function drawClients(chance: Chance, profile: Profile): ClientHabits {
     streams: chance.pick([1, 3, 12]),
     eventsMax: huge ? chance.pick([20, 100, 1_200]) : chance.pick([1, 3, 6]),
     dataBytesMax: huge ? chance.pick([100, 20_000]) : chance.pick([0, 30, 300]),
+    pieces: huge && chance.of(0.5),
     timeoutMs: chance.pick([500, 3_000, 20_000]),
   };
 }
