@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/sim/**', 'node_modules/**'],
+    // Those run longer than everybody's `npm test` should: `npm run test:sim`.
+    exclude: ['test/sim/raft.test.ts', 'test/sim/many.test.ts', 'test/sim/mutated.test.ts', 'node_modules/**'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,

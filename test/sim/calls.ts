@@ -2,6 +2,9 @@ import { FactstoreError } from '../../src/base/errors.ts';
 import type { Node } from './node.ts';
 import type { Time } from './time.ts';
 
+/** `gone`: the client no longer listens, which the node, if it is paused, has not heard yet. */
+type Run<T> = (signal: AbortSignal, gone: () => boolean) => Promise<T>;
+
 /**
  * A call from a client to a node: it happens in the node's process, and ends when the answer is there, when the process
  * dies or when the client's patience does.
@@ -15,7 +18,7 @@ export class Calls {
     this.time = time;
   }
 
-  call<T>(node: Node, timeoutMs: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  call<T>(node: Node, timeoutMs: number, run: Run<T>): Promise<T> {
     const { process } = node;
     const controller = new AbortController();
     this.open++;
@@ -36,7 +39,7 @@ export class Calls {
       });
       process.onDeath.add(died);
       process.enter(() => {
-        run(controller.signal).then(
+        run(controller.signal, () => over).then(
           (value) => end(() => resolve(value)),
           (error: unknown) => end(() => reject(error)),
         );

@@ -205,9 +205,9 @@ export class Clients {
         const sinceHead = committed.head;
         const start = { kind: 'after', position: checkpoint } as const;
         await calls
-          .call(node, chance.between(10, 1_500), async (signal) => {
+          .call(node, chance.between(10, 1_500), async (signal, gone) => {
             for await (const delivery of node.database.subscribe({ target, start, userEvents: false }, signal)) {
-              if (signal.aborted) return;
+              if (gone()) return;
               this.guarded(() => {
                 reads.delivery(`${who} at ${node.id}`, stream, checkpoint, delivery);
                 if (delivery.caughtUp !== undefined && delivery.caughtUp < sinceHead)
