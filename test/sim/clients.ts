@@ -31,6 +31,12 @@ export interface ClientPorts {
 
 let nothing: undefined;
 const ATTEMPTS_MAX = 12;
+/** What a node may say when it does not take an append; an id is never used for two, and no cursor skips, so nothing else. */
+const APPEND_REFUSALS: readonly string[] = ['LEADERSHIP_LOST', 'OVERLOADED', 'DISK_RESERVE'];
+/** What a node may say when it cannot answer. */
+const HARMLESS: readonly string[] = [
+  ...['NOT_READY', 'NO_LEADER', 'BEHIND', 'UNREACHABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'NOT_LEADER'],
+];
 /** Of the data of one write of an append, about. */
 const WRITE_BYTES_MAX = 50_000;
 
@@ -159,6 +165,7 @@ export class Clients {
     } catch (error) {
       if (!(error instanceof FactstoreError)) throw error;
       trace.note(who, () => `${node.id} on ${known.key.slice(0, 8)}: ${error.code}`);
+      if (!APPEND_REFUSALS.includes(error.code)) this.tolerate(who, node, error);
       // A node that died or stayed silent may still have written it.
       if (answered) appends.failed(known, error);
       else known.doubtful = true;
@@ -231,20 +238,11 @@ export class Clients {
     }
   }
 
-  /** What a node may say when it cannot answer. A damaged one may say so; nothing else may be wrong. */
+  /** A damaged node may say that it is; nothing else may be wrong. */
   private tolerate(who: string, node: Node, error: unknown): void {
     if (!(error instanceof FactstoreError)) return this.ports.violated(error);
     this.ports.trace.note(who, () => `${node.id}: ${error.code}`);
-    const harmless = [
-      'NOT_READY',
-      'NO_LEADER',
-      'BEHIND',
-      'UNREACHABLE',
-      'DEADLINE_EXCEEDED',
-      'CANCELLED',
-      'NOT_LEADER',
-    ];
-    if (harmless.includes(error.code)) return;
+    if (HARMLESS.includes(error.code)) return;
     if (error.code === 'DATA_LOSS' && node.disk.damage !== undefined) return;
     this.ports.violated(new Violation(`${who} at ${node.id}: ${error.message}`, { cause: error }));
   }

@@ -58,10 +58,12 @@ export class Faults {
       partition: (chance) => this.partition(chance),
       oneWay: (chance) => this.cutFor(chance, [[this.anyId(chance), this.anyId(chance)]]),
       isolate: (chance) => this.isolate(chance),
+      comeback: (chance) => this.comeback(chance),
       connection: (chance) => this.loseConnection(chance),
       space: (chance) => this.fillDisk(chance),
       writeError: (chance) => this.failWrite(chance),
       damage: (chance) => this.damage(chance),
+      indexDamage: (chance) => this.damageIndex(chance),
       wipe: (chance) => this.wipe(chance),
       crash: (chance) => this.lurk(chance, (machine) => this.goDown(chance, machine, () => machine.kill())),
       power: (chance) => this.lurk(chance, (machine) => this.goDown(chance, machine, () => machine.losePower())),
@@ -90,6 +92,29 @@ export class Faults {
       chance,
       others.flatMap((other) => [[id, other] as const, [other, id] as const]),
     );
+  }
+
+  /** A leader is cut off until it gives up, and leads again as soon as the others can be asked to let it. */
+  private comeback(chance: Chance): void {
+    const leading = this.ports.machines.find(({ node }) => node?.replica.acceptsProposals);
+    if (!leading) return;
+    this.note(() => `${leading.id} is alone, and is to come back`);
+    const others = this.ports.machines.filter((machine) => machine !== leading);
+    const { network } = this.ports;
+    for (const { id } of others) {
+      network.cut(leading.id, id);
+      network.cut(id, leading.id);
+    }
+    const returns = (left: number) => {
+      for (const { id } of others) {
+        network.mend(leading.id, id);
+        network.mend(id, leading.id);
+      }
+      for (const { process, node } of others) process?.enter(() => node?.replica.transferLeadership(leading.id));
+      if (left > 0) this.later(20, () => returns(left - 1));
+    };
+    const { electionTimeoutTicks } = this.ports.plan.node.raft;
+    this.later(electionTimeoutTicks * this.ports.plan.node.tickIntervalMs * chance.within(1, 4), () => returns(40));
   }
 
   private cutFor(chance: Chance, pairs: readonly (readonly [string, string])[]): void {
@@ -140,6 +165,15 @@ export class Faults {
     if (machine.disk.log[kind]()) this.hurt(machine, kind);
   }
 
+  /** The index is derived: damage to it may stop a node as that to the log does, and comes to as few. */
+  private damageIndex(chance: Chance): void {
+    const machine = this.any(chance);
+    const kind = chance.pick(['flipAhead', 'cutAhead', 'loseAhead', 'flipTable'] as const);
+    if (!this.mayDamage(machine)) return;
+    this.goDown(chance, machine, () => machine.kill());
+    if (machine.disk.index[kind]()) this.hurt(machine, `index ${kind}`);
+  }
+
   private wipe(chance: Chance): void {
     const machine = this.any(chance);
     const what = chance.pick(['log', 'index', 'index', 'index'] as const);
@@ -158,7 +192,7 @@ export class Faults {
 
   private hurt(machine: Machine, kind: string): void {
     machine.disk.damage = kind;
-    this.note(() => `the log of ${machine.id} is damaged: ${kind}`);
+    this.note(() => `the disk of ${machine.id} is damaged: ${kind}`);
   }
 
   private goDown(chance: Chance, machine: Machine, stop: () => void): void {

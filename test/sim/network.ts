@@ -146,7 +146,7 @@ export class Network {
 }
 
 /** One line for the trace. */
-export function textOf(message: PeerMessage): string {
+function textOf(message: PeerMessage): string {
   const { from: _from, to: _to, type, term, ...rest } = message;
   const fields = Object.entries(rest).map(([name, value]) =>
     name === 'entries' ? `${(value as unknown[] | undefined)?.length ?? 0} entries` : `${name} ${String(value)}`,

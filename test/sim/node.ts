@@ -17,7 +17,7 @@ import type { Disk } from './disk.ts';
 import type { Process } from './process.ts';
 import type { Trace } from './trace.ts';
 
-export const CLUSTER_ID = Buffer.alloc(16, 0x5c);
+const CLUSTER_ID = Buffer.alloc(16, 0x5c);
 export const RESERVE_BYTES = 1 << 30;
 const SPACE_REFRESH_MS = 100;
 const PROMISE_SYNC_MS = 1_000;

@@ -5,8 +5,32 @@ import type { NodeHabits } from './node.ts';
 
 /** What can be left out of a run, to find out what a failure needs. */
 export const FAULT_CLASSES = [
-  ...['loss', 'duplication', 'replay', 'reorder', 'capacity', 'clog', 'partition', 'oneWay', 'isolate', 'connection'],
-  ...['slowDisk', 'space', 'writeError', 'damage', 'wipe', 'crash', 'power', 'pause', 'clock', 'transfer'],
+  ...[
+    'loss',
+    'duplication',
+    'replay',
+    'reorder',
+    'capacity',
+    'clog',
+    'partition',
+    'oneWay',
+    'isolate',
+    'comeback',
+    'connection',
+  ],
+  ...[
+    'slowDisk',
+    'space',
+    'writeError',
+    'damage',
+    'indexDamage',
+    'wipe',
+    'crash',
+    'power',
+    'pause',
+    'clock',
+    'transfer',
+  ],
 ] as const;
 export type FaultClass = (typeof FAULT_CLASSES)[number];
 
@@ -162,10 +186,12 @@ const MOMENTS: readonly [FaultClass, number][] = [
   ['partition', 2_000],
   ['oneWay', 2_000],
   ['isolate', 2_000],
+  ['comeback', 2_500],
   ['connection', 700],
   ['space', 4_000],
   ['writeError', 5_000],
   ['damage', 6_000],
+  ['indexDamage', 6_000],
   ['wipe', 6_000],
   ['crash', 1_500],
   ['power', 2_000],
