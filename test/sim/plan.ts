@@ -171,7 +171,7 @@ function drawClients(chance: Chance, profile: Profile): ClientHabits {
     subscribers: chance.between(1, 3),
     producers: chance.between(0, 3),
     pauseMs: chance.pick(sparse ? [100, 300, 800] : huge ? [300, 800] : [50, 120, 300]),
-    batchMax: chance.between(1, 5),
+    batchMax: chance.pick([1, 2, 4, huge ? 4 : 20]),
     streams: chance.pick([1, 3, 12]),
     eventsMax: huge ? chance.pick([20, 100, 1_200]) : chance.pick([1, 3, 6]),
     dataBytesMax: huge ? chance.pick([100, 20_000]) : chance.pick([0, 30, 300]),
