@@ -130,7 +130,7 @@ describe('the check of appends', () => {
 
   function conflict(actualRevision: number, position: number, expected: Expectation): AppendOutcome {
     const check = { stream: 'a', expect: expected, actual: 'exists' as const, actualRevision, events: [], cut: false };
-    return { kind: 'conflict', checks: [check], position };
+    return { kind: 'conflict', checks: [check], conditions: [], position };
   }
 
   it('accepts the true answer, also when it is repeated', () => {
@@ -196,6 +196,46 @@ describe('the check of appends', () => {
     expect(answered(conflict(1, 4, expected))).toThrow('at 4 it was at 2');
     expect(answered(conflict(2, 4, { kind: 'revision', revision: 2 }))).toThrow('not at revision 2');
     expect(answered(conflict(0, 2, expected), 2)).not.toThrow();
+  });
+});
+
+describe('the check of conditions', () => {
+  const ofStream = (stream: string, after: number) => ({
+    query: { items: [{ types: [], tags: [], categories: [], streams: [stream], streamPrefixes: [] }] },
+    after,
+  });
+
+  function client(stream: string, after: number) {
+    const { log, committed } = history();
+    const checks = new AppendChecks(committed);
+    const writes = [{ stream: 'c', expect: { kind: 'any' } as const, events: [encodeEvent({ type: 'T' })] }];
+    const conditions = [ofStream(stream, after)];
+    const known = checks.begin(checkAppend({ appendId: uuid(99), writes, conditions, attemptAgeMs: 0, content: [] }));
+    const commit = () => {
+      const record = log.append({ writes: [{ stream: 'c', events: [{ type: 'T' }] }], id: uuid(99) });
+      committed.applied('n1', record);
+      checks.applied(record);
+    };
+    const refuse = (...shown: number[]) => {
+      const events = shown.map((position) => committed.events[position - 1]!.bytes);
+      const conflict = {
+        kind: 'conflict',
+        checks: [],
+        conditions: [{ index: 0, events, cut: false }],
+        position: 4,
+      } as const;
+      checks.answered(known, conflict, 4);
+    };
+    return { commit, refuse };
+  }
+
+  it('notices an append that a committed event should have stopped, and one that was stopped for nothing', () => {
+    expect(() => client('a', 3).commit()).toThrow('event 4 matches');
+    expect(() => client('a', 4).commit()).not.toThrow();
+    expect(() => client('b', 2).commit()).not.toThrow();
+    expect(() => client('a', 1).refuse(3, 4)).not.toThrow();
+    expect(() => client('b', 2).refuse()).toThrow('which holds at 4');
+    expect(() => client('a', 1).refuse(4)).toThrow('event 0 of the conflict is not position 3');
   });
 });
 

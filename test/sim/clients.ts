@@ -1,8 +1,9 @@
 import { FactstoreError } from '../../src/base/errors.ts';
-import { checkAppend } from '../../src/database/check-append.ts';
+import { checkAppend, type RawAppend } from '../../src/database/check-append.ts';
 import type { Consistency } from '../../src/database/consistency.ts';
 import type { ReadBatch, ReadRequest } from '../../src/database/reads.ts';
-import type { Append, Expectation, ProducerCursor } from '../../src/model/append.ts';
+import type { Append, Expectation } from '../../src/model/append.ts';
+import type { AppendCondition } from '../../src/model/query.ts';
 import { PIECE_BYTES } from '../../src/storage/record.ts';
 import { encodeEvent } from '../storage/index/log-fixture.ts';
 import type { Calls } from './calls.ts';
@@ -37,6 +38,7 @@ const APPEND_REFUSALS: readonly string[] = ['LEADERSHIP_LOST', 'OVERLOADED', 'DI
 const HARMLESS: readonly string[] = [
   ...['NOT_READY', 'NO_LEADER', 'BEHIND', 'UNREACHABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'NOT_LEADER'],
 ];
+const TAGS: readonly string[] = ['t0', 't1', 't2', 't3'];
 /** Of the data of one write of an append, about. */
 const WRITE_BYTES_MAX = 50_000;
 
@@ -121,7 +123,7 @@ export class Clients {
       const current = previous + chance.between(1, 4);
       const cursor = { producer: `producer-${number}`, previous, current };
       const known = this.ports.appends.begin(
-        this.makeAppend(chance, 'p', [{ stream: `p-${number}`, events: 1 }], cursor),
+        this.makeAppend(chance, 'p', [{ stream: `p-${number}`, events: 1 }], { producer: cursor }),
       );
       while (!known.answer && !this.ports.over()) {
         const node = this.leader(chance);
@@ -257,14 +259,15 @@ export class Clients {
       const events = n > 0 && chance.of(0.3) ? 0 : chance.between(1, habits.eventsMax + 1);
       if (!streams.has(stream)) streams.set(stream, { stream, events, expect: this.anyExpectation(chance, stream) });
     }
-    return this.makeAppend(chance, `a${number}`, [...streams.values()]);
+    const conditions = chance.of(0.25) ? [this.anyCondition(chance)] : [];
+    return this.makeAppend(chance, `a${number}`, [...streams.values()], { conditions });
   }
 
   private makeAppend(
     chance: Chance,
     type: string,
     writes: readonly { stream: string; events: number; expect?: Expectation }[],
-    producer?: ProducerCursor,
+    rest: Pick<RawAppend, 'producer' | 'conditions'> = {},
   ): Append {
     const appendId = Buffer.alloc(16);
     appendId.writeUInt32BE(++this.made);
@@ -274,12 +277,13 @@ export class Clients {
       events: Array.from({ length: Math.max(events, writes.length === 1 ? 1 : 0) }, (_, n) =>
         encodeEvent({
           type: `${type}.${this.made}.${n}`,
+          tags: TAGS.filter(() => chance.of(0.2)),
           data: this.dataOf(chance, events),
         }),
       ),
     }));
     const content = encoded.flatMap(({ stream, events }) => [Buffer.from(stream), ...events]);
-    return checkAppend({ appendId, writes: encoded, attemptAgeMs: 0, content, ...(producer && { producer }) });
+    return checkAppend({ appendId, writes: encoded, attemptAgeMs: 0, content, ...rest });
   }
 
   private dataOf(chance: Chance, events: number): Buffer {
@@ -291,6 +295,15 @@ export class Clients {
       large ? PIECE_BYTES + chance.between(0, 50_000) : chance.between(0, bytesMax + 1),
       chance.between(0, 256),
     );
+  }
+
+  /** A boundary that looks back a little, or not at all. */
+  private anyCondition(chance: Chance): AppendCondition {
+    const tags = TAGS.filter(() => chance.of(0.3));
+    const streams = tags.length === 0 || chance.of(0.4) ? [this.anyStream(chance)] : [];
+    const item = { types: [], tags, categories: [], streams, streamPrefixes: [] };
+    const after = this.ports.committed.head - chance.pick([0, 0, 1, 3, 20]);
+    return { query: { items: chance.of(0.1) ? [] : [item] }, after: Math.max(0, after) };
   }
 
   private anyExpectation(chance: Chance, stream: string): Expectation {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Conditions } from '../../src/database/conditions.ts';
 import { Reads } from '../../src/database/reads.ts';
 import { Proposals } from '../../src/replica/proposals.ts';
 import { RaftDriver } from '../../src/replica/raft-driver.ts';
@@ -7,7 +8,6 @@ import { Watched } from '../../src/runtime/watched.ts';
 import { Sequencer } from '../../src/sequencer/sequencer.ts';
 import { EventIndex } from '../../src/storage/index/event-index.ts';
 import { OpenBlock } from '../../src/storage/index/open-block.ts';
-import { RaftLog } from '../../src/storage/raft-log.ts';
 import { drawPlan } from './plan.ts';
 import { Simulation } from './simulation.ts';
 
@@ -27,10 +27,7 @@ function breakMethod(prototype: object, name: string, broken: (original: Method)
 async function firstViolation(): Promise<string> {
   for (let seed = 1; seed <= SEEDS_MAX; seed++) {
     const { violation } = await new Simulation(drawPlan({ seed })).run();
-    if (violation !== undefined) {
-      if (process.env.SHOW) console.log(seed, violation);
-      return violation;
-    }
+    if (violation !== undefined) return violation;
   }
   return 'none';
 }
@@ -46,16 +43,6 @@ const BROKEN: readonly [what: string, breakIt: () => void, seen: RegExp][] = [
         };
       }),
     /was applied while \d of \d nodes had it on disk/,
-  ],
-  [
-    'forgets its vote at a restart',
-    () =>
-      breakMethod(RaftLog.prototype, 'write', (write) => {
-        return function (this: RaftLog, batch: { hardState: object }) {
-          return write.call(this, { ...batch, hardState: { ...batch.hardState, vote: undefined } });
-        };
-      }),
-    /both lead term/,
   ],
   [
     'reads without asking the leader',
@@ -76,11 +63,6 @@ const BROKEN: readonly [what: string, breakIt: () => void, seen: RegExp][] = [
     /is in the log twice/,
   ],
   [
-    'keeps the overlay after it has lost leadership',
-    () => breakMethod(Sequencer.prototype, 'leadershipLost', () => () => undefined),
-    /ended: log entry|does not follow the log|was refused|is not committed/,
-  ],
-  [
     'takes any entry at the place of a proposal for the proposal',
     () =>
       breakMethod(Proposals.prototype, 'applied', () => {
@@ -93,6 +75,16 @@ const BROKEN: readonly [what: string, breakIt: () => void, seen: RegExp][] = [
         };
       }),
     /is not committed|was answered at/,
+  ],
+  [
+    'does not look at conditions',
+    () =>
+      breakMethod(Conditions.prototype, 'seeAtOnce', () => {
+        return function (this: { index: EventIndex }, conditions: unknown[]) {
+          return { position: this.index.head, matched: conditions.map(() => false) };
+        };
+      }),
+    /matches \{"query"/,
   ],
   [
     'leaves the first event out of what a subscription finds',

@@ -2,7 +2,7 @@ import type { FactstoreError } from '../../../src/base/errors.ts';
 import type { AppendOutcome } from '../../../src/database/appender.ts';
 import type { Append, Appended, Expectation } from '../../../src/model/append.ts';
 import type { EntryRecord } from '../../../src/storage/record.ts';
-import type { Committed } from './committed.ts';
+import type { Committed, KnownEvent } from './committed.ts';
 import { demand } from './violation.ts';
 
 /** What the client of an append knows of its fate. */
@@ -86,6 +86,13 @@ export class AppendChecks {
         );
       }
     }
+    for (const condition of known.append.conditions) {
+      const [against] = this.committed.against(condition, firstPosition - 1);
+      demand(
+        against === undefined,
+        () => `entry ${record.index}: event ${against?.position} matches ${JSON.stringify(condition)} (S4)`,
+      );
+    }
     demand(n === record.count, () => `entry ${record.index} holds ${record.count} events, ${n} were sent`);
   }
 
@@ -121,7 +128,7 @@ export class AppendChecks {
   /** A rejection is as strong as a success (S5): it holds at a committed position between question and answer. */
   private checkConflict(
     known: ClientAppend,
-    { checks, position }: Extract<AppendOutcome, { kind: 'conflict' }>,
+    { checks, conditions, position }: Extract<AppendOutcome, { kind: 'conflict' }>,
     sinceHead: number,
   ): void {
     const { committed } = this;
@@ -130,7 +137,7 @@ export class AppendChecks {
       () => `append ${known.key} was refused as of ${position}, outside of ${sinceHead} to ${committed.head} (S5)`,
     );
     demand(!known.answer, () => `append ${known.key} was answered and then refused`);
-    demand(checks.length > 0, () => `append ${known.key} was refused without a reason`);
+    demand(checks.length + conditions.length > 0, () => `append ${known.key} was refused without a reason`);
     for (const { stream, expect, actualRevision, events } of checks) {
       const revision = committed.revisionAt(stream, position);
       demand(
@@ -139,14 +146,28 @@ export class AppendChecks {
           `append ${known.key} was refused because ${stream} is at ${actualRevision}, not ${textOf(expect)}; at ${position} it was at ${revision} (S5)`,
       );
       const from = expect.kind === 'revision' ? expect.revision + 1 : 0;
-      events.forEach((event, n) => {
-        const stored = committed.streams.get(stream)?.[from + n];
-        demand(
-          stored !== undefined && Buffer.compare(stored.bytes, event) === 0,
-          () => `append ${known.key}: the conflict shows another event than revision ${from + n} of ${stream} (S13)`,
-        );
-      });
+      this.checkShown(known, events, committed.streams.get(stream)?.slice(from) ?? []);
     }
+    for (const { index, events } of conditions) {
+      const condition = known.append.conditions[index];
+      const against = condition ? committed.against(condition, position) : [];
+      demand(
+        against.length > 0,
+        () => `append ${known.key} was refused for ${JSON.stringify(condition)}, which holds at ${position} (S4)`,
+      );
+      this.checkShown(known, events, against);
+    }
+  }
+
+  /** Only committed events that have to do with the conflict are shown, the oldest first. */
+  private checkShown(known: ClientAppend, shown: readonly Uint8Array[], expected: readonly KnownEvent[]): void {
+    shown.forEach((event, n) => {
+      const stored = expected[n];
+      demand(
+        stored !== undefined && Buffer.compare(stored.bytes, event) === 0,
+        () => `append ${known.key}: event ${n} of the conflict is not position ${stored?.position} (S13)`,
+      );
+    });
   }
 }
 

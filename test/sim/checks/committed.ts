@@ -1,5 +1,6 @@
-import { scanRecordedEvent } from '../../../src/model/event.ts';
+import { scanNewEvent, scanRecordedEvent } from '../../../src/model/event.ts';
 import { PayloadView } from '../../../src/model/payload.ts';
+import { type AppendCondition, matchesQuery } from '../../../src/model/query.ts';
 import { EntryType } from '../../../src/raft/types.ts';
 import type { EntryRecord } from '../../../src/storage/record.ts';
 import { demand } from './violation.ts';
@@ -9,6 +10,8 @@ export interface KnownEvent {
   readonly revision: number;
   readonly position: number;
   readonly createdUs: number;
+  readonly type: string;
+  readonly tags: readonly string[];
   readonly bytes: Uint8Array;
 }
 
@@ -68,6 +71,11 @@ export class Committed {
     return events.slice(countUpTo(events, after), countUpTo(events, to));
   }
 
+  /** The events up to a position that make a condition fail. */
+  against({ query, after }: AppendCondition, to: number): readonly KnownEvent[] {
+    return this.events.slice(after, to).filter((event) => matchesQuery(query, event));
+  }
+
   private checkContinues(record: EntryRecord): void {
     const last = this.records.at(-1);
     if (!last) return;
@@ -116,7 +124,8 @@ export class Committed {
       () =>
         `entry ${record.index}: ${stream} has revision ${revision} behind ${events.length - 1}, position ${position} behind ${this.head} (S2)`,
     );
-    const event = { stream, revision, position, createdUs: record.createdUs, bytes };
+    const { type, tags } = scanNewEvent(bytes) ?? { type: '', tags: [] };
+    const event = { stream, revision, position, createdUs: record.createdUs, type, tags, bytes };
     events.push(event);
     this.events.push(event);
   }
