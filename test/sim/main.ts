@@ -13,6 +13,7 @@ interface Options {
   readonly seconds?: number;
   readonly profile?: Profile;
   readonly without?: readonly FaultClass[];
+  readonly often?: readonly FaultClass[];
   readonly jobs: number;
   readonly quiet?: boolean;
 }
@@ -26,6 +27,7 @@ const program = new Command('sim')
   .option('--seconds <s>', 'virtual seconds of trouble, instead of the drawn ones', Number)
   .addOption(new Option('--profile <name>', 'instead of the drawn one').choices(PROFILES))
   .option('--without <classes>', `fault classes to leave out, joined by commas: ${FAULT_CLASSES.join(', ')}`, classes)
+  .option('--often <classes>', 'fault classes that happen all the time', classes)
   .option('--jobs <n>', 'how many processes', whole, availableParallelism())
   .option('--quiet', 'with --seed: no trace, only the result')
   .action(async (options: Options) => {
@@ -62,8 +64,8 @@ async function many(options: Options): Promise<number> {
   return report.failures.length > 0 ? 1 : 0;
 }
 
-function planOptions(seed: number, { nodes, seconds, profile, without }: Options): PlanOptions {
-  return { seed, nodes, seconds, profile, without };
+function planOptions(seed: number, { nodes, seconds, profile, without, often }: Options): PlanOptions {
+  return { seed, nodes, seconds, profile, without, often };
 }
 
 function whole(text: string): number {

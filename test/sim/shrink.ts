@@ -18,7 +18,9 @@ export async function shrink(options: PlanOptions, violation: string): Promise<s
   };
   const { nodes } = drawPlan(options);
   for (const fewer of [1, 3].filter((size) => size < nodes)) if (await fails({ ...best, nodes: fewer })) break;
-  for (const name of FAULT_CLASSES) await fails({ ...best, without: [...(best.without ?? []), name] });
+  const { without = [], often = [] } = options;
+  const left = FAULT_CLASSES.filter((name) => !without.includes(name) && !often.includes(name));
+  for (const name of left) await fails({ ...best, without: [...(best.without ?? []), name] });
   for (let shorter = true; shorter; ) {
     shorter = false;
     for (const factor of LENGTHS) {
@@ -34,8 +36,9 @@ function kindOf(violation: string): string {
   return violation.replace(/\b(?:n|s|p|own|append|read|follow|produce|producer)-?\d+\b|[0-9a-f]{16,}|\d+/g, '#');
 }
 
-export function commandOf({ seed, nodes, seconds, profile, without = [] }: PlanOptions): string {
-  const flags = { seed, nodes, seconds, profile, without: without.length > 0 ? without.join(',') : undefined };
+export function commandOf({ seed, nodes, seconds, profile, without = [], often = [] }: PlanOptions): string {
+  const list = (names: readonly string[]) => (names.length > 0 ? names.join(',') : undefined);
+  const flags = { seed, nodes, seconds, profile, without: list(without), often: list(often) };
   const given = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]));
   return `npm run sim -- ${given.join(' ')}`;
 }
