@@ -155,4 +155,22 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
     rule: 'S6',
     test: 'database/check-append.test.ts',
   },
+  {
+    id: 'condition-index-after-off-by-one',
+    file: 'src/database/conditions.ts',
+    search: 'const range = { from: after + 1, limit };',
+    replacement: 'const range = { from: after, limit };',
+    bug: 'a condition fails on the very event that its author has seen',
+    rule: 'S4',
+    test: 'database/conditions.test.ts',
+  },
+  {
+    id: 'condition-seen-after-lookup-began',
+    file: 'src/database/conditions.ts',
+    search: 'const found = after >= view.head ? false : this.matchesAtOnce(view, query, after);',
+    replacement: 'const found = after >= view.head - 1 ? false : this.matchesAtOnce(view, query, after);',
+    bug: 'the newest event is not looked at by a condition',
+    rule: 'S4',
+    test: 'database/conditions.test.ts',
+  },
 ];
