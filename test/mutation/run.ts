@@ -80,8 +80,8 @@ async function judgeAll(mutants: readonly Mutant[], root: string): Promise<Verdi
     bar.update(verdicts.length, { id: mutant.id });
     const verdict = await judge(mutant, root, judges);
     verdicts.push(verdict);
-    if (process.stdout.isTTY) process.stdout.clearLine(0);
-    console.log(`\r${mutant.id}: ${verdict.result} after ${verdict.seconds.toFixed(1)} s ${verdict.by}`);
+    if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
+    console.log(`${mutant.id}: ${verdict.result} after ${verdict.seconds.toFixed(1)} s ${verdict.by}`);
   }
   bar.stop();
   return verdicts;

@@ -50,6 +50,14 @@ describe('the events in flight', () => {
     });
   }
 
+  it('of the system match no condition on all events [S11]', () => {
+    const pending = new PendingEvents();
+    const event = (stream: string) => ({ stream, firstRevision: 0, events: [encodeEvent({ type: 'A', tags: [] })] });
+    const entry = { index: 1, placed: [event('a'), event('$$a')], firstPosition: 1, count: 2 };
+    pending.read([entry], 100);
+    expect([pending.hasMatch({ items: [] }, 0), pending.hasMatch({ items: [] }, 1)]).toEqual([true, false]);
+  });
+
   it('are forgotten with the term in which they were proposed', () => {
     const log = new LogFixture();
     const pending = new PendingEvents();

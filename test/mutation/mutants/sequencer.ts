@@ -199,13 +199,4 @@ export const SEQUENCER_MUTANTS: readonly Mutant[] = [
     rule: 'S11',
     test: 'sequencer/pending-events.test.ts',
   },
-  {
-    id: 'pending-events-forgotten-early',
-    file: 'src/sequencer/overlay.ts',
-    search: '    this.events.forget(effects);\n',
-    replacement: '    this.events.clear();\n',
-    bug: 'a condition misses what is in flight once an older entry is applied',
-    rule: 'S4',
-    test: 'database/conditions.test.ts',
-  },
 ];
