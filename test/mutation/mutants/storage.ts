@@ -67,7 +67,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'promise-slot-never-changes',
     file: 'src/storage/promise-file.ts',
-    search: '    this.slot = this.slot === 0 ? 1 : 0;\n',
+    search: '    this.slot = (this.slot + 1) % SLOTS;\n',
     replacement: '',
     bug: 'a torn write of a promise destroys the synced one, too',
     rule: 'D2',
@@ -76,9 +76,9 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'older-promise-read',
     file: 'src/storage/promise-file.ts',
-    search: 'at(second) > at(first) ? second : first',
-    replacement: 'at(second) < at(first) ? second : first',
-    bug: 'a node remembers the older of its two promises',
+    search: 'found.sequence > newest.sequence',
+    replacement: 'found.sequence < newest.sequence',
+    bug: 'a node remembers an older one of its promises',
     rule: 'D2',
     test: 'storage/promise-file.test.ts',
   },
