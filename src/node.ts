@@ -245,6 +245,7 @@ export class Node {
     this.directory.promises.sync().catch((error: unknown) => this.fail(error));
     this.reserve.refresh(this.clock.monotonicMs()).catch((error: unknown) => this.fail(error));
     this.member?.spaceChanged();
+    this.member?.keepTime();
     this.member?.rememberPeers();
   }
 

@@ -56,6 +56,24 @@ export function checkJson(name: string, text: string): void {
   }
 }
 
+const UNITS_MS: Readonly<Record<string, bigint>> = { ms: 1n, s: 1_000n, m: 60_000n, h: 3_600_000n, d: 86_400_000n };
+
+/** A span of time such as `90s` or `30d`, in milliseconds, 1 or more. */
+export function parseDurationMs(name: string, text: string): bigint {
+  const match = /^(\d{1,16})(ms|s|m|h|d)$/.exec(text);
+  const ms = BigInt(match?.[1] ?? 0) * (UNITS_MS[match?.[2] ?? ''] ?? 0n);
+  if (match && ms > 0n) return ms;
+  throw new UsageError(`${name}: ${JSON.stringify(text)} is not a span of time such as 500ms, 90s, 15m, 12h or 30d`);
+}
+
+/** A JSON object. */
+export function parseObject(name: string, text: string): object {
+  checkJson(name, text);
+  const value: unknown = JSON.parse(text);
+  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value;
+  throw new UsageError(`${name}: a JSON object is expected, such as {"owner": "sales"}`);
+}
+
 /** STREAM or `--all`, exactly one of them. */
 export function parseTarget(
   stream: string | undefined,

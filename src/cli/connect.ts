@@ -21,10 +21,12 @@ export async function connectStore(url: string): Promise<Store> {
 
 /** The SDK as the commands see it: payloads stay bytes. */
 class ClientStore implements Store {
+  readonly streams: Store['streams'];
   private readonly client: FactstoreClient;
 
   constructor(client: FactstoreClient) {
     this.client = client;
+    this.streams = client.streams;
   }
 
   append(writes: readonly WriteToAppend[], options: AppendOptions) {

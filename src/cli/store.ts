@@ -2,8 +2,21 @@ import type { ClusterStatus } from '../client/cluster.ts';
 import type { ProducerState, StreamInfo } from '../client/lookups.ts';
 import type { Consistency } from '../client/options.ts';
 import type { AppendCondition, Query, QueryItem } from '../client/queries.ts';
+import type { ChangeOptions, ChangeResult, ListedStream, StreamMetadata, StreamsClient } from '../client/streams.ts';
 
-export type { AppendCondition, ClusterStatus, Consistency, ProducerState, Query, QueryItem, StreamInfo };
+export type {
+  AppendCondition,
+  ChangeOptions,
+  ChangeResult,
+  ClusterStatus,
+  Consistency,
+  ListedStream,
+  ProducerState,
+  Query,
+  QueryItem,
+  StreamInfo,
+  StreamMetadata,
+};
 
 /**
  * What the commands need of the SDK, and no more: payloads as bytes, because a command line passes them on untouched.
@@ -97,6 +110,8 @@ export type SubscriptionMessage =
   | { readonly kind: 'caughtUp'; readonly position: bigint };
 
 export interface Store {
+  /** What becomes of streams, and lists of them. */
+  readonly streams: Pick<StreamsClient, 'list' | 'setMetadata' | 'truncate' | 'delete' | 'tombstone'>;
   append(writes: readonly WriteToAppend[], options: AppendOptions): Promise<AppendOutcome>;
   read(target: Target, options: ReadOptions): AsyncIterable<StoredEvent>;
   subscribe(target: Target, options: SubscribeOptions): AsyncIterable<SubscriptionMessage>;

@@ -3,6 +3,8 @@ import { parseConsistency } from './args.ts';
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
 import { jsonText, timeText } from './json.ts';
 import type { StreamInfo } from './store.ts';
+import { addStreamChanges } from './streams-change.ts';
+import { addStreamsList } from './streams-list.ts';
 import { pairsText } from './table.ts';
 
 interface Flags extends ConnectionFlags {
@@ -10,11 +12,13 @@ interface Flags extends ConnectionFlags {
 }
 
 export function addStreams(program: Command, context: Context): void {
-  const streams = program.command('streams').description('look at streams');
+  const streams = program.command('streams').description('look at streams, and say what becomes of them');
   const command = clusterCommand(streams, 'get <STREAM>', 'the state of one stream; exit code 1 where it has no events')
     .option('--consistency <LEVEL>', 'linearizable, local, or atLeast:POSITION', 'linearizable')
     .action((stream: string, flags: Flags) => get(context, stream, flags));
   examples(command, 'factstore streams get order-1', 'factstore streams get order-1 --json');
+  addStreamsList(streams, context);
+  addStreamChanges(streams, context);
 }
 
 async function get(context: Context, stream: string, flags: Flags): Promise<void> {
@@ -29,6 +33,8 @@ function streamJson(info: StreamInfo): string {
     ...rest,
     created: createdUs > 0n ? timeText(createdUs) : null,
     lastAppended: lastAppendedUs > 0n ? timeText(lastAppendedUs) : null,
+    metadata: info.metadata ?? null,
+    metadataRevision: info.metadataRevision ?? null,
   });
 }
 
@@ -42,5 +48,7 @@ function streamText(info: StreamInfo, context: Context): string {
     ['last position', String(info.lastPosition)],
     ['created', info.createdUs > 0n ? timeText(info.createdUs) : '-'],
     ['last appended', info.lastAppendedUs > 0n ? timeText(info.lastAppendedUs) : '-'],
+    ['metadata', info.metadata ? jsonText(info.metadata) : '-'],
+    ['metadata revision', info.metadataRevision === undefined ? '-' : String(info.metadataRevision)],
   ]);
 }

@@ -75,7 +75,7 @@ function describeAppend(writes: readonly StreamWrite[]): string {
   return `append to ${shown.join(', ')}${more}`;
 }
 
-function toResult(session: Session, outcome: AppendOutcome, appendId: string): AppendResult {
+export function toResult(session: Session, outcome: AppendOutcome, appendId: string): AppendResult {
   // The pipeline turns conflicts into errors.
   if (outcome.kind !== 'appended') throw new FactstoreError('INTERNAL', 'a conflict is not a result');
   session.seen.saw(outcome.position);

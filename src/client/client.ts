@@ -4,14 +4,7 @@ import { textArgument } from './arguments.ts';
 import type { ClusterClient } from './cluster.ts';
 import { type DecideOnQuery, decideOnQuery } from './decide.ts';
 import type { EventShape, NewEvent } from './event-types.ts';
-import {
-  getProducer,
-  getStream,
-  headAnywhere,
-  type LookupOptions,
-  type ProducerState,
-  type StreamInfo,
-} from './lookups.ts';
+import { getProducer, headAnywhere, type LookupOptions, type ProducerState } from './lookups.ts';
 import type {
   AppendManyOptions,
   AppendOptions,
@@ -28,17 +21,12 @@ import type {
 import { type Query, queryArgument } from './queries.ts';
 import { EventRead, readRequest } from './read.ts';
 import type { Session } from './session.ts';
+import { StreamsClient } from './streams.ts';
 import { Subscription } from './subscribe.ts';
 import { type Decide, updateStream } from './update.ts';
 
 /** How long `close` waits for the answers of appends, at most. */
 const CLOSE_TIMEOUT_MS = 5_000;
-
-/** Looks streams up. */
-export interface StreamsClient {
-  /** The state and the figures of a stream. Ends in NOT_FOUND where no event was ever written to it. */
-  get(stream: string, options?: LookupOptions): Promise<StreamInfo>;
-}
 
 /** What a client is made of. */
 export interface ClientParts {
@@ -56,7 +44,7 @@ export interface ClientParts {
 export class FactstoreClient implements AsyncDisposable {
   /** The cluster itself: its members, its leader. */
   readonly cluster: ClusterClient;
-  /** Looks streams up. */
+  /** Streams as such: what is known of them, and what becomes of them. */
   readonly streams: StreamsClient;
   private readonly parts: ClientParts;
   private closing: Promise<void> | undefined;
@@ -65,7 +53,7 @@ export class FactstoreClient implements AsyncDisposable {
   constructor(parts: ClientParts) {
     this.parts = parts;
     this.cluster = parts.cluster;
-    this.streams = { get: (stream, options) => getStream(parts.session, stream, options) };
+    this.streams = new StreamsClient(parts.session, parts.pipeline);
   }
 
   /**

@@ -12,7 +12,7 @@
 export { type ErrorCode, FactstoreError } from '../base/errors.ts';
 export type { StreamState } from '../model/stream.ts';
 export type { Expect } from './arguments.ts';
-export { FactstoreClient, type StreamsClient } from './client.ts';
+export { FactstoreClient } from './client.ts';
 export type {
   ClusterClient,
   ClusterStatus,
@@ -26,7 +26,7 @@ export { type ConflictCheck, type ConflictCondition, type ConflictDetails, confl
 export { connect } from './connect.ts';
 export type { DecideContext, DecideOnQuery } from './decide.ts';
 export type { EventExtras, EventShape, NewEvent, RecordedEvent, RecordedEventOf } from './event-types.ts';
-export type { LookupOptions, ProducerState, StreamInfo } from './lookups.ts';
+export type { LookupOptions, MetadataInfo, ProducerState, StreamInfo } from './lookups.ts';
 export type {
   AppendManyOptions,
   AppendOptions,
@@ -46,6 +46,14 @@ export type {
 } from './options.ts';
 export type { AppendCondition, Query, QueryItem } from './queries.ts';
 export type { EventRead, ReadHead } from './read.ts';
+export type {
+  ChangeOptions,
+  ChangeResult,
+  ListedStream,
+  ListOptions,
+  StreamMetadata,
+  StreamsClient,
+} from './streams.ts';
 export type { Subscription, SubscriptionMessage } from './subscribe.ts';
 export type { UpcastEvent, Upcaster, Upcasters } from './upcasting.ts';
 export type { Decide, UpdateContext } from './update.ts';

@@ -1,4 +1,5 @@
 import { uuidText } from '../base/bytes.ts';
+import type { StreamMetadata } from '../model/retention.ts';
 import type { StreamState } from '../model/stream.ts';
 import {
   encodeGetProducerRequest,
@@ -16,7 +17,7 @@ import { type Session, underSignals } from './session.ts';
 /** What is known of one stream. */
 export interface StreamInfo {
   readonly stream: string;
-  /** `exists`, `deleted` or `tombstoned`. */
+  /** `exists`, `deleted` or `tombstoned`; `none` where only metadata was set. */
   readonly state: StreamState;
   /** The revision of its last event. */
   readonly headRevision: bigint;
@@ -24,7 +25,7 @@ export interface StreamInfo {
   readonly firstRevision: bigint;
   /** How many events can be read. */
   readonly count: bigint;
-  /** When its first readable event was appended, in microseconds since 1970; 0 where there is none. */
+  /** When its first event was appended, whether that can still be read or not, in microseconds since 1970. */
   readonly createdUs: bigint;
   /** When its last event was appended, in microseconds since 1970. */
   readonly lastAppendedUs: bigint;
@@ -32,6 +33,19 @@ export interface StreamInfo {
   readonly lastPosition: bigint;
   /** The position up to which this answer looked. */
   readonly head: bigint;
+  /** Its metadata; undefined where none was ever set. */
+  readonly metadata: MetadataInfo | undefined;
+  /** The revision of the last change in `$$stream`, to be expected by the next one; undefined where there was none. */
+  readonly metadataRevision: bigint | undefined;
+}
+
+/** The metadata of a stream, as it was set. */
+export interface MetadataInfo {
+  readonly maxAgeMs?: bigint;
+  readonly maxCount?: bigint;
+  readonly truncateBefore?: bigint;
+  readonly acl?: Readonly<Record<string, unknown>>;
+  readonly custom?: Readonly<Record<string, unknown>>;
 }
 
 /** How far a producer has come. */
@@ -49,7 +63,7 @@ export interface LookupOptions extends CallOptions {
 }
 
 /** Asks any node, until the time is over, the caller's signal is aborted, or the client is closed. */
-function ask<T>(
+export function ask<T>(
   session: Session,
   what: string,
   options: CallOptions,
@@ -90,6 +104,17 @@ export async function getStream(session: Session, stream: string, options: Looku
   return streamInfo(answer);
 }
 
+function metadataInfo(metadata: StreamMetadata): MetadataInfo {
+  const { maxAgeMs, maxCount, truncateBefore, acl, custom } = metadata;
+  return {
+    ...(maxAgeMs !== undefined && { maxAgeMs: BigInt(maxAgeMs) }),
+    ...(maxCount !== undefined && { maxCount: BigInt(maxCount) }),
+    ...(truncateBefore !== undefined && { truncateBefore: BigInt(truncateBefore) }),
+    ...(acl !== undefined && { acl: JSON.parse(acl) }),
+    ...(custom !== undefined && { custom: JSON.parse(custom) }),
+  };
+}
+
 function streamInfo(answer: GetStreamResponse): StreamInfo {
   return {
     stream: answer.stream,
@@ -101,6 +126,8 @@ function streamInfo(answer: GetStreamResponse): StreamInfo {
     lastAppendedUs: BigInt(answer.lastAppendedUs),
     lastPosition: BigInt(answer.lastPosition),
     head: BigInt(answer.head),
+    metadata: answer.metadata && metadataInfo(answer.metadata),
+    metadataRevision: answer.metadataRevision === undefined ? undefined : BigInt(answer.metadataRevision),
   };
 }
 

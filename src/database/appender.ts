@@ -5,6 +5,8 @@ import { scanRecordedEvent } from '../model/event.ts';
 import { APPEND_ID_WINDOW_MS, LIMITS } from '../model/limits.ts';
 import { PayloadView } from '../model/payload.ts';
 import type { AppendCondition } from '../model/query.ts';
+import { streamsOfChange } from '../model/retention.ts';
+import { kindOfChange } from '../model/retention-fact.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type ConditionsSeen, type Lookup, NOTHING_SEEN } from '../sequencer/ports.ts';
@@ -41,11 +43,15 @@ export interface AppenderPorts {
   readonly pendingBytesMax: number;
   readonly index: {
     readonly appliedIndex: number;
+    /** Whether what can be seen depends on the time of the log. */
+    readonly hidesByAge: boolean;
     lookup(streams: readonly string[], producers: readonly string[]): Lookup | Promise<Lookup>;
     /** Log indexes of applied entries that may have this append id. */
     findAppendId(id: Uint8Array): readonly number[];
   };
   readonly log: { get(index: number): Promise<EntryRecord> };
+  /** Ends in FAILED_PRECONDITION where the feature level does not allow a kind of fact yet (rule S16). */
+  checkLevel(kind: string): void;
   /** False while free space is below the reserve (rule D1). */
   diskHasRoom(): boolean;
   readonly conditions: Pick<Conditions, 'seeAtOnce' | 'see' | 'show' | 'showStream'>;
@@ -63,6 +69,8 @@ const NOTHING_SHOWN: ShownEvents = { events: [], cut: false };
 const CUT: ShownEvents = { events: [], cut: true };
 
 const ROOM_RETRY_MS = 5;
+/** So far the time of the log may stay behind the clock, at most, while ages depend on it. */
+const LOG_TIME_STEP_US = 60_000_000;
 
 /** An append that waits for room. */
 interface InLine {
@@ -222,13 +230,30 @@ export class Appender {
 
   /** Everything that is checked before judging and depends on this node alone (rule S1). */
   private admit(append: Append): void {
-    const { replica, clock } = this.ports;
+    const { replica } = this.ports;
     if (!replica.acceptsProposals) throw this.notLeader();
     if (append.attemptAgeMs > APPEND_ID_WINDOW_MS) throw expired(append);
+    if (append.change) this.ports.checkLevel(kindOfChange(append.change));
     if (!this.ports.diskHasRoom()) throw diskReserve();
     if (this.overloaded(append)) throw overloaded(replica.unappliedBytes);
-    const wall = clock.nowUs() - this.startedWallUs;
-    if (clockJumped(wall, clock.monotonicMs() - this.startedMonotonicMs)) throw clockNotTrusted();
+    if (this.clockHasJumped()) throw clockNotTrusted();
+  }
+
+  /**
+   * Called about once a second. While streams hide their events by age and nobody appends, the time of the log has to go
+   * on, or what is too old would stay visible (rule R1).
+   */
+  keepTime(): void {
+    const { replica, index, clock } = this.ports;
+    if (!replica.acceptsProposals || !index.hidesByAge) return;
+    const nowUs = clock.nowUs();
+    if (nowUs - replica.logEnd().createdUs < LOG_TIME_STEP_US) return;
+    if (this.ports.diskHasRoom() && !this.clockHasJumped()) replica.proposeTime(nowUs);
+  }
+
+  private clockHasJumped(): boolean {
+    const { clock } = this.ports;
+    return clockJumped(clock.nowUs() - this.startedWallUs, clock.monotonicMs() - this.startedMonotonicMs);
   }
 
   private overloaded(append: Append): boolean {
@@ -308,6 +333,7 @@ const OWN_REASONS: readonly string[] = [
   'APPEND_ID_REUSED',
   'APPEND_ID_EXPIRED',
   'CURSOR_MISMATCH',
+  'NOT_FOUND',
   'PERMISSION_DENIED',
   'FAILED_PRECONDITION',
   'LIMIT_EXCEEDED',
@@ -323,7 +349,8 @@ export function breaksOrder(error: unknown): FactstoreError | undefined {
 }
 
 function streamsOf(append: Append): readonly string[] {
-  return append.writes.map((write) => write.stream);
+  const streams = append.writes.map((write) => write.stream);
+  return append.change ? [...streams, ...streamsOfChange(append.change)] : streams;
 }
 
 function producersOf(append: Append): readonly string[] {

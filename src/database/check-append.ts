@@ -5,8 +5,10 @@ import type { Append, Expectation, ProducerCursor, Write } from '../model/append
 import { checkNewEvent } from '../model/event.ts';
 import { LIMITS } from '../model/limits.ts';
 import { type AppendCondition, checkConditions } from '../model/query.ts';
+import type { StreamChange } from '../model/retention.ts';
 import { checkName, checkStreamName, refuseSystemName } from '../model/stream.ts';
 import { PIECE_BYTES } from '../storage/record.ts';
+import { checkChange } from './check-change.ts';
 
 /** An append as a client sent it: its wire form is right, nothing else is known of it. */
 export interface RawAppend {
@@ -18,6 +20,7 @@ export interface RawAppend {
   }[];
   readonly conditions?: readonly AppendCondition[];
   readonly producer?: ProducerCursor;
+  readonly change?: StreamChange | undefined;
   readonly attemptAgeMs: number;
   /** The client's bytes from which repeats are recognised. */
   readonly content: readonly Uint8Array[];
@@ -39,11 +42,11 @@ export function checkAppend(raw: RawAppend, limits: AppendLimits = LIMITS, diges
   if (raw.appendId.length !== 16) {
     throw invalid('append_id', `is not a UUID of 16 bytes: it has ${raw.appendId.length}`);
   }
-  if (raw.writes.length === 0) throw invalid('writes', 'is empty: an append needs at least one event');
+  if (raw.writes.length === 0 && !raw.change) throw invalid('writes', 'is empty: an append needs at least one event');
   if (raw.writes.length > limits.streamsPerAppendMax) {
     throw overLimit('writes', limits.streamsPerAppendMax, raw.writes.length, 'streams');
   }
-  const { eventCount, eventBytes } = sizes(raw, limits);
+  const { eventCount, eventBytes } = raw.change ? sizeOfChange(raw, raw.change) : sizes(raw, limits);
   const streams = new Set<string>();
   const writes = raw.writes.map((write, n) => checkWrite(`writes[${n}]`, write, streams, limits));
   const { conditions = NO_CONDITIONS } = raw;
@@ -54,6 +57,7 @@ export function checkAppend(raw: RawAppend, limits: AppendLimits = LIMITS, diges
     writes,
     conditions,
     ...(raw.producer && { producer: checkProducer(raw.producer) }),
+    ...(raw.change && { change: raw.change }),
     attemptAgeMs: raw.attemptAgeMs,
     eventCount,
     eventBytes,
@@ -72,6 +76,14 @@ function sizes(raw: RawAppend, limits: AppendLimits): { eventCount: number; even
     throw overLimit('writes', limits.eventsPerAppendMax, eventCount, 'events');
   if (eventBytes > limits.appendBytesMax) throw overLimit('writes', limits.appendBytesMax, eventBytes, 'bytes');
   return { eventCount, eventBytes };
+}
+
+/** A change is one event, the fact; what stands beside it can only be checks. */
+function sizeOfChange(raw: RawAppend, change: StreamChange): { eventCount: number; eventBytes: number } {
+  const eventBytes = checkChange(change);
+  const n = raw.writes.findIndex((write) => write.events.length > 0);
+  if (n >= 0) throw invalid(`writes[${n}].events`, 'are given beside a change of a stream; append them on their own');
+  return { eventCount: 1, eventBytes };
 }
 
 function checkWrite(

@@ -1,4 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
+import { scanRecordedEvent } from '../model/event.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { AppendCondition, Query } from '../model/query.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -95,9 +96,16 @@ export class Conditions {
     for (const position of positions.slice(-EVENTS_AT_ONCE).reverse()) {
       const event = this.reader.readAtOnce(view, position);
       if (!event) return undefined;
-      if (isOf(query, event)) return true;
+      if (isOf(query, event)) return this.isVisibleAtOnce(view, event);
     }
     return positions.length > EVENTS_AT_ONCE ? undefined : false;
+  }
+
+  /** Of a stream of which something is hidden, whether this event is takes a look-up (rule S11). */
+  private isVisibleAtOnce(view: IndexView, event: ReadEvent): true | undefined {
+    if (!view.hidesAny) return true;
+    const stream = scanRecordedEvent(event.bytes)?.stream;
+    return stream === undefined || view.retentionOf(stream) ? undefined : true;
   }
 
   private matching(

@@ -11,7 +11,9 @@ import { AppendLane } from './append-lane.ts';
 import type { Appender } from './appender.ts';
 import { type AppendLimits, checkAppend, digestOfLarge, type RawAppend } from './check-append.ts';
 import { awaitConsistency, type Consistency } from './consistency.ts';
-import type { ReadBatch, ReadRequest, Reads, StreamDetails } from './reads.ts';
+import type { ReadBatch, ReadRequest, Reads } from './reads.ts';
+import type { StreamDetails } from './stream-details.ts';
+import { checkList, type ListRequest, type StreamPage } from './stream-list.ts';
 import { type SubscribeRequest, Subscribing } from './subscribing.ts';
 
 export interface DatabasePorts {
@@ -80,6 +82,11 @@ export class Database {
     if (ending.aborted) throw new FactstoreError('NOT_READY', 'the node is stopping; go on at another one');
   }
 
+  /** Called about once a second: the time of the log goes on, where it has to (rule R1). */
+  keepTime(): void {
+    this.ports.appender.keepTime();
+  }
+
   /** The last applied position. */
   async head(consistency: Consistency, signal: AbortSignal, waitMs = WAIT_MS): Promise<number> {
     await this.fresh(consistency, signal, waitMs);
@@ -90,6 +97,12 @@ export class Database {
     this.ports.reads.checkStream(name);
     await this.fresh(consistency, signal, waitMs);
     return this.ports.reads.details(name);
+  }
+
+  async streams(request: ListRequest, signal: AbortSignal, waitMs = WAIT_MS): Promise<StreamPage> {
+    checkList(request);
+    await this.fresh(request.consistency, signal, waitMs);
+    return this.ports.reads.list(request);
   }
 
   /** How far a producer has come (rule S7); always linearizable. */

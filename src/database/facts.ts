@@ -2,6 +2,7 @@ import { hash, randomUUID } from 'node:crypto';
 import { uuidBytes } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import { decodeFact, encodeFact, FACT_KINDS, type Fact, FEATURES_STREAM, LEVEL_RAISED } from '../model/fact.ts';
+import { decodeChangeFact, isChangeKind } from '../model/retention-fact.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { AppendLane } from './append-lane.ts';
 import type { Reads } from './reads.ts';
@@ -57,7 +58,7 @@ export class Facts {
   /** An event of a system stream was applied. */
   applied(event: Uint8Array): void {
     const fact = decodeFact(event);
-    if (fact?.kind === LEVEL_RAISED ? this.raiseBy(fact) : fact && Object.hasOwn(this.kinds, fact.kind)) return;
+    if (fact && this.understands(fact, event)) return;
     const kind = fact?.kind ?? 'one whose data is not JSON';
     this.logger.error(
       { event: 'fact.notUnderstood', kind },
@@ -65,16 +66,26 @@ export class Facts {
     );
   }
 
+  private understands(fact: Fact, event: Uint8Array): boolean {
+    if (fact.kind === LEVEL_RAISED) return this.raiseBy(fact);
+    if (isChangeKind(fact.kind)) return decodeChangeFact(event, 0, event.length, 0) !== undefined;
+    return Object.hasOwn(this.kinds, fact.kind);
+  }
+
+  /** Ends in FAILED_PRECONDITION where the feature level does not allow that kind yet. */
+  checkLevel(kind: string): void {
+    const since = this.kinds[kind] ?? Number.POSITIVE_INFINITY;
+    if (since <= this.current) return;
+    throw new FactstoreError(
+      'FAILED_PRECONDITION',
+      `${kind} needs feature level ${since}, but the cluster is at ${this.current}: once all members run a version that knows it, raise it with factstore cluster raise-level. Nothing was written.`,
+      { needed: since, level: this.current },
+    );
+  }
+
   /** Appends a fact. Ends in FAILED_PRECONDITION where the feature level does not allow that kind yet. */
   async write(lane: AppendLane, stream: string, fact: Fact): Promise<void> {
-    const since = this.kinds[fact.kind] ?? Number.POSITIVE_INFINITY;
-    if (since > this.current) {
-      throw new FactstoreError(
-        'FAILED_PRECONDITION',
-        `${fact.kind} needs feature level ${since}, but the cluster is at ${this.current}: once all members run a version that knows it, raise it with factstore cluster raise-level. Nothing was written.`,
-        { needed: since, level: this.current },
-      );
-    }
+    this.checkLevel(fact.kind);
     const id = uuidBytes(randomUUID()) as Uint8Array;
     const event = encodeFact(id, fact);
     await lane.append({

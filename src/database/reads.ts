@@ -1,4 +1,4 @@
-import { FactstoreError, invalid } from '../base/errors.ts';
+import { invalid } from '../base/errors.ts';
 import { checkQuery, type Query } from '../model/query.ts';
 import { checkStreamName, type StreamState } from '../model/stream.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
@@ -6,6 +6,8 @@ import type { AllRange, EventReader, ReadBatch as Turn } from '../storage/index/
 import type { IndexView } from '../storage/index/index-view.ts';
 import type { RaftLog } from '../storage/raft-log.ts';
 import type { Consistency } from './consistency.ts';
+import { type StreamDetails, streamDetails } from './stream-details.ts';
+import { type ListRequest, listStreams, type StreamPage } from './stream-list.ts';
 
 /** One stream, everything, or what matches a query. */
 export type Target =
@@ -37,18 +39,6 @@ export interface ReadBatch {
   readonly events: readonly Uint8Array[];
   /** Where it was asked for: a partition of the events into those of one append, in their order. */
   readonly appends?: readonly { readonly appendId: Uint8Array; readonly events: number }[];
-}
-
-export interface StreamDetails {
-  readonly stream: string;
-  readonly state: StreamState;
-  readonly headRevision: number;
-  readonly firstRevision: number;
-  readonly count: number;
-  readonly createdUs: number;
-  readonly lastAppendedUs: number;
-  readonly lastPosition: number;
-  readonly head: number;
 }
 
 /** Reads from one view of the index (rule Q1): nothing that is applied later shows, however long the read takes. */
@@ -119,26 +109,14 @@ export class Reads {
     yield { events: [], lookedTo: view.head };
   }
 
-  /** Ends in NOT_FOUND where no event was ever written. */
-  async details(stream: string): Promise<StreamDetails> {
-    const view = this.index.view();
-    const found = await view.streamHead(stream);
-    if (found.state === 'none') {
-      throw new FactstoreError('NOT_FOUND', `no event was ever written to stream ${JSON.stringify(stream)}`, {
-        stream,
-      });
-    }
-    return {
-      stream,
-      state: found.state,
-      headRevision: Math.max(found.revision, 0),
-      firstRevision: found.firstVisible,
-      count: found.revision + 1 - found.firstVisible,
-      createdUs: found.createdUs,
-      lastAppendedUs: found.lastAppendedUs,
-      lastPosition: found.lastPosition,
-      head: view.head,
-    };
+  /** Ends in NOT_FOUND where no event was ever written, and nothing said about the stream. */
+  details(stream: string): Promise<StreamDetails> {
+    return streamDetails(this.index.view(), this.reader, stream);
+  }
+
+  /** A page of streams. */
+  list(request: ListRequest): Promise<StreamPage> {
+    return listStreams(this.index.view(), this.reader, request);
   }
 
   private async streamBehind(view: IndexView, stream: string, after: number): Promise<AsyncIterable<Turn>> {

@@ -1,3 +1,5 @@
+import type { StreamChange } from './retention.ts';
+
 /** An append, decoded as far as judging it needs: the events stay the author's bytes. */
 
 import type { AppendCondition } from './query.ts';
@@ -35,6 +37,8 @@ export interface Append {
   readonly writes: readonly Write[];
   readonly conditions: readonly AppendCondition[];
   readonly producer?: ProducerCursor;
+  /** A change of a stream's lifecycle; the writes are then checks alone. */
+  readonly change?: StreamChange | undefined;
   /** Milliseconds since the client's first attempt with this id. */
   readonly attemptAgeMs: number;
   /** How many events all writes have together. */

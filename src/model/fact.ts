@@ -13,13 +13,19 @@ import { FieldReader, varintLength, WireType, writeVarint } from './wire.ts';
  * The highest feature level that this version knows. Whatever older versions would not understand (a new kind of fact,
  * a new rule of judging or of visibility) is used from a new level on.
  */
-export const FEATURE_LEVEL = 1;
+export const FEATURE_LEVEL = 2;
 
 export const FEATURES_STREAM = '$features';
 export const LEVEL_RAISED = '$FeatureLevelRaised';
 
 /** The kinds of facts, with the feature level from which on each may be written. */
-export const FACT_KINDS: Readonly<Record<string, number>> = { [LEVEL_RAISED]: 1 };
+export const FACT_KINDS: Readonly<Record<string, number>> = {
+  [LEVEL_RAISED]: 1,
+  $streamMetadata: 2,
+  $streamTruncated: 2,
+  $streamDeleted: 2,
+  $streamTombstoned: 2,
+};
 
 export interface Fact {
   readonly kind: string;
@@ -27,15 +33,28 @@ export interface Fact {
   readonly data: unknown;
 }
 
-const Field = { id: 1, type: 2, data: 3 } as const;
+const Field = { id: 1, type: 2, data: 3, metadata: 5 } as const;
 
 /** A fact as a NewEvent (proto/factstore/v1/events.proto). `id` has 16 bytes. */
 export function encodeFact(id: Uint8Array, { kind, data }: Fact): Uint8Array {
-  const fields = [
+  return encodeFactTexts(id, { kind, data: JSON.stringify(data) });
+}
+
+/** The parts of a fact as texts, the last two in JSON. */
+export interface FactTexts {
+  readonly kind: string;
+  readonly data: string;
+  readonly metadata?: string | undefined;
+}
+
+/** The same, of texts that are JSON already. */
+export function encodeFactTexts(id: Uint8Array, { kind, data, metadata }: FactTexts): Uint8Array {
+  const fields: [number, Uint8Array][] = [
     [Field.id, id],
     [Field.type, encodeUtf8(kind)],
-    [Field.data, encodeUtf8(JSON.stringify(data))],
-  ] as const;
+    [Field.data, encodeUtf8(data)],
+  ];
+  if (metadata !== undefined) fields.push([Field.metadata, encodeUtf8(metadata)]);
   const length = fields.reduce((sum, [, value]) => sum + 1 + varintLength(value.length) + value.length, 0);
   const bytes = new Uint8Array(length);
   let at = 0;
@@ -50,17 +69,26 @@ export function encodeFact(id: Uint8Array, { kind, data }: Fact): Uint8Array {
 
 /** The fact that an event is; undefined where its data is not JSON. */
 export function decodeFact(event: Uint8Array): Fact | undefined {
-  const reader = new FieldReader(event);
-  let kind = '';
-  let data: string | undefined = '';
-  while (reader.next()) {
-    if (reader.wireType !== WireType.bytes) continue;
-    if (reader.field === Field.type) kind = decodeUtf8(event, reader.start, reader.stop) ?? '';
-    else if (reader.field === Field.data) data = decodeUtf8(event, reader.start, reader.stop);
-  }
+  const texts = decodeFactTexts(event);
   try {
-    return { kind, data: JSON.parse(data ?? '') };
+    return texts && { kind: texts.kind, data: JSON.parse(texts.data) };
   } catch {
     return undefined;
   }
+}
+
+/** The texts of a fact; undefined where one of them is not UTF-8. */
+export function decodeFactTexts(event: Uint8Array, start = 0, end = event.length): FactTexts | undefined {
+  const reader = new FieldReader(event, start, end);
+  let [kind, data]: (string | undefined)[] = ['', ''];
+  let metadata: string | undefined = '';
+  while (reader.next()) {
+    if (reader.wireType !== WireType.bytes) continue;
+    const text = () => decodeUtf8(event, reader.start, reader.stop);
+    if (reader.field === Field.type) kind = text();
+    else if (reader.field === Field.data) data = text();
+    else if (reader.field === Field.metadata) metadata = text();
+  }
+  if (kind === undefined || data === undefined || metadata === undefined) return undefined;
+  return { kind, data, metadata };
 }

@@ -18,6 +18,8 @@ export const LIMITS = {
   readBatchBytesMax: 4 << 20,
   unaryBytesMax: 4 << 20,
   chunkBytesMax: 1 << 20,
+  streamMetadataBytesMax: 64 << 10,
+  listedStreamsMax: 1_000,
   conflictEventsMax: 16,
   conflictBytesMax: 32 << 10,
   conflictAnswerBytesMax: 512 << 10,

@@ -1,6 +1,7 @@
 import { encodeUtf8 } from '../base/bytes.ts';
 import { FactstoreError, invalid, overLimit } from '../base/errors.ts';
 import { LIMITS } from './limits.ts';
+import type { Retention } from './retention.ts';
 
 /** What a stream is, as an append condition sees it (rule S10). */
 export type StreamState = 'none' | 'exists' | 'deleted' | 'tombstoned';
@@ -10,11 +11,19 @@ export interface StreamHead {
   readonly state: StreamState;
   /** The revision of the last event; -1 where none was ever written. */
   readonly revision: number;
-  /** The first revision that can be read; revision + 1 where none can. */
-  readonly firstVisible: number;
+  /** What of it is hidden (rule R1); undefined: nothing was ever said about it. */
+  readonly retention?: Retention | undefined;
 }
 
-export const NEVER_WRITTEN: StreamHead = { state: 'none', revision: -1, firstVisible: 0 };
+export const NEVER_WRITTEN: StreamHead = { state: 'none', revision: -1 };
+
+/** With this begin the names of the streams that hold the facts about another one. */
+export const ABOUT = '$$';
+
+/** The stream that holds the facts about a stream: its metadata, its deletions. */
+export function systemStreamOf(stream: string): string {
+  return ABOUT + stream;
+}
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
@@ -30,7 +39,7 @@ export function checkName(field: string, text: string, bytesMax: number): void {
 
 /** Ends in INVALID_ARGUMENT unless it is a stream's name. */
 export function checkStreamName(field: string, name: string): void {
-  checkName(field, name, LIMITS.streamNameBytesMax);
+  checkName(field, name, LIMITS.streamNameBytesMax + (name.startsWith(ABOUT) ? ABOUT.length : 0));
 }
 
 /** Whether the name, of a stream or a type, belongs to the system (rule S16). */

@@ -36,6 +36,8 @@ export interface MemberCorePorts
   readonly transport: Transport;
   /** Aborted when the node stops. */
   readonly ending: AbortSignal;
+  /** Ends in FAILED_PRECONDITION where the feature level does not allow a kind of fact yet (rule S16). */
+  checkLevel(kind: string): void;
   /** False while free space is below the reserve (rule D1). */
   diskHasRoom(): boolean;
 }
@@ -104,6 +106,7 @@ export class MemberCore {
       index,
       pendingBytesMax: limits.pendingAppendBytesMax,
       log: { get: async (logIndex) => recent(logIndex) ?? ((await log.get(logIndex)) as EntryRecord) },
+      checkLevel: (kind) => ports.checkLevel(kind),
       diskHasRoom: () => ports.diskHasRoom(),
       conditions: new Conditions(index, reader, clock),
     });

@@ -195,6 +195,11 @@ export class Member {
     if (this.ports.reserve.short) this.replica.stepAside();
   }
 
+  /** Called about once a second: the time of the log goes on (rule R1). */
+  keepTime(): void {
+    this.database.keepTime();
+  }
+
   /** Called about once a second: what the others have acknowledged by now must not be forgotten (rule D9). */
   rememberPeers(): void {
     this.seenPeers.remember(this.replica.acknowledged);
@@ -254,6 +259,7 @@ export class Member {
       visibility: () => this.seen(),
       fatal,
       ending: this.ending.signal,
+      checkLevel: (kind) => this.facts.checkLevel(kind),
       diskHasRoom: () => !reserve.short,
     });
   }

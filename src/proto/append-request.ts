@@ -2,11 +2,13 @@ import { EMPTY } from '../base/bytes.ts';
 import { invalid } from '../base/errors.ts';
 import type { Expectation, ProducerCursor } from '../model/append.ts';
 import type { AppendCondition } from '../model/query.ts';
+import type { StreamChange } from '../model/retention.ts';
 import { EXPECT_MAX, Expect, expectNumber } from './enums.ts';
 import { type NewEventFields, newEventSize, writeNewEvent } from './event.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
 import { decodeCondition, writeCondition } from './query.ts';
+import { decodeStreamChange, writeStreamChange } from './stream-change.ts';
 
 /** A Write as it arrived. */
 interface DecodedWrite {
@@ -26,16 +28,17 @@ export interface DecodedAppend {
   writes: DecodedWrite[];
   conditions: AppendCondition[];
   producer?: ProducerCursor;
+  change?: StreamChange;
   attemptAgeMs: number;
   /** Absent means true. */
   forward: boolean;
-  /** The fields `writes`, `producer` and `conditions` with their tags, in order: what the digest of rule S6 is made of. */
+  /** The fields `writes`, `producer`, `conditions` and `change` with their tags, in order: for the digest of rule S6. */
   content: Uint8Array[];
   /** The whole message, to be passed on (rule S9). */
   raw: Uint8Array;
 }
 
-const Field = { appendId: 1, writes: 2, producer: 3, attemptAgeMs: 4, forward: 5, conditions: 6 } as const;
+const Field = { appendId: 1, writes: 2, producer: 3, attemptAgeMs: 4, forward: 5, conditions: 6, change: 10 } as const;
 
 /** Ends in INVALID_ARGUMENT where the bytes are not an AppendRequest. */
 export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
@@ -73,6 +76,11 @@ export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
         append.conditions.push(
           decodeCondition(reader.nested(`conditions[${append.conditions.length}]`, 'AppendCondition')),
         );
+        append.content.push(bytes.subarray(reader.fieldStart, reader.offset));
+        break;
+      case Field.change:
+        if (append.change) throw invalid('change', 'stands there twice');
+        append.change = decodeStreamChange(reader.nested('change', 'StreamChange'));
         append.content.push(bytes.subarray(reader.fieldStart, reader.offset));
         break;
       default:
@@ -130,6 +138,7 @@ export interface AppendToEncode {
   }[];
   readonly producer?: ProducerCursor | undefined;
   readonly conditions?: readonly AppendCondition[] | undefined;
+  readonly change?: StreamChange | undefined;
   /** 0 on the first attempt. */
   readonly attemptAgeMs?: number | undefined;
   readonly forward?: boolean | undefined;
@@ -159,6 +168,8 @@ export function encodeAppendRequest(append: AppendToEncode): Buffer {
       nested.text(1, producer.producer).uint(2, producer.previous).uint(3, producer.current);
     });
   }
+  const { change } = append;
+  if (change) writer.nested(Field.change, (nested) => writeStreamChange(nested, change));
   writer.uint(Field.attemptAgeMs, append.attemptAgeMs ?? 0);
   if (append.forward !== undefined) writer.uintAlways(Field.forward, append.forward ? 1 : 0);
   for (const condition of append.conditions ?? []) {

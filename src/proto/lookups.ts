@@ -1,9 +1,11 @@
 import { EMPTY } from '../base/bytes.ts';
+import type { StreamMetadata } from '../model/retention.ts';
 import type { StreamState } from '../model/stream.ts';
 import { type Consistency, decodeConsistency, writeConsistency } from './consistency.ts';
 import { STREAM_STATE_MAX, stateNumber, stateOf } from './enums.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
+import { decodeStreamMetadata, writeStreamMetadata } from './stream-change.ts';
 
 /** The small calls that look something up: Events.Head, Events.GetProducer, Streams.Get. */
 
@@ -47,6 +49,10 @@ export interface GetStreamResponse {
   readonly lastAppendedUs: number;
   readonly lastPosition: number;
   readonly head: number;
+  /** Undefined: none was ever set. */
+  readonly metadata?: StreamMetadata | undefined;
+  /** Undefined: nothing was ever said about the stream. */
+  readonly metadataRevision?: number | undefined;
 }
 
 export function encodeHeadRequest(request: HeadRequest): Buffer {
@@ -127,7 +133,8 @@ export function decodeGetStreamRequest(bytes: Uint8Array): GetStreamRequest {
 }
 
 export function encodeGetStreamResponse(response: GetStreamResponse): Buffer {
-  return new MessageWriter()
+  const { metadata, metadataRevision } = response;
+  const writer = new MessageWriter()
     .text(1, response.stream)
     .uint(2, stateNumber(response.state))
     .uint(3, response.headRevision)
@@ -136,8 +143,10 @@ export function encodeGetStreamResponse(response: GetStreamResponse): Buffer {
     .uint(6, response.createdUs)
     .uint(7, response.lastAppendedUs)
     .uint(8, response.lastPosition)
-    .uint(9, response.head)
-    .finish();
+    .uint(9, response.head);
+  if (metadata) writer.nested(10, (nested) => writeStreamMetadata(nested, metadata));
+  if (metadataRevision !== undefined) writer.uintAlways(11, metadataRevision);
+  return writer.finish();
 }
 
 const FIGURES = [
@@ -153,9 +162,9 @@ const FIGURES = [
 /** Ends in INVALID_ARGUMENT where the bytes are not a GetStreamResponse. */
 export function decodeGetStreamResponse(bytes: Uint8Array): GetStreamResponse {
   const reader = new MessageReader('GetStreamResponse', bytes);
-  const response = {
+  const response: { -readonly [K in keyof GetStreamResponse]: GetStreamResponse[K] } = {
     stream: '',
-    state: 'none' as StreamState,
+    state: 'none',
     headRevision: 0,
     firstRevision: 0,
     count: 0,
@@ -168,6 +177,9 @@ export function decodeGetStreamResponse(bytes: Uint8Array): GetStreamResponse {
     const figure = FIGURES[reader.field - 3];
     if (reader.field === 1) response.stream = reader.text('stream');
     else if (reader.field === 2) response.state = stateOf(reader.enumeration('state', STREAM_STATE_MAX));
+    else if (reader.field === 10) {
+      response.metadata = decodeStreamMetadata(reader.nested('metadata', 'StreamMetadata'));
+    } else if (reader.field === 11) response.metadataRevision = reader.uint('metadata_revision');
     else if (figure) response[figure[0]] = reader.uint(figure[1]);
   }
   return response;

@@ -17,6 +17,7 @@ import {
   decodeHeadResponse,
 } from './lookups.ts';
 import { decodeReadRequest, decodeReadResponse } from './read.ts';
+import { decodeListStreamsRequest, decodeListStreamsResponse } from './stream-list.ts';
 import { decodeSubscribeRequest, decodeSubscribeResponse } from './subscribe.ts';
 
 /**
@@ -91,4 +92,5 @@ export const eventsService = {
 /** factstore.v1.Streams */
 export const streamsService = {
   Get: method('Streams', 'Get', {}, decodeGetStreamRequest, decodeGetStreamResponse),
+  List: method('Streams', 'List', {}, decodeListStreamsRequest, decodeListStreamsResponse),
 };

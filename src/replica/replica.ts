@@ -15,7 +15,14 @@ import {
 import { type Clock, every, type Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Watched } from '../runtime/watched.ts';
-import { type EntryRecord, type LogPlace, PIECE_BYTES, sealEntry, type UnwrittenPayload } from '../storage/record.ts';
+import {
+  type EntryRecord,
+  type LogPlace,
+  PIECE_BYTES,
+  placeOf,
+  sealEntry,
+  type UnwrittenPayload,
+} from '../storage/record.ts';
 import { ApplyLoop } from './apply-loop.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { sealNoop } from './log-end.ts';
@@ -234,6 +241,15 @@ export class Replica implements Inbound {
       this.fail(error);
       throw error;
     }
+  }
+
+  /** Carries the time of the log on, although nobody appends (rule R1). False: not now, as something is under way. */
+  proposeTime(createdUs: number): boolean {
+    const end = this.logEnd();
+    if (!this.acceptsProposals || !this.sealer.idle || createdUs <= end.createdUs) return false;
+    const noop = sealNoop(end.index + 1, this.core.term, { ...placeOf(end), createdUs });
+    this.driver.propose(EntryType.noop, noop, true);
+    return true;
   }
 
   /** The applied record of a proposal of the current term; rejects as rule S8 says. */

@@ -10,6 +10,8 @@ export interface Effects extends ProposedEvents {
   readonly appendKey: string;
   readonly digest: Uint8Array;
   readonly writes: readonly WriteResult[];
+  /** A stream whose lifecycle it changes, as it is from there on. */
+  readonly change: { readonly stream: string; readonly head: StreamHead } | undefined;
   readonly cursor: { readonly producer: string; readonly current: number; readonly appendId: Uint8Array } | undefined;
 }
 
@@ -29,6 +31,8 @@ export class Overlay {
   /** How many waiting look-ups there are for each applied index that they remember. */
   private readonly waiting = new Map<number, number>();
   private appliedIndex = 0;
+  /** How many of the entries change a stream's lifecycle. */
+  private changes = 0;
 
   head(stream: string): StreamHead | undefined {
     return this.heads.get(stream)?.head;
@@ -50,7 +54,13 @@ export class Overlay {
     this.entries.push(effects);
     this.appends.set(effects.appendKey, effects);
     for (const { stream, revision } of effects.writes) {
-      this.heads.set(stream, { head: { state: 'exists', revision, firstVisible: 0 }, index: effects.index });
+      // What an entry in flight said of the stream still holds when the stream goes on.
+      const retention = this.changes > 0 ? this.heads.get(stream)?.head.retention : undefined;
+      this.heads.set(stream, { head: { state: 'exists', revision, retention }, index: effects.index });
+    }
+    if (effects.change) {
+      this.changes++;
+      this.heads.set(effects.change.stream, { head: effects.change.head, index: effects.index });
     }
     if (effects.cursor) {
       const { producer, current, appendId } = effects.cursor;
@@ -90,6 +100,7 @@ export class Overlay {
   /** Leadership is lost: what was proposed may never come to be. */
   clear(): void {
     this.entries.length = 0;
+    this.changes = 0;
     this.heads.clear();
     this.appends.clear();
     this.cursors.clear();
@@ -111,10 +122,16 @@ export class Overlay {
   private forgetOne(effects: Effects): void {
     this.appends.delete(effects.appendKey);
     this.events.forget(effects);
-    for (const { stream } of effects.writes) {
-      if (this.heads.get(stream)?.index === effects.index) this.heads.delete(stream);
+    for (const { stream } of effects.writes) this.forgetHead(stream, effects.index);
+    if (effects.change) {
+      this.changes--;
+      this.forgetHead(effects.change.stream, effects.index);
     }
     const producer = effects.cursor?.producer;
     if (producer !== undefined && this.cursors.get(producer)?.logIndex === effects.index) this.cursors.delete(producer);
+  }
+
+  private forgetHead(stream: string, index: number): void {
+    if (this.heads.get(stream)?.index === index) this.heads.delete(stream);
   }
 }

@@ -4,8 +4,10 @@ import { FactstoreError } from '../base/errors.ts';
 import type { Append, FailedCheck, WriteResult } from '../model/append.ts';
 import { PLACE_MAX } from '../model/limits.ts';
 import { PayloadDraft, type PlacedWrite } from '../model/payload.ts';
+import { streamsOfChange } from '../model/retention.ts';
 import { NEVER_WRITTEN, type StreamHead } from '../model/stream.ts';
 import { holds } from './expectation.ts';
+import { type JudgedChange, judgeChange } from './lifecycle.ts';
 import { type Effects, Overlay } from './overlay.ts';
 import { type ConditionsSeen, type KnownCursor, type LogEnd, type Lookup, NOTHING_SEEN } from './ports.ts';
 
@@ -19,6 +21,7 @@ export interface Accepted {
   readonly payload: PayloadDraft;
   readonly placed: readonly PlacedWrite[];
   readonly writes: readonly WriteResult[];
+  readonly change: JudgedChange | undefined;
 }
 
 export type Judgement = Accepted | NotAccepted;
@@ -80,6 +83,12 @@ export class Sequencer {
     if (checks.length > 0 || conditions.length > 0) return { kind: 'conflict', checks, conditions };
     if (end.nextPosition + append.eventCount > PLACE_MAX) return { kind: 'refused', error: outOfPlaces() };
     const createdUs = Math.max(nowUs, end.createdUs);
+    const change = append.change && this.judgeChange(append, lookup, { position: end.nextPosition, createdUs });
+    if (change instanceof FactstoreError) return { kind: 'refused', error: change };
+    if (change) {
+      placed.push(change.write);
+      results.push({ stream: change.write.stream, revision: change.write.firstRevision });
+    }
     const payload = new PayloadDraft(append, placed, end.nextPosition, createdUs);
     return {
       kind: 'accepted',
@@ -89,6 +98,7 @@ export class Sequencer {
       payload,
       placed,
       writes: results,
+      change: change?.judged,
     };
   }
 
@@ -102,6 +112,7 @@ export class Sequencer {
       firstPosition: accepted.firstPosition,
       count: accepted.count,
       writes: accepted.writes,
+      change: accepted.change,
       cursor: append.producer && {
         producer: append.producer.producer,
         current: append.producer.current,
@@ -157,6 +168,21 @@ export class Sequencer {
       if (seen.matched[n] || this.overlay.hasMatch(query, Math.max(after, seen.position))) failed.push(n);
     }
     return failed;
+  }
+
+  /** The fact that a change becomes; or why it is refused. */
+  private judgeChange(
+    { id, change: wanted }: Append,
+    lookup: Lookup,
+    place: { readonly position: number; readonly createdUs: number },
+  ): { readonly judged: JudgedChange; readonly write: PlacedWrite } | FactstoreError | undefined {
+    if (!wanted) return undefined;
+    const [stream, factStream] = streamsOfChange(wanted);
+    const { state, revision, retention = lookup.head(stream).retention } = this.head(stream, lookup);
+    const factRevision = this.head(factStream, lookup).revision + 1;
+    const judged = judgeChange(id, wanted, { ...place, head: { state, revision, retention }, factRevision });
+    if (judged instanceof FactstoreError) return judged;
+    return { judged, write: { stream: factStream, firstRevision: factRevision, events: [judged.fact] } };
   }
 
   private judgeCursor(append: Append, lookup: Lookup): NotAccepted | undefined {

@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.ts';
 import { encodeGetStreamResponse, type GetStreamRequest } from '../proto/lookups.ts';
+import { encodeListStreamsResponse, type ListStreamsRequest } from '../proto/stream-list.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { patienceMs, unary } from './calls.ts';
@@ -10,6 +11,10 @@ export function streamsHandlers(database: () => Database, logger: Logger, clock:
     Get: unary<GetStreamRequest, Uint8Array>(logger, async (request, signal, call) => {
       const waitMs = patienceMs(call, clock.nowUs());
       return encodeGetStreamResponse(await database().stream(request.stream, request.consistency, signal(), waitMs));
+    }),
+    List: unary<ListStreamsRequest, Uint8Array>(logger, async (request, signal, call) => {
+      const waitMs = patienceMs(call, clock.nowUs());
+      return encodeListStreamsResponse(await database().streams(request, signal(), waitMs));
     }),
   };
 }

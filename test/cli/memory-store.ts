@@ -18,6 +18,10 @@ import type {
 
 /** A store in memory, with the rules for append ids (S6), producer cursors (S7) and expected state (S10). */
 export class MemoryStore implements Store {
+  /** Lifecycles are the node's; what commands make of them is tested against one. */
+  get streams(): never {
+    throw new Error('a store in memory has no lifecycles');
+  }
   readonly events: StoredEvent[] = [];
   readonly cursors = new Map<string, ProducerState>();
   readonly producersAsked: string[] = [];
@@ -154,6 +158,8 @@ export class MemoryStore implements Store {
       lastAppendedUs: last.createdUs,
       lastPosition: last.position,
       head: BigInt(this.events.length),
+      metadata: undefined,
+      metadataRevision: undefined,
     };
   }
 

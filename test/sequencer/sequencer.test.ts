@@ -44,8 +44,8 @@ function lookup(
     appliedIndex,
     head: (stream): StreamHead => {
       const revision = heads[stream];
-      if (revision === undefined) return { state: 'none', revision: -1, firstVisible: 0 };
-      return { state: 'exists', revision, firstVisible: 0 };
+      if (revision === undefined) return { state: 'none', revision: -1 };
+      return { state: 'exists', revision };
     },
     cursor: (producer) => cursors[producer],
   };
@@ -64,7 +64,7 @@ function written({ payload }: Accepted): Uint8Array {
 }
 
 describe('expected states', () => {
-  const head = (state: StreamState, revision: number): StreamHead => ({ state, revision, firstVisible: 0 });
+  const head = (state: StreamState, revision: number): StreamHead => ({ state, revision });
   const rows: [
     string,
     StreamHead,
@@ -73,12 +73,7 @@ describe('expected states', () => {
   ][] = [
     ['never written', head('none', -1), true, [true, true, false, false, false]],
     ['at head 4', head('exists', 4), true, [true, false, true, true, false]],
-    [
-      'at head 4 with all events hidden',
-      { state: 'exists', revision: 4, firstVisible: 5 },
-      true,
-      [true, false, true, true, false],
-    ],
+    ['at head 4 with all events hidden', head('exists', 4), true, [true, false, true, true, false]],
     ['deleted at head 4', head('deleted', 4), true, [true, true, false, true, false]],
     ['tombstoned at head 4 and written', head('tombstoned', 4), true, [false, false, false, false, false]],
     ['tombstoned at head 4 and only checked', head('tombstoned', 4), false, [true, false, false, false, false]],
@@ -155,7 +150,7 @@ describe('sequencer', () => {
     const overlay = new Overlay();
     const id = new Uint8Array(16);
     const cursor = { producer: 'p', current: 7, appendId: id };
-    const places = { placed: [], firstPosition: 1, count: 0 };
+    const places = { placed: [], change: undefined, firstPosition: 1, count: 0 };
     overlay.add({ index: 11, appendKey: 'key', digest: id, writes: [{ stream: 'a', revision: 0 }], cursor, ...places });
     overlay.applied(11);
     expect([overlay.head('a'), overlay.append('key'), overlay.cursor('p')]).toEqual([undefined, undefined, undefined]);

@@ -131,6 +131,7 @@ export class Node {
       visibility: () => 'a simulated network',
       fatal: (error) => ports.ended(error),
       ending: this.ending.signal,
+      checkLevel: () => undefined,
       diskHasRoom: () => !this.reserve.short,
     });
   }

@@ -13,7 +13,7 @@ import type { AppendCondition } from '../../src/model/query.ts';
 import { EntryType } from '../../src/raft/types.ts';
 import type { PeerMessage } from '../../src/replica/ports.ts';
 import { Replica } from '../../src/replica/replica.ts';
-import type { Clock } from '../../src/runtime/clock.ts';
+import { type Clock, every, type Timer } from '../../src/runtime/clock.ts';
 import { Sequencer } from '../../src/sequencer/sequencer.ts';
 import { EventIndex, type IndexOptions } from '../../src/storage/index/event-index.ts';
 import { EventReader } from '../../src/storage/index/event-reader.ts';
@@ -116,6 +116,7 @@ export class ReplicaNode {
   readonly failures: unknown[] = [];
   readonly warnings: string[] = [];
   running = true;
+  private timer: Timer | undefined;
 
   private constructor(cluster: ReplicaCluster, id: string, disk: VirtualDisk, log: RaftLog, index: EventIndex) {
     this.id = id;
@@ -135,6 +136,7 @@ export class ReplicaNode {
       index,
       pendingBytesMax: cluster.options.pendingBytesMax ?? 32 << 20,
       log: { get: async (logIndex) => recent(logIndex) ?? ((await log.get(logIndex)) as EntryRecord) },
+      checkLevel: () => undefined,
       diskHasRoom: () => disk.hasRoom,
       conditions: new Conditions(index, reader, clock, { rows: cluster.options.conditionRows ?? 100_000 }),
     });
@@ -178,6 +180,7 @@ export class ReplicaNode {
     opened = true;
     const node = new ReplicaNode(cluster, id, disk, log, index);
     node.replica.start();
+    node.timer = every(cluster.clockOf(id), 1_000, () => node.database.keepTime());
     return node;
   }
 
@@ -216,6 +219,7 @@ export class ReplicaNode {
     if (!this.running) return;
     this.running = false;
     this.ending.abort();
+    this.timer?.cancel();
     this.disk.release();
     await this.replica.stop();
     await this.index.close();

@@ -28,6 +28,8 @@ import type { ReadRequest as _factstore_v1_ReadRequest, ReadRequest__Output as _
 import type { ReadResponse as _factstore_v1_ReadResponse, ReadResponse__Output as _factstore_v1_ReadResponse__Output } from './factstore/v1/ReadResponse.ts';
 import type { ReadStart as _factstore_v1_ReadStart, ReadStart__Output as _factstore_v1_ReadStart__Output } from './factstore/v1/ReadStart.ts';
 import type { RecordedEvent as _factstore_v1_RecordedEvent, RecordedEvent__Output as _factstore_v1_RecordedEvent__Output } from './factstore/v1/RecordedEvent.ts';
+import type { StreamChange as _factstore_v1_StreamChange, StreamChange__Output as _factstore_v1_StreamChange__Output } from './factstore/v1/StreamChange.ts';
+import type { StreamMetadata as _factstore_v1_StreamMetadata, StreamMetadata__Output as _factstore_v1_StreamMetadata__Output } from './factstore/v1/StreamMetadata.ts';
 import type { SubscribeRequest as _factstore_v1_SubscribeRequest, SubscribeRequest__Output as _factstore_v1_SubscribeRequest__Output } from './factstore/v1/SubscribeRequest.ts';
 import type { SubscribeResponse as _factstore_v1_SubscribeResponse, SubscribeResponse__Output as _factstore_v1_SubscribeResponse__Output } from './factstore/v1/SubscribeResponse.ts';
 import type { Write as _factstore_v1_Write, Write__Output as _factstore_v1_Write__Output } from './factstore/v1/Write.ts';
@@ -69,6 +71,8 @@ export interface ProtoGrpcType {
       ReadStart: MessageTypeDefinition<_factstore_v1_ReadStart, _factstore_v1_ReadStart__Output>
       RecordedEvent: MessageTypeDefinition<_factstore_v1_RecordedEvent, _factstore_v1_RecordedEvent__Output>
       Retry: EnumTypeDefinition
+      StreamChange: MessageTypeDefinition<_factstore_v1_StreamChange, _factstore_v1_StreamChange__Output>
+      StreamMetadata: MessageTypeDefinition<_factstore_v1_StreamMetadata, _factstore_v1_StreamMetadata__Output>
       StreamState: EnumTypeDefinition
       SubscribeRequest: MessageTypeDefinition<_factstore_v1_SubscribeRequest, _factstore_v1_SubscribeRequest__Output>
       SubscribeResponse: MessageTypeDefinition<_factstore_v1_SubscribeResponse, _factstore_v1_SubscribeResponse__Output>

@@ -22,6 +22,9 @@ import type { GetStreamRequest as _factstore_v1_GetStreamRequest, GetStreamReque
 import type { GetStreamResponse as _factstore_v1_GetStreamResponse, GetStreamResponse__Output as _factstore_v1_GetStreamResponse__Output } from './factstore/v1/GetStreamResponse.ts';
 import type { HeadRequest as _factstore_v1_HeadRequest, HeadRequest__Output as _factstore_v1_HeadRequest__Output } from './factstore/v1/HeadRequest.ts';
 import type { HeadResponse as _factstore_v1_HeadResponse, HeadResponse__Output as _factstore_v1_HeadResponse__Output } from './factstore/v1/HeadResponse.ts';
+import type { ListStreamsRequest as _factstore_v1_ListStreamsRequest, ListStreamsRequest__Output as _factstore_v1_ListStreamsRequest__Output } from './factstore/v1/ListStreamsRequest.ts';
+import type { ListStreamsResponse as _factstore_v1_ListStreamsResponse, ListStreamsResponse__Output as _factstore_v1_ListStreamsResponse__Output } from './factstore/v1/ListStreamsResponse.ts';
+import type { ListedStream as _factstore_v1_ListedStream, ListedStream__Output as _factstore_v1_ListedStream__Output } from './factstore/v1/ListedStream.ts';
 import type { NewEvent as _factstore_v1_NewEvent, NewEvent__Output as _factstore_v1_NewEvent__Output } from './factstore/v1/NewEvent.ts';
 import type { ProducerCursor as _factstore_v1_ProducerCursor, ProducerCursor__Output as _factstore_v1_ProducerCursor__Output } from './factstore/v1/ProducerCursor.ts';
 import type { Query as _factstore_v1_Query, Query__Output as _factstore_v1_Query__Output } from './factstore/v1/Query.ts';
@@ -30,6 +33,8 @@ import type { ReadRequest as _factstore_v1_ReadRequest, ReadRequest__Output as _
 import type { ReadResponse as _factstore_v1_ReadResponse, ReadResponse__Output as _factstore_v1_ReadResponse__Output } from './factstore/v1/ReadResponse.ts';
 import type { ReadStart as _factstore_v1_ReadStart, ReadStart__Output as _factstore_v1_ReadStart__Output } from './factstore/v1/ReadStart.ts';
 import type { RecordedEvent as _factstore_v1_RecordedEvent, RecordedEvent__Output as _factstore_v1_RecordedEvent__Output } from './factstore/v1/RecordedEvent.ts';
+import type { StreamChange as _factstore_v1_StreamChange, StreamChange__Output as _factstore_v1_StreamChange__Output } from './factstore/v1/StreamChange.ts';
+import type { StreamMetadata as _factstore_v1_StreamMetadata, StreamMetadata__Output as _factstore_v1_StreamMetadata__Output } from './factstore/v1/StreamMetadata.ts';
 import type { StreamsClient as _factstore_v1_StreamsClient, StreamsDefinition as _factstore_v1_StreamsDefinition } from './factstore/v1/Streams.ts';
 import type { SubscribeRequest as _factstore_v1_SubscribeRequest, SubscribeRequest__Output as _factstore_v1_SubscribeRequest__Output } from './factstore/v1/SubscribeRequest.ts';
 import type { SubscribeResponse as _factstore_v1_SubscribeResponse, SubscribeResponse__Output as _factstore_v1_SubscribeResponse__Output } from './factstore/v1/SubscribeResponse.ts';
@@ -65,6 +70,9 @@ export interface ProtoGrpcType {
       GetStreamResponse: MessageTypeDefinition<_factstore_v1_GetStreamResponse, _factstore_v1_GetStreamResponse__Output>
       HeadRequest: MessageTypeDefinition<_factstore_v1_HeadRequest, _factstore_v1_HeadRequest__Output>
       HeadResponse: MessageTypeDefinition<_factstore_v1_HeadResponse, _factstore_v1_HeadResponse__Output>
+      ListStreamsRequest: MessageTypeDefinition<_factstore_v1_ListStreamsRequest, _factstore_v1_ListStreamsRequest__Output>
+      ListStreamsResponse: MessageTypeDefinition<_factstore_v1_ListStreamsResponse, _factstore_v1_ListStreamsResponse__Output>
+      ListedStream: MessageTypeDefinition<_factstore_v1_ListedStream, _factstore_v1_ListedStream__Output>
       NewEvent: MessageTypeDefinition<_factstore_v1_NewEvent, _factstore_v1_NewEvent__Output>
       ProducerCursor: MessageTypeDefinition<_factstore_v1_ProducerCursor, _factstore_v1_ProducerCursor__Output>
       Query: MessageTypeDefinition<_factstore_v1_Query, _factstore_v1_Query__Output>
@@ -74,6 +82,9 @@ export interface ProtoGrpcType {
       ReadStart: MessageTypeDefinition<_factstore_v1_ReadStart, _factstore_v1_ReadStart__Output>
       RecordedEvent: MessageTypeDefinition<_factstore_v1_RecordedEvent, _factstore_v1_RecordedEvent__Output>
       Retry: EnumTypeDefinition
+      StreamChange: MessageTypeDefinition<_factstore_v1_StreamChange, _factstore_v1_StreamChange__Output>
+      StreamMetadata: MessageTypeDefinition<_factstore_v1_StreamMetadata, _factstore_v1_StreamMetadata__Output>
+      StreamOrder: EnumTypeDefinition
       StreamState: EnumTypeDefinition
       Streams: SubtypeConstructor<typeof grpc.Client, _factstore_v1_StreamsClient> & { service: _factstore_v1_StreamsDefinition }
       SubscribeRequest: MessageTypeDefinition<_factstore_v1_SubscribeRequest, _factstore_v1_SubscribeRequest__Output>

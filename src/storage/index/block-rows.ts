@@ -168,7 +168,7 @@ export function decodeSeal(body: Uint8Array): Seal | undefined {
 }
 
 /** The format of the rows. A change of it raises the number, and the index is built again. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 export interface Format {
   readonly version: number;

@@ -4,6 +4,7 @@ import { locateRoom, putLocateRow, putSeal } from './block-rows.ts';
 import { putHead, putProducer } from './head-rows.ts';
 import { appendIdsKey, locateKey, PLACES_PER_LOCATE_ROW } from './keys.ts';
 import type { OpenBlock } from './open-block.ts';
+import { putRetention } from './retention-rows.ts';
 import { RowWriter } from './row-writer.ts';
 
 /** How many append ids one row holds. */
@@ -41,7 +42,7 @@ export async function writeBlock(
   return true;
 }
 
-/** How many of its rows stay as they are for ever; those of heads and producers are later blocks' to change. */
+/** How many of its rows stay as they are for ever; those of heads, producers and retentions are later blocks' to change. */
 function lastingRows(block: OpenBlock): number {
   const locating = Math.ceil(block.size / PLACES_PER_LOCATE_ROW);
   return block.names.size + locating + Math.ceil(block.appendIdIndexes.length / IDS_PER_ROW);
@@ -52,6 +53,10 @@ function* fillRows(block: OpenBlock, to: RowWriter): Generator<void> {
   yield* fillNames(block, to);
   for (const [name, producer] of block.producers) {
     putProducer(to, encodeUtf8(name), producer.end, producer.prior);
+    yield;
+  }
+  for (const [name, retention] of block.retentions) {
+    putRetention(to, encodeUtf8(name), retention.end, retention.prior);
     yield;
   }
   yield* fillLocating(block, to);

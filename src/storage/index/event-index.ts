@@ -1,7 +1,8 @@
 import { InvariantViolation } from '../../base/assert.ts';
 import { decodeUtf8 } from '../../base/bytes.ts';
 import { PayloadView } from '../../model/payload.ts';
-import type { StreamHead } from '../../model/stream.ts';
+import { decodeChangeFact } from '../../model/retention-fact.ts';
+import { ABOUT, type StreamHead } from '../../model/stream.ts';
 import { EntryType } from '../../raft/types.ts';
 import type { EntryRecord } from '../record.ts';
 import type { Store } from '../store.ts';
@@ -115,7 +116,9 @@ export class EventIndex {
     const limits = { idsMin: settings.appendIdsMin, timeUs: settings.appendIdWindowUs };
     const appendIds = new AppendIdWindow(limits, settings.hashSeed, settings.appendIdsAtOnce);
     await loadAppendIds(store, state, limits, appendIds);
-    return new EventIndex(store, settings, state, appendIds);
+    const index = new EventIndex(store, settings, state, appendIds);
+    await index.memory.retentions.load(store, state.sealedBlocks);
+    return index;
   }
 
   /** The first entry that has not been applied. An entry that straddles the end of the newest seal is applied again. */
@@ -126,6 +129,11 @@ export class EventIndex {
   /** How many blocks are on disk, whole. */
   get sealedBlocks(): number {
     return this.memory.sealedBlocks;
+  }
+
+  /** Whether what can be seen of any stream depends on the time of the log. */
+  get hidesByAge(): boolean {
+    return this.memory.retentions.anyByAge;
   }
 
   /** Loads what applying these entries needs and memory does not have; without a promise where it has all. */
@@ -202,7 +210,7 @@ export class EventIndex {
 
   /** The index as it is now, for reads that last (rule Q1). */
   view(): IndexView {
-    return new IndexView(this.store, this.memory, this.settings.blockEvents, this.appliedIndex, this.head);
+    return new IndexView(this.store, this.memory, this.settings.blockEvents, this);
   }
 
   /** Resolves once every full block is sealed. */
@@ -265,12 +273,21 @@ export class EventIndex {
       }
       open.add(scanner, this.memory.streamBefore);
       if (scanner.isSystem()) this.settings.onSystemEvent?.(payload.event(n));
+      if (scanner.isAboutStream()) this.addFact(payload, n);
       this.indexedTo = first + n;
       if (!open.full) continue;
       this.memory.roll();
       open = undefined;
       this.sealing ??= this.sealBlocks();
     }
+  }
+
+  /** A fact about a stream (rule R1). One that cannot be understood is kept and ignored; who is told of all alarms. */
+  private addFact(payload: PayloadView, n: number): void {
+    const { bytes, streamStart, streamEnd, position } = this.scanner;
+    const stream = decodeUtf8(bytes, streamStart + ABOUT.length, streamEnd);
+    const retention = decodeChangeFact(bytes, payload.eventStart(n), payload.eventEnd(n), position);
+    if (stream !== undefined && retention) this.memory.setRetention(stream, retention);
   }
 
   private finish(record: EntryRecord): void {

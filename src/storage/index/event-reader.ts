@@ -1,4 +1,4 @@
-import { encodeUtf8 } from '../../base/bytes.ts';
+import { decodeUtf8, encodeUtf8 } from '../../base/bytes.ts';
 import { FactstoreError } from '../../base/errors.ts';
 import { scanRecordedEvent } from '../../model/event.ts';
 import { PayloadView } from '../../model/payload.ts';
@@ -11,6 +11,7 @@ import type { IndexView } from './index-view.ts';
 import type { SpendRows } from './posting-cursor.ts';
 import { queryPlaces } from './query-places.ts';
 import { damagedIndex } from './row-writer.ts';
+import { Visibility } from './visibility.ts';
 
 /** Where entries come from. The raft log is one. */
 interface EntrySource {
@@ -92,17 +93,19 @@ export class EventReader {
 
   /** A stream's events from a revision on. */
   async *readStream(view: IndexView, stream: string, range: ReadRange = {}): AsyncGenerator<ReadBatch> {
-    const step = range.backwards ? -1 : 1;
+    const backwards = range.backwards === true;
+    const step = backwards ? -1 : 1;
     const name = encodeUtf8(stream);
-    const places = view.streamPlaces(stream, {
-      ...(range.from !== undefined && { fromRevision: range.from }),
-      backwards: range.backwards === true,
-    });
+    const first = await new Visibility(view).firstVisible(stream);
+    const from = backwards ? range.from : Math.max(range.from ?? 0, first);
+    const places = view.streamPlaces(stream, { ...(from !== undefined && { fromRevision: from }), backwards });
     let left = range.limit ?? Number.POSITIVE_INFINITY;
     if (left <= 0) return;
     const entries = new EntryWindow(this.ports);
     for await (const batch of places) {
-      const wanted = batch.positions.slice(0, left);
+      const visible = backwards ? Math.max(0, batch.revision - first + 1) : left;
+      const wanted = batch.positions.slice(0, Math.min(left, visible));
+      if (wanted.length === 0) return;
       left -= wanted.length;
       const turn = new Turn(this.limits);
       entries.begin(await view.locateMany(wanted));
@@ -128,6 +131,7 @@ export class EventReader {
     let left = range.limit ?? Number.POSITIVE_INFINITY;
     if (position < 1 || position > view.head || left <= 0) return;
     const turn = new Turn(this.limits);
+    const visibility = new Visibility(view);
     const walk = new EntryWalk(this.ports, view.appliedIndex, (await view.locate(position)).logIndex, backwards);
     for await (const record of walk.entries()) {
       if (record.type !== EntryType.events || record.count === 0) continue;
@@ -136,7 +140,8 @@ export class EventReader {
         const event = this.eventAt(payload, position);
         position += backwards ? -1 : 1;
         turn.looked++;
-        if (!range.userEvents || !this.scanner.isSystem()) {
+        const wanted = !range.userEvents || !this.scanner.isSystem();
+        if (wanted && (visibility.hidesNothing || (await this.shows(visibility, event.revision)))) {
           turn.add(event);
           left--;
         }
@@ -161,6 +166,7 @@ export class EventReader {
     let left = limit;
     const entries = new EntryWindow(this.ports);
     const { yieldTurn } = this.ports;
+    const visibility = new Visibility(view);
     for await (const positions of queryPlaces(view, query, { from, backwards, spend, yieldTurn })) {
       for (let at = 0; at < positions.length; ) {
         if (left <= 0) return;
@@ -170,7 +176,8 @@ export class EventReader {
         entries.begin(await view.locateMany(wanted));
         for (let i = 0; i < wanted.length; i++) {
           const event = this.eventAt(await entries.payload(i), wanted[i] as number);
-          if (isOf(query, event)) {
+          const shown = visibility.hidesNothing || (await this.shows(visibility, event.revision));
+          if (shown && isOf(query, event)) {
             turn.add(event);
             left--;
           } else spend?.(1);
@@ -189,12 +196,34 @@ export class EventReader {
     return record && this.eventAt(new PlacedPayload(record), position);
   }
 
+  /** The names of the streams that have their events at these positions, which ascend. */
+  async *streamsAt(view: IndexView, positions: readonly number[]): AsyncGenerator<string> {
+    const entries = new EntryWindow(this.ports);
+    entries.begin(positions.length > 0 ? await view.locateMany(positions) : []);
+    for (const [i, position] of positions.entries()) {
+      const payload = await entries.payload(i);
+      this.eventAt(payload, position);
+      const { bytes, streamStart, streamEnd } = this.scanner;
+      const stream = decodeUtf8(bytes, streamStart, streamEnd);
+      if (stream === undefined) throw damagedIndex(`position ${position} names no stream`);
+      yield stream;
+      if (i % TURN_EVENTS === TURN_EVENTS - 1 && !entries.tookTurn()) await this.ports.yieldTurn();
+    }
+  }
+
   private eventAt(payload: PlacedPayload, position: number): ReadEvent {
     const bytes = payload.event(position);
     if (!bytes || !this.scanner.scan(bytes, 0, bytes.length) || this.scanner.position !== position) {
       throw damagedIndex(`position ${position} is not in entry ${payload.record.index}`);
     }
     return { bytes, position, revision: this.scanner.revision, append: payload };
+  }
+
+  /** Whether the event that was scanned last can be seen. */
+  private async shows(visibility: Visibility, revision: number): Promise<boolean> {
+    const { bytes, streamStart, streamEnd } = this.scanner;
+    const stream = decodeUtf8(bytes, streamStart, streamEnd);
+    return stream === undefined || revision >= (await visibility.firstVisible(stream));
   }
 
   private isOf(name: Uint8Array): boolean {

@@ -48,6 +48,11 @@ export class EventScanner {
     return this.at === end && this.streamEnd > this.streamStart && this.revision >= 0 && this.position >= 1;
   }
 
+  /** Whether the stream holds the facts about another one: its name begins with "$$". */
+  isAboutStream(): boolean {
+    return this.bytes[this.streamStart] === 0x24 && this.bytes[this.streamStart + 1] === 0x24;
+  }
+
   /** Whether the stream is the system's: its name begins with "$". */
   isSystem(): boolean {
     return this.bytes[this.streamStart] === 0x24;

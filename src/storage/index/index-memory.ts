@@ -1,9 +1,11 @@
 import { InvariantViolation } from '../../base/assert.ts';
+import { headWith, type Retention } from '../../model/retention.ts';
 import { NEVER_WRITTEN, type StreamHead } from '../../model/stream.ts';
 import type { Store } from '../store.ts';
 import { type CursorEnd, decodeHead, decodeProducer, type StreamEnd, stateAt, type TwoStates } from './head-rows.ts';
 import { Kind, nameKey } from './keys.ts';
 import { OpenBlock } from './open-block.ts';
+import { Retentions } from './retentions.ts';
 import { decodeRow } from './row-writer.ts';
 import { SettledCache } from './settled-cache.ts';
 
@@ -24,6 +26,8 @@ export class IndexMemory {
   open: OpenBlock;
   /** How many blocks are on disk, whole. */
   sealedBlocks: number;
+  /** What is hidden of which stream. */
+  readonly retentions = new Retentions();
   private readonly store: Store;
   private readonly options: MemoryOptions;
   private readonly streams: SettledCache<StreamEnd>;
@@ -65,11 +69,27 @@ export class IndexMemory {
     for (let b = this.blocks.length - 1; b >= 0; b--) {
       const block = this.blocks[b] as OpenBlock;
       const here = block.streams.get(stream);
-      if (here) return existing(here.firstRevision + block.lists.count(here.id) - 1);
+      if (here) return this.existing(stream, here.firstRevision + block.lists.count(here.id) - 1);
     }
     const settled = this.streams.get(stream);
-    if (settled) return existing(settled.revision);
-    return this.streams.has(stream) ? NEVER_WRITTEN : undefined;
+    if (settled) return this.existing(stream, settled.revision);
+    return this.streams.has(stream) ? this.unwritten(stream) : undefined;
+  }
+
+  private existing(stream: string, revision: number): StreamHead {
+    if (this.retentions.size === 0) return { state: 'exists', revision };
+    return headWith(this.retentions.of(stream), revision);
+  }
+
+  /** Metadata may have been set before the first event. */
+  private unwritten(stream: string): StreamHead {
+    const retention = this.retentions.of(stream);
+    return retention ? headWith(retention, -1) : NEVER_WRITTEN;
+  }
+
+  /** A fact about a stream was applied. */
+  setRetention(stream: string, retention: Retention): void {
+    this.retentions.set(stream, this.open.setRetention(stream, retention, this.retentions.of(stream)));
   }
 
   /** What the blocks before the open one say of a stream's end; undefined where it was never written. */
@@ -134,10 +154,6 @@ function settledIn<T extends { readonly block: number }>(
   sealed: number,
 ): T | undefined {
   return value && stateAt(decodeRow(key, value, decode), sealed);
-}
-
-function existing(revision: number): StreamHead {
-  return { state: 'exists', revision, firstVisible: 0 };
 }
 
 function notPrepared(what: string, name: string): InvariantViolation {

@@ -1,3 +1,4 @@
+import { headWith, type Retention } from '../../model/retention.ts';
 import { NEVER_WRITTEN, type StreamHead } from '../../model/stream.ts';
 import type { Store } from '../store.ts';
 import { decodeLocateRow, decodeStreamRow, type LocatedEntry, type StreamRow } from './block-rows.ts';
@@ -19,6 +20,13 @@ export interface StreamDetails extends StreamHead {
   readonly lastPosition: number;
 }
 
+/** The place of the log that a view shows. */
+export interface ViewPlace {
+  readonly appliedIndex: number;
+  readonly head: number;
+  readonly lastCreatedUs: number;
+}
+
 const NO_STREAM: StreamDetails = {
   ...NEVER_WRITTEN,
   createdUs: 0,
@@ -35,6 +43,8 @@ export class IndexView {
   readonly appliedIndex: number;
   /** The last position that it shows. */
   readonly head: number;
+  /** `created` of the last entry that it shows: the time by which ages are judged (rule R1). */
+  readonly logTimeUs: number;
   readonly sealedBlocks: number;
   /** The blocks that were in memory then, the oldest first. */
   readonly blocks: readonly OpenBlock[];
@@ -42,18 +52,35 @@ export class IndexView {
   readonly store: Store;
   private readonly memory: IndexMemory;
 
-  constructor(store: Store, memory: IndexMemory, blockEvents: number, appliedIndex: number, head: number) {
+  constructor(store: Store, memory: IndexMemory, blockEvents: number, at: ViewPlace) {
     this.store = store;
     this.memory = memory;
     this.blockEvents = blockEvents;
-    this.appliedIndex = appliedIndex;
-    this.head = head;
+    this.appliedIndex = at.appliedIndex;
+    this.head = at.head;
+    this.logTimeUs = at.lastCreatedUs;
     this.sealedBlocks = memory.sealedBlocks;
     this.blocks = memory.blocks;
   }
 
   /** A stream's state, and when and where it begins and ends. */
   async streamHead(stream: string): Promise<StreamDetails> {
+    const details = await this.streamEnd(stream);
+    const retention = this.retentionOf(stream);
+    return retention ? { ...details, ...headWith(retention, details.revision) } : details;
+  }
+
+  /** What is hidden of a stream, as it was said up to the head; undefined where nothing was. */
+  retentionOf(stream: string): Retention | undefined {
+    return this.memory.retentions.size === 0 ? undefined : this.memory.retentions.at(stream, this.head);
+  }
+
+  /** Whether anything is hidden of any stream. */
+  get hidesAny(): boolean {
+    return this.memory.retentions.size > 0;
+  }
+
+  private async streamEnd(stream: string): Promise<StreamDetails> {
     for (let b = this.blocks.length - 1; b >= 0; b--) {
       const block = this.blocks[b] as OpenBlock;
       const here = block.streams.get(stream);
@@ -231,7 +258,6 @@ function details(end: StreamEnd): StreamDetails {
   return {
     state: 'exists',
     revision: end.revision,
-    firstVisible: 0,
     createdUs: end.firstCreatedUs,
     firstPosition: end.firstPosition,
     lastAppendedUs: end.lastCreatedUs,

@@ -1,4 +1,5 @@
-import { encodeUtf8 } from '../../base/bytes.ts';
+import { InvariantViolation } from '../../base/assert.ts';
+import { decodeUtf8, encodeUtf8 } from '../../base/bytes.ts';
 
 /**
  * The keys of the index. Numbers in keys are big-endian, so that rows stand in the order of their numbers.
@@ -11,8 +12,10 @@ import { encodeUtf8 } from '../../base/bytes.ts';
  *     type        31 ‖ name ‖ block (4)
  *     category    32 ‖ name ‖ block (4)
  *     tag         33 ‖ name ‖ block (4)
+ *     created     34 ‖ name ‖ block (4): where streams of this category begin; of an empty name, all streams
  *     head        40 ‖ name
  *     producer    41 ‖ name
+ *     retention   42 ‖ name
  *
  * A name (rule D10) is UTF-8 ended by 00; a byte 00 in it is written 01 01 and a byte 01 is written 01 02. Names
  * hold no control characters, but whatever bytes a name had, the order would stay and no name be a prefix of another.
@@ -26,13 +29,15 @@ export const Kind = {
   type: 0x31,
   category: 0x32,
   tag: 0x33,
+  created: 0x34,
   head: 0x40,
   producer: 0x41,
+  retention: 0x42,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
 /** The kinds of names that have one row per block in which they occur. */
-export type BlockNameKind = typeof Kind.type | typeof Kind.category | typeof Kind.tag;
+export type BlockNameKind = typeof Kind.type | typeof Kind.category | typeof Kind.tag | typeof Kind.created;
 
 /** How many places one locating row covers. */
 export const PLACES_PER_LOCATE_ROW = 256;
@@ -89,6 +94,19 @@ export function nameKey(kind: Kind, name: string | Uint8Array, room = 0): Uint8A
   const key = new Uint8Array(1 + bytes.length * 2 + 1 + room);
   key[0] = kind;
   return key.subarray(0, putName(key, 1, bytes, 0, bytes.length) + room);
+}
+
+/** The name in the key of its own row. */
+export function nameOfKey(key: Uint8Array): string {
+  const name = new Uint8Array(key.length);
+  let length = 0;
+  for (let at = 1; at < key.length - 1; at++) {
+    const byte = key[at] as number;
+    name[length++] = byte === 1 ? (key[++at] as number) - 1 : byte;
+  }
+  const text = decodeUtf8(name, 0, length);
+  if (text === undefined) throw new InvariantViolation(`the key ${Buffer.from(key).toString('hex')} holds no name`);
+  return text;
 }
 
 /** The key of a stream's row that begins with this revision. */

@@ -1,5 +1,6 @@
 import { InvariantViolation } from '../../base/assert.ts';
 import { decodeUtf8 } from '../../base/bytes.ts';
+import type { Retention } from '../../model/retention.ts';
 import type { EntryRecord } from '../record.ts';
 import type { LocatedEntry, Seal } from './block-rows.ts';
 import type { EventScanner } from './event-scan.ts';
@@ -7,6 +8,7 @@ import type { Cursor, CursorEnd, StreamEnd } from './head-rows.ts';
 import { Kind } from './keys.ts';
 import { NameTable } from './name-table.ts';
 import { PlaceLists } from './place-lists.ts';
+import type { RetentionEnd } from './retention-rows.ts';
 
 /** A stream's part of a block. */
 export interface StreamInBlock {
@@ -23,6 +25,12 @@ export interface StreamInBlock {
 export interface ProducerInBlock {
   readonly prior: CursorEnd | undefined;
   readonly end: CursorEnd;
+}
+
+/** What a block says of a stream's retention. */
+export interface RetentionInBlock {
+  readonly prior: RetentionEnd | undefined;
+  readonly end: RetentionEnd;
 }
 
 /** Tells what the blocks before say of a stream; undefined where it was never written. */
@@ -42,6 +50,7 @@ export class OpenBlock {
   readonly lists = new PlaceLists();
   readonly streams = new Map<string, StreamInBlock>();
   readonly producers = new Map<string, ProducerInBlock>();
+  readonly retentions = new Map<string, RetentionInBlock>();
   /** The append ids of the entries whose first event lies here, 16 bytes each, and their log indexes. */
   appendIds = new Uint8Array(1 << 12);
   readonly appendIdIndexes: number[] = [];
@@ -96,6 +105,14 @@ export class OpenBlock {
     this.producers.set(name, { prior, end: { ...cursor, appendId, block: this.number } });
   }
 
+  /** The stream's retention is another one from here on; `prior` is what held before. */
+  setRetention(stream: string, retention: Retention, prior: RetentionEnd | undefined): RetentionEnd {
+    const here = this.retentions.get(stream);
+    const end = { ...retention, block: this.number };
+    this.retentions.set(stream, { prior: here ? here.prior : prior, end });
+    return end;
+  }
+
   /** Adds the next event. A revision that does not follow its stream's head ends in an InvariantViolation (rule S2). */
   add(event: EventScanner, priorOf: PriorOf): void {
     const stream = this.streamOf(event, priorOf);
@@ -107,6 +124,7 @@ export class OpenBlock {
     const bytes = event.bytes;
     lists.push(stream.id, place);
     lists.push(stream.category, place);
+    if (event.revision === 0) this.addCreation(event, place);
     if (event.typeEnd > event.typeStart) {
       lists.push(names.intern(Kind.type, bytes, event.typeStart, event.typeEnd), place);
     }
@@ -114,6 +132,14 @@ export class OpenBlock {
       lists.push(names.intern(Kind.tag, bytes, event.tags[t * 2] as number, event.tags[t * 2 + 1] as number), place);
     }
     this.filled = place + 1;
+  }
+
+  /** A stream begins here: among those of its category, and among all. */
+  private addCreation({ bytes, streamStart, streamEnd }: EventScanner, place: number): void {
+    const { names, lists } = this;
+    const end = categoryEnd(bytes, streamStart, streamEnd);
+    lists.push(names.intern(Kind.created, bytes, streamStart, end), place);
+    lists.push(names.intern(Kind.created, bytes, streamStart, streamStart), place);
   }
 
   private streamOf(event: EventScanner, priorOf: PriorOf): StreamInBlock {
@@ -132,9 +158,8 @@ export class OpenBlock {
     if (name === undefined)
       throw new InvariantViolation(`the stream's name at position ${event.position} is not UTF-8`);
     const prior = priorOf(name);
-    const dash = bytes.subarray(streamStart, streamEnd).indexOf(0x2d);
-    const categoryEnd = dash < 0 ? streamEnd : streamStart + dash;
-    const category = this.names.intern(Kind.category, bytes, streamStart, categoryEnd);
+    const end = categoryEnd(bytes, streamStart, streamEnd);
+    const category = this.names.intern(Kind.category, bytes, streamStart, end);
     const stream = { name, id, category, firstRevision: prior ? prior.revision + 1 : 0, prior };
     while (this.streamsById.length < id) this.streamsById.push(undefined);
     this.streamsById[id] = stream;
@@ -228,6 +253,11 @@ export class OpenBlock {
       chain: last.chain,
     };
   }
+}
+
+function categoryEnd(bytes: Uint8Array, start: number, end: number): number {
+  const dash = bytes.subarray(start, end).indexOf(0x2d);
+  return dash < 0 ? end : start + dash;
 }
 
 function brokenRevision(stream: string, event: EventScanner, expected: number): InvariantViolation {

@@ -2,6 +2,7 @@ import type { Scan, Store } from '../store.ts';
 import { decodeAppendIds, decodeLocateRow, decodePlaces, decodeSeal, decodeStreamRow } from './block-rows.ts';
 import { decodeHead, decodeProducer } from './head-rows.ts';
 import { blockOfKey, blockOfNameKey, Kind, kindRange } from './keys.ts';
+import { decodeRetention } from './retention-rows.ts';
 import { decodeRow } from './row-writer.ts';
 
 /** What `verifyIndex` found: how many rows it read and what is wrong with the index. Empty: nothing. */
@@ -17,8 +18,10 @@ const DECODERS = new Map<number, (body: Uint8Array) => unknown>([
   [Kind.type, decodePlaces],
   [Kind.category, decodePlaces],
   [Kind.tag, decodePlaces],
+  [Kind.created, decodePlaces],
   [Kind.head, decodeHead],
   [Kind.producer, decodeProducer],
+  [Kind.retention, decodeRetention],
 ]);
 
 const DAMAGES_MAX = 100;
@@ -73,6 +76,7 @@ function blockOfRow(key: Uint8Array, decoded: unknown): number | undefined {
     case Kind.type:
     case Kind.category:
     case Kind.tag:
+    case Kind.created:
       return blockOfNameKey(key);
     default:
       return undefined;

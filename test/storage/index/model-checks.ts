@@ -36,7 +36,6 @@ async function checkStream(view: IndexView, events: readonly ModelEvent[], prng:
   expect(await view.streamHead(stream)).toEqual({
     state: last ? 'exists' : 'none',
     revision: own.length - 1,
-    firstVisible: 0,
     createdUs: own[0]?.createdUs ?? 0,
     firstPosition: own[0]?.position ?? 0,
     lastAppendedUs: last?.createdUs ?? 0,
@@ -63,6 +62,8 @@ async function checkNames(view: IndexView, events: readonly ModelEvent[], prng: 
   const names: [BlockNameKind, string, (event: ModelEvent) => boolean][] = [
     [Kind.type, sample.type, (event) => event.type === sample.type],
     [Kind.category, sample.category, (event) => event.category === sample.category],
+    [Kind.created, sample.category, (event) => event.category === sample.category && event.revision === 0],
+    [Kind.created, '', (event) => event.revision === 0],
     ...sample.tags.map((tag): [BlockNameKind, string, (event: ModelEvent) => boolean] => [
       Kind.tag,
       tag,
@@ -135,7 +136,6 @@ export async function checkLookups(
     expect(lookup.head(stream)).toEqual({
       state: own.length > 0 ? 'exists' : 'none',
       revision: own.length - 1,
-      firstVisible: 0,
     });
   }
   if (lookup.appliedIndex === log.records.length) {

@@ -3,6 +3,7 @@
 import type { Write as _factstore_v1_Write, Write__Output as _factstore_v1_Write__Output } from '../../factstore/v1/Write.ts';
 import type { ProducerCursor as _factstore_v1_ProducerCursor, ProducerCursor__Output as _factstore_v1_ProducerCursor__Output } from '../../factstore/v1/ProducerCursor.ts';
 import type { AppendCondition as _factstore_v1_AppendCondition, AppendCondition__Output as _factstore_v1_AppendCondition__Output } from '../../factstore/v1/AppendCondition.ts';
+import type { StreamChange as _factstore_v1_StreamChange, StreamChange__Output as _factstore_v1_StreamChange__Output } from '../../factstore/v1/StreamChange.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface AppendRequest {
@@ -12,6 +13,7 @@ export interface AppendRequest {
   'attemptAgeMs'?: (number | string | Long);
   'forward'?: (boolean);
   'conditions'?: (_factstore_v1_AppendCondition)[];
+  'change'?: (_factstore_v1_StreamChange | null);
   '_forward'?: "forward";
 }
 
@@ -22,5 +24,6 @@ export interface AppendRequest__Output {
   'attemptAgeMs': (number);
   'forward'?: (boolean);
   'conditions': (_factstore_v1_AppendCondition__Output)[];
+  'change': (_factstore_v1_StreamChange__Output | null);
   '_forward'?: "forward";
 }

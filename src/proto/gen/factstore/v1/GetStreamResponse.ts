@@ -1,6 +1,7 @@
 // Original file: proto/factstore/v1/streams.proto
 
 import type { StreamState as _factstore_v1_StreamState, StreamState__Output as _factstore_v1_StreamState__Output } from '../../factstore/v1/StreamState.ts';
+import type { StreamMetadata as _factstore_v1_StreamMetadata, StreamMetadata__Output as _factstore_v1_StreamMetadata__Output } from '../../factstore/v1/StreamMetadata.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface GetStreamResponse {
@@ -13,6 +14,9 @@ export interface GetStreamResponse {
   'lastAppendedUs'?: (number | string | Long);
   'lastPosition'?: (number | string | Long);
   'head'?: (number | string | Long);
+  'metadata'?: (_factstore_v1_StreamMetadata | null);
+  'metadataRevision'?: (number | string | Long);
+  '_metadataRevision'?: "metadataRevision";
 }
 
 export interface GetStreamResponse__Output {
@@ -25,4 +29,7 @@ export interface GetStreamResponse__Output {
   'lastAppendedUs': (number);
   'lastPosition': (number);
   'head': (number);
+  'metadata': (_factstore_v1_StreamMetadata__Output | null);
+  'metadataRevision'?: (number);
+  '_metadataRevision'?: "metadataRevision";
 }

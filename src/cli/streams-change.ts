@@ -1,0 +1,140 @@
+import type { Command } from 'commander';
+import { FactstoreError } from '../base/errors.ts';
+import { parseDurationMs, parseExpectation, parseObject, parseUuidFlag, parseWhole } from './args.ts';
+import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
+import { UsageError } from './failure.ts';
+import { jsonText } from './json.ts';
+import type { ChangeOptions, ChangeResult, Store, StreamMetadata } from './store.ts';
+
+interface Flags extends ConnectionFlags {
+  readonly expect: string;
+  readonly appendId?: string;
+}
+
+interface SetFlags extends Flags {
+  readonly maxAge?: string;
+  readonly maxCount?: string;
+  readonly truncateBefore?: string;
+  readonly acl?: string;
+  readonly custom?: string;
+  readonly unset: readonly string[];
+}
+
+/** What `--unset` takes, and what it means. */
+const UNSET = {
+  'max-age': 'maxAgeMs',
+  'max-count': 'maxCount',
+  'truncate-before': 'truncateBefore',
+  acl: 'acl',
+  custom: 'custom',
+} as const satisfies Record<string, keyof StreamMetadata>;
+
+export function addStreamChanges(streams: Command, context: Context): void {
+  addSet(streams, context);
+  const truncate = changeCommand(streams, 'truncate <STREAM>', 'hide the events below a revision, for good')
+    .requiredOption('--before <REVISION>', 'the first revision that stays; beyond the head, none stays')
+    .action((stream: string, flags: Flags & { before: string }) => {
+      const before = parseWhole('--before', flags.before);
+      return change(context, stream, flags, 'truncated', (store, options) =>
+        store.streams.truncate(stream, before, options),
+      );
+    });
+  examples(truncate, 'factstore streams truncate order-1 --before 100');
+  const remove = changeCommand(
+    streams,
+    'delete <STREAM>',
+    'hide all events; a later append goes on with the revisions',
+  ).action((stream: string, flags: Flags) =>
+    change(context, stream, flags, 'deleted', (store, options) => store.streams.delete(stream, options)),
+  );
+  examples(remove, 'factstore streams delete order-1', 'factstore streams delete order-1 --expect 41');
+  const tombstone = changeCommand(
+    streams,
+    'tombstone <STREAM>',
+    'hide all events and take no other one, for ever',
+  ).action((stream: string, flags: Flags) =>
+    change(context, stream, flags, 'tombstoned', (store, options) => store.streams.tombstone(stream, options)),
+  );
+  examples(tombstone, 'factstore streams tombstone order-1');
+}
+
+function addSet(streams: Command, context: Context): void {
+  const command = changeCommand(streams, 'set <STREAM>', 'set metadata; what is not named stays as it is')
+    .option('--max-age <TIME>', 'hide events that are older, such as 90s, 15m, 12h or 30d')
+    .option('--max-count <N>', 'show the last N events')
+    .option('--truncate-before <REVISION>', 'hide the events below this revision')
+    .option('--acl <JSON>', 'an object, kept for access control')
+    .option('--custom <JSON>', 'an object of your own')
+    .option('--unset <NAME>', `takes one away: ${Object.keys(UNSET).join(', ')}; may be repeated`, collect, [])
+    .action((stream: string, flags: SetFlags) => set(context, stream, flags));
+  examples(
+    command,
+    'factstore streams set order-1 --max-count 1000 --max-age 30d',
+    `factstore streams set order-1 --custom '{"owner": "sales"}' --unset max-age`,
+  );
+}
+
+function changeCommand(streams: Command, nameAndArguments: string, description: string): Command {
+  return clusterCommand(streams, nameAndArguments, description)
+    .option('--expect <STATE>', 'any, none, exists, or the revision that the stream must be at', 'any')
+    .option('--append-id <UUID>', 'makes repeating this command safe: the second one finds the first');
+}
+
+function collect(value: string, earlier: readonly string[]): readonly string[] {
+  return [...earlier, value];
+}
+
+async function set(context: Context, stream: string, flags: SetFlags): Promise<void> {
+  const wanted: StreamMetadata = {
+    ...(flags.maxAge !== undefined && { maxAgeMs: parseDurationMs('--max-age', flags.maxAge) }),
+    ...(flags.maxCount !== undefined && { maxCount: parseWhole('--max-count', flags.maxCount) }),
+    ...(flags.truncateBefore !== undefined && {
+      truncateBefore: parseWhole('--truncate-before', flags.truncateBefore),
+    }),
+    ...(flags.acl !== undefined && { acl: parseObject('--acl', flags.acl) }),
+    ...(flags.custom !== undefined && { custom: parseObject('--custom', flags.custom) }),
+    ...Object.fromEntries(flags.unset.map((name) => [unsetKey(name), undefined])),
+  };
+  if (Object.keys(wanted).length === 0) throw new UsageError('say what to set, such as --max-count 1000');
+  await change(context, stream, flags, 'set', async (store, options) => {
+    const known = await current(store, stream, context.signal);
+    return store.streams.setMetadata(
+      stream,
+      { ...known?.metadata, ...wanted },
+      { ...options, expectMetadata: known?.metadataRevision ?? 'none' },
+    );
+  });
+}
+
+function unsetKey(name: string): keyof StreamMetadata {
+  if (Object.hasOwn(UNSET, name)) return UNSET[name as keyof typeof UNSET];
+  throw new UsageError(`--unset: ${JSON.stringify(name)} is none of ${Object.keys(UNSET).join(', ')}`);
+}
+
+/** Metadata may be set before there is anything else to know of a stream. */
+async function current(store: Store, stream: string, signal: AbortSignal) {
+  try {
+    return await store.stream(stream, 'linearizable', signal);
+  } catch (error) {
+    if (error instanceof FactstoreError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+async function change(
+  context: Context,
+  stream: string,
+  flags: Flags,
+  done: string,
+  work: (store: Store, options: ChangeOptions) => Promise<ChangeResult>,
+): Promise<void> {
+  const options = {
+    expect: parseExpectation('--expect', flags.expect),
+    appendId: flags.appendId === undefined ? undefined : parseUuidFlag('--append-id', flags.appendId),
+    signal: context.signal,
+  };
+  const { metadataRevision, position, repeated } = await withStore(context, flags, (store) => work(store, options));
+  if (flags.json) return context.out.line(jsonText({ stream, metadataRevision, position, repeated }));
+  const verb = repeated ? `had been ${done} before` : done;
+  return context.out.line(`${stream} ${verb}, at revision ${metadataRevision} of $$${stream}, position ${position}`);
+}

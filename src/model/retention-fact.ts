@@ -1,0 +1,95 @@
+import { decodeFactTexts, encodeFactTexts } from './fact.ts';
+import type { ChangeKind, Retention, StreamMetadata } from './retention.ts';
+
+/**
+ * The facts in `$$stream`, as events. Their data is what was asked for; their metadata is what follows from it, decided by
+ * the leader that judged the change: so whoever applies a fact decides nothing, and needs no fact before it.
+ */
+const TYPES = {
+  metadata: '$streamMetadata',
+  truncate: '$streamTruncated',
+  delete: '$streamDeleted',
+  tombstone: '$streamTombstoned',
+} as const satisfies Record<ChangeKind['kind'], string>;
+
+/** Whether a kind of fact is a change of a stream. */
+export function isChangeKind(kind: string): boolean {
+  return Object.values<string>(TYPES).includes(kind);
+}
+
+/** The kind of fact that a change becomes. */
+export function kindOfChange(change: ChangeKind): string {
+  return TYPES[change.kind];
+}
+
+/** The fact, as a NewEvent in bytes. */
+export function encodeChangeFact(id: Uint8Array, change: ChangeKind, head: number, retention: Retention): Uint8Array {
+  const kind = kindOfChange(change);
+  return encodeFactTexts(id, { kind, data: dataOf(change, head, retention), metadata: summaryOf(retention) });
+}
+
+function dataOf(change: ChangeKind, head: number, retention: Retention): string {
+  switch (change.kind) {
+    case 'metadata':
+      return metadataText(change.metadata);
+    case 'truncate':
+      return JSON.stringify({ truncateBefore: change.before, firstRevision: retention.floor });
+    default:
+      return JSON.stringify({ headRevision: head });
+  }
+}
+
+/** Metadata as JSON. `acl` and `custom` stand in it as they were given. */
+function metadataText({ maxAgeMs, maxCount, truncateBefore, acl, custom }: StreamMetadata): string {
+  const parts = [JSON.stringify({ maxAgeMs, maxCount, truncateBefore }).slice(1, -1)];
+  if (acl !== undefined) parts.push(`"acl":${acl}`);
+  if (custom !== undefined) parts.push(`"custom":${custom}`);
+  return `{${parts.filter((part) => part !== '').join(',')}}`;
+}
+
+function summaryOf(retention: Retention): string {
+  const { position: _, ...summary } = retention;
+  return JSON.stringify({ retention: summary });
+}
+
+/** The metadata that a recorded event sets; undefined where it is no such fact. */
+export function decodeMetadata(bytes: Uint8Array): StreamMetadata | undefined {
+  const texts = decodeFactTexts(bytes);
+  if (texts?.kind !== TYPES.metadata) return undefined;
+  const text = (value: unknown) => (value === undefined ? undefined : JSON.stringify(value));
+  const { acl, custom, ...limits } = JSON.parse(texts.data) as StreamMetadata;
+  return { ...limits, acl: text(acl), custom: text(custom) };
+}
+
+/**
+ * What a recorded event in `$$stream` says; undefined where it is no such fact, or none that this version understands: such
+ * a fact is kept and ignored (rule S16).
+ */
+export function decodeChangeFact(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  position: number,
+): Retention | undefined {
+  const texts = decodeFactTexts(bytes, start, end);
+  if (!texts?.metadata || !isChangeKind(texts.kind)) return undefined;
+  try {
+    return retentionOf((JSON.parse(texts.metadata) as { retention?: Record<string, unknown> }).retention, position);
+  } catch {
+    return undefined;
+  }
+}
+
+function retentionOf(summary: Record<string, unknown> | undefined, position: number): Retention | undefined {
+  if (summary === undefined) return undefined;
+  const { tombstoned, deletedAt, floor, floorUs, maxCount, maxAgeUs, metadataRevision } = summary;
+  if (typeof tombstoned !== 'boolean' || !isWhole(deletedAt, -1) || !isWhole(metadataRevision, -1)) return undefined;
+  if (!isWhole(floor, 0) || !isWhole(floorUs, 0)) return undefined;
+  if (maxCount !== undefined && !isWhole(maxCount, 0)) return undefined;
+  if (maxAgeUs !== undefined && !isWhole(maxAgeUs, 0)) return undefined;
+  return { position, tombstoned, deletedAt, floor, floorUs, maxCount, maxAgeUs, metadataRevision };
+}
+
+function isWhole(value: unknown, least: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= least;
+}

@@ -1,0 +1,51 @@
+import { FactstoreError } from '../base/errors.ts';
+import { headWith, retentionAfter, type StreamChange } from '../model/retention.ts';
+import { encodeChangeFact } from '../model/retention-fact.ts';
+import { type StreamHead, systemStreamOf } from '../model/stream.ts';
+
+/** A change that was found good: the fact it becomes, and what holds from there on. */
+export interface JudgedChange {
+  readonly stream: string;
+  readonly head: StreamHead;
+  /** A NewEvent as bytes, for `$$stream`. */
+  readonly fact: Uint8Array;
+}
+
+/** What a change is judged on. */
+export interface ChangeGround {
+  readonly head: StreamHead;
+  /** The revision that its fact gets in `$$stream`. */
+  readonly factRevision: number;
+  readonly position: number;
+  readonly createdUs: number;
+}
+
+/** Judges a change of a stream's lifecycle: the fact, or why there is none. */
+export function judgeChange(id: Uint8Array, change: StreamChange, ground: ChangeGround): JudgedChange | FactstoreError {
+  const refusal = refuse(change, ground.head);
+  if (refusal) return refusal;
+  const { head, factRevision, position, createdUs } = ground;
+  const place = { position, createdUs, revision: factRevision, head: head.revision };
+  const retention = retentionAfter(head.retention, change, place);
+  const fact = encodeChangeFact(id, change, head.revision, retention);
+  return { stream: change.stream, head: headWith(retention, head.revision), fact };
+}
+
+/** Metadata may be set before the first event; everything else needs something to hide. */
+function refuse({ stream, kind }: StreamChange, { state, revision }: StreamHead): FactstoreError | undefined {
+  const name = JSON.stringify(stream);
+  if (state === 'tombstoned') {
+    const text = `stream ${name} is tombstoned, for ever. Nothing was written.`;
+    return new FactstoreError('FAILED_PRECONDITION', text, { stream, state, fact: systemStreamOf(stream) });
+  }
+  if (kind === 'metadata') return undefined;
+  if (state === 'none') {
+    const text = `stream ${name} does not exist: no event was ever written to it. Nothing was written.`;
+    return new FactstoreError('NOT_FOUND', text, { stream, state });
+  }
+  if (state === 'deleted' && kind !== 'tombstone') {
+    const text = `stream ${name} is deleted already, at revision ${revision}. Nothing was written.`;
+    return new FactstoreError('NOT_FOUND', text, { stream, state, headRevision: revision });
+  }
+  return undefined;
+}

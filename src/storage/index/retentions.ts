@@ -1,0 +1,82 @@
+import type { Retention } from '../../model/retention.ts';
+import type { Store } from '../store.ts';
+import { stateAt } from './head-rows.ts';
+import { Kind, kindRange, nameOfKey } from './keys.ts';
+import { decodeRetention, type RetentionEnd } from './retention-rows.ts';
+import { decodeRow } from './row-writer.ts';
+
+/** How many facts of a stream are remembered, so that a view sees what held at its head. */
+const VERSIONS_MAX = 8;
+const ROWS_PER_TURN = 256;
+
+interface Version {
+  readonly end: RetentionEnd;
+  readonly before: Version | 'forgotten' | undefined;
+}
+
+/**
+ * What is hidden of which stream: of every stream about which anything was ever said, in memory. Reads of everything ask
+ * it for each event and appends for each stream, so it must not cost a look-up on disk; and where nothing was ever
+ * said of any stream it costs nothing.
+ */
+export class Retentions {
+  private readonly streams = new Map<string, Version>();
+  /** How many of them hide by age: while there are any, log time has to go on. */
+  private aging = 0;
+
+  get size(): number {
+    return this.streams.size;
+  }
+
+  /** Whether what is visible changes by time alone. */
+  get anyByAge(): boolean {
+    return this.aging > 0;
+  }
+
+  /** What the last fact says of a stream; undefined where there is none. */
+  of(stream: string): RetentionEnd | undefined {
+    return this.streams.get(stream)?.end;
+  }
+
+  /**
+   * What held at a head. For a head that lies very many facts back, what held a little later: that hides more, as the
+   * disk itself may by then.
+   */
+  at(stream: string, head: number): Retention | undefined {
+    let version = this.streams.get(stream);
+    while (version && version.end.position > head) {
+      if (version.before === 'forgotten') break;
+      version = version.before;
+    }
+    return version?.end;
+  }
+
+  set(stream: string, end: RetentionEnd): void {
+    const before = this.streams.get(stream);
+    if (before?.end.maxAgeUs !== undefined) this.aging--;
+    if (end.maxAgeUs !== undefined) this.aging++;
+    this.streams.set(stream, { end, before: cut(before, VERSIONS_MAX - 1) });
+  }
+
+  /** Loads what sealed blocks say. */
+  async load(store: Store, sealedBlocks: number): Promise<void> {
+    const scan = store.scan(kindRange(Kind.retention));
+    try {
+      for (;;) {
+        const rows = await scan.next(ROWS_PER_TURN);
+        if (rows.length === 0) return;
+        for (const [key, value] of rows) {
+          const end = stateAt(decodeRow(key, value, decodeRetention), sealedBlocks);
+          if (end) this.set(nameOfKey(key), end);
+        }
+      }
+    } finally {
+      await scan.close();
+    }
+  }
+}
+
+function cut(version: Version['before'], length: number): Version['before'] {
+  if (version === undefined || version === 'forgotten') return version;
+  return length === 0 ? 'forgotten' : { end: version.end, before: cut(version.before, length - 1) };
+}

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FactstoreClient } from '../../src/client/index.ts';
+import { cli } from '../support/cli.ts';
+import { TestNodes } from '../support/test-node.ts';
+
+describe('streams on the command line', () => {
+  let nodes: TestNodes;
+  let db: FactstoreClient;
+
+  beforeAll(async () => {
+    nodes = await TestNodes.start(1);
+    db = await nodes.client();
+    for (const stream of ['order-1', 'order-2', 'invoice-1']) {
+      await db.append(stream, [{ type: 'A' }, { type: 'B' }, { type: 'C' }]);
+    }
+  });
+  afterAll(() => nodes.dispose());
+
+  const run = (...args: readonly string[]) => cli(['streams', ...args, '--url', nodes.url]);
+  const json = async (...args: readonly string[]) => {
+    const { stdout, stderr } = await run(...args, '--json');
+    expect(stderr).toBe('');
+    return stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  };
+
+  it('are listed, as a table for people and as JSON lines for programs', async () => {
+    const { stdout } = await run('list', '--category', 'order');
+    const [head, ...rows] = stdout.trim().split('\n');
+    expect(head).toMatch(/^STREAM +STATE +HEAD +CREATED +LAST APPENDED$/);
+    expect(rows).toEqual([expect.stringMatching(/^order-1 +exists +2 +20/), expect.stringMatching(/^order-2 +exists/)]);
+    const listed = await json('list', '--order', 'creation', '--limit', '3');
+    expect(listed.map(({ stream }) => stream)).toEqual(['order-1', 'order-2', 'invoice-1']);
+    expect(listed[0]).toEqual({
+      stream: 'order-1',
+      state: 'exists',
+      headRevision: 2,
+      firstPosition: 1,
+      created: expect.stringMatching(/Z$/),
+      lastAppended: expect.stringMatching(/Z$/),
+    });
+    expect(await run('list', '--prefix', 'nothing')).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
+  it('are given metadata flag by flag; what is not named stays', async () => {
+    const set = ['set', 'order-1'];
+    expect(await json(...set, '--max-count', '2', '--max-age', '30d')).toMatchObject([{ metadataRevision: 0 }]);
+    await run(...set, '--custom', '{"owner": "sales"}');
+    await run(...set, '--unset', 'max-age', '--truncate-before', '1');
+    expect(await json('get', 'order-1')).toMatchObject([
+      {
+        count: 2,
+        firstRevision: 1,
+        metadata: { maxCount: 2, truncateBefore: 1, custom: { owner: 'sales' } },
+        metadataRevision: 2,
+      },
+    ]);
+    expect((await run('get', 'order-1')).stdout).toMatch(/metadata +\{"maxCount":2.*\nmetadata revision +2\n/);
+    expect((await run('set', 'before-first', '--max-count', '1')).stdout).toMatch(
+      /^before-first set, at revision 0 of \$\$before-first, position \d+\n$/,
+    );
+  });
+
+  it('are truncated, deleted and tombstoned, under a condition where one is given', async () => {
+    expect((await run('truncate', 'order-2', '--before', '2')).code).toBe(0);
+    expect(await json('get', 'order-2')).toMatchObject([{ count: 1, firstRevision: 2 }]);
+    const refused = await run('delete', 'order-2', '--expect', '7');
+    expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('expected revision 7') });
+    expect((await run('delete', 'order-2', '--expect', '2')).stdout).toMatch(/^order-2 deleted, at revision 1 of/);
+    expect(await run('delete', 'order-2')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('stream "order-2" is deleted already, at revision 2'),
+    });
+    expect((await json('list', '--category', 'order')).map(({ stream }) => stream)).toEqual(['order-1']);
+    expect(await json('list', '--category', 'order', '--deleted')).toMatchObject([{}, { state: 'deleted' }]);
+    expect(await json('tombstone', 'order-2')).toMatchObject([{ stream: 'order-2', repeated: false }]);
+    const late = await cli(['append', 'order-2', '--type', 'T', '--url', nodes.url]);
+    expect(late).toMatchObject({ code: 1, stderr: expect.stringContaining('is tombstoned') });
+  });
+
+  it.each([
+    [['set', 'a'], 'say what to set'],
+    [['set', 'a', '--max-age', '3 weeks'], '--max-age: "3 weeks" is not a span of time'],
+    [['set', 'a', '--max-age', '0s'], '--max-age: "0s" is not a span of time'],
+    [['set', 'a', '--max-count', '-1'], '--max-count'],
+    [['set', 'a', '--max-count', '9007199254740992'], 'metadata.maxCount: 9007199254740992 is above'],
+    [['set', 'a', '--custom', '[1]'], '--custom: a JSON object is expected'],
+    [['set', 'a', '--unset', 'all'], '--unset: "all" is none of max-age, max-count'],
+    [['truncate', 'a'], "required option '--before <REVISION>' not specified"],
+    [['truncate', 'a', '--before', 'x'], '--before: "x" is not a whole number'],
+    [['list', '--prefix', 'a', '--category', 'b'], 'give --prefix or --category, not both'],
+    [['list', '--order', 'size'], '--order: "size" is none of name, creation'],
+    [['list', '--limit', '0'], '--limit: 0 is below 1'],
+    [['list', '--category', 'a-b'], 'category: "a-b" holds a "-"'],
+    [['delete', '$$a'], 'change.stream: "$$a" is reserved'],
+  ])('refuse wrong usage: %j', async (args, text) => {
+    expect(await run(...args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(text) });
+  });
+});
