@@ -74,6 +74,15 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     test: 'storage/promise-file.test.ts',
   },
   {
+    id: 'promise-slots-two',
+    file: 'src/storage/promise-file.ts',
+    search: 'export const SLOTS = 3;',
+    replacement: 'export const SLOTS = 2;',
+    bug: 'a promise that is written during a sync goes over the only one that is safe',
+    rule: 'D2',
+    test: 'storage/promise-file.test.ts',
+  },
+  {
     id: 'older-promise-read',
     file: 'src/storage/promise-file.ts',
     search: 'found.sequence > newest.sequence',
