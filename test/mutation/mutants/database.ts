@@ -173,4 +173,22 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
     rule: 'S4',
     test: 'database/conditions.test.ts',
   },
+  {
+    id: 'max-count-shows-one-more',
+    file: 'src/model/retention.ts',
+    search: 'revision + 1 - maxCount',
+    replacement: 'revision - maxCount',
+    bug: 'a stream limited to its last n events shows one more',
+    rule: 'R1',
+    test: 'database/retention.random.test.ts',
+  },
+  {
+    id: 'hidden-events-come-back',
+    file: 'src/model/retention.ts',
+    search: 'floor: prior ? hiddenBelow(prior, at.head) : 0,',
+    replacement: 'floor: 0,',
+    bug: 'a wider limit shows events again that were hidden',
+    rule: 'R1',
+    test: 'database/retention.random.test.ts',
+  },
 ];

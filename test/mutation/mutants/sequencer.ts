@@ -22,7 +22,7 @@ export const SEQUENCER_MUTANTS: readonly Mutant[] = [
   {
     id: 'overlay-head-forgotten-early',
     file: 'src/sequencer/overlay.ts',
-    search: 'if (this.heads.get(stream)?.index === effects.index) this.heads.delete(stream);',
+    search: 'if (this.heads.get(stream)?.index === index) this.heads.delete(stream);',
     replacement: 'this.heads.delete(stream);',
     bug: 'applying an entry forgets what a newer one did to the same stream',
     rule: 'S3',
