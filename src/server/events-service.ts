@@ -9,6 +9,7 @@ import {
 } from '../proto/lookups.ts';
 import { encodeReadResponse, type ReadRequest } from '../proto/read.ts';
 import { encodeSubscribeResponse, type SubscribeRequest } from '../proto/subscribe.ts';
+import { AnswerGroups } from './answer-groups.ts';
 import type { AppendRoute } from './append-routing.ts';
 import {
   type AppendStreamCall,
@@ -30,6 +31,7 @@ export interface EventsPorts extends AppendStreamPorts {
 export function eventsHandlers(ports: EventsPorts, sessions: OpenSessions) {
   const { logger, clock } = ports;
   const database = () => ports.database();
+  const answers = new AnswerGroups(clock);
   return {
     Append: unary<DecodedAppend, Uint8Array>(logger, async (request, _signal, call) => {
       const { budget } = ports;
@@ -37,7 +39,9 @@ export function eventsHandlers(ports: EventsPorts, sessions: OpenSessions) {
       budget.take(request.raw.length);
       try {
         const route = ports.openRoute(false);
-        return await route.append(request.raw, remainingMs(call.getDeadline(), clock.nowUs()));
+        const answer = await route.append(request.raw, remainingMs(call.getDeadline(), clock.nowUs()));
+        await answers.turn();
+        return answer;
       } finally {
         budget.release(request.raw.length);
       }
