@@ -39,17 +39,18 @@ export async function runTests(root: string, suite: Suite, boundMs: number): Pro
   args.push('--reporter', 'json', '--outputFile', output, ...suite.excluded.flatMap((path) => ['--exclude', path]));
   args.push(...suite.paths);
   // A process group of its own: a test that never gives the thread back is ended along with its workers.
-  const child = spawn(process.execPath, args, { cwd: root, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, args, { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   current = child;
-  let stderr = '';
-  child.stderr.on('data', (text) => (stderr += text));
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text));
   const bound = AbortSignal.timeout(boundMs);
   bound.addEventListener('abort', endTests);
-  const [code] = await once(child, 'close');
+  const [code, signal] = await once(child, 'close');
   bound.removeEventListener('abort', endTests);
   current = undefined;
   if (bound.aborted) return { kind: 'hung' };
-  return code === 0 ? { kind: 'green' } : failure(root, output, stderr);
+  if (signal !== null) return { kind: 'broken', why: `somebody ended vitest with ${signal}` };
+  return code === 0 ? { kind: 'green' } : failure(root, output, said.trim());
 }
 
 /** Ends the tests that run. */
@@ -62,18 +63,18 @@ export function endTests(): void {
   }
 }
 
-function failure(root: string, output: string, stderr: string): Outcome {
+function failure(root: string, output: string, said: string): Outcome {
   let report: Report;
   try {
     report = JSON.parse(readFileSync(output, 'utf8'));
   } catch {
-    return { kind: 'broken', why: stderr.trim() || 'vitest left no report' };
+    return { kind: 'broken', why: `vitest left no report. ${said}` };
   }
   for (const { name, assertionResults } of report.testResults) {
     const failed = assertionResults.find(({ status }) => status === 'failed');
     if (failed) return { kind: 'red', by: `${name.slice(root.length + 1)} > ${failed.fullName}` };
   }
   const [file] = report.testResults.filter(({ message }) => message !== '');
-  if (report.numTotalTests === 0) return { kind: 'broken', why: file?.message ?? (stderr.trim() || 'no test ran') };
-  return { kind: 'red', by: `an error outside of a test: ${(file?.message ?? stderr).trim().split('\n')[0]}` };
+  if (report.numTotalTests === 0) return { kind: 'broken', why: file?.message ?? `no test ran. ${said}` };
+  return { kind: 'red', by: `an error outside of a test: ${(file?.message ?? said).trim().split('\n')[0]}` };
 }

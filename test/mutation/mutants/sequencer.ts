@@ -98,7 +98,7 @@ export const SEQUENCER_MUTANTS: readonly Mutant[] = [
     replacement: 'if (seen.matched[n]) failed.push(n);',
     bug: 'a condition is judged by what is committed alone, so that two appends in flight both pass',
     rule: 'S4',
-    test: 'sequencer/sequencer.test.ts',
+    test: 'database/conditions.test.ts',
   },
   {
     id: 'condition-blind-to-committed',
