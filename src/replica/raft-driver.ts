@@ -34,8 +34,6 @@ export class RaftDriver {
   private writing = false;
   private scheduled = false;
   private stopped = false;
-  /** Records that this node sealed itself; they need no second look before they are written. */
-  private readonly own = new WeakSet<EntryRecord>();
   private idle: (() => void) | undefined;
 
   constructor(core: RaftCore<EntryRecord>, ports: RaftDriverPorts) {
@@ -66,7 +64,6 @@ export class RaftDriver {
 
   /** A proposal of this node, sealed by itself; `sealed` false: it will be, and then `release` is called. */
   propose(type: EntryType, record: EntryRecord, sealed: boolean): void {
-    this.own.add(record);
     this.core.propose(type, record.bytes.length, record, sealed);
     this.wake();
   }
@@ -75,11 +72,6 @@ export class RaftDriver {
   release(index: number): void {
     this.core.release(index);
     this.wake();
-  }
-
-  sealedHere(record: EntryRecord): EntryRecord {
-    this.own.add(record);
-    return record;
   }
 
   private turn(): void {
@@ -130,14 +122,16 @@ export class RaftDriver {
 
   /** Checks what came from another node, in pieces; what this node sealed itself needs no second look. */
   private async checkReceived(records: readonly EntryRecord[]): Promise<void> {
-    const from = records.findIndex((record) => !this.own.has(record));
+    // Entries of its own term come to a leader from nobody but itself.
+    const ownTerm = this.core.role === 'leader' ? this.core.term : undefined;
+    const from = records.findIndex((record) => record.term !== ownTerm);
     const first = records[from];
     if (!first) return;
     const { log, clock } = this.ports;
     let end: LogPlace = records[from - 1] ?? (await log.placeAt(first.index - 1));
     let bytes = 0;
     for (const record of records.slice(from)) {
-      if (!this.own.has(record)) {
+      if (record.term !== ownTerm) {
         bytes += record.bytes.length;
         const large = record.payload.length > PIECE_BYTES;
         checkContinues(record, end, large ? await digestInPieces(record.payload, clock.yieldTurn) : undefined);

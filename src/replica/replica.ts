@@ -108,7 +108,7 @@ export class Replica implements Inbound {
         ...options.raft,
         id: options.id,
         random: ports.random,
-        noop: (index, term) => this.driver.sealedHere(sealNoop(index, term, this.logEnd())),
+        noop: (index, term) => sealNoop(index, term, this.logEnd()),
       },
       {
         hardState: recovered.hardState,
@@ -231,7 +231,9 @@ export class Replica implements Inbound {
         draft.firstPosition === end.nextPosition,
         () => `position ${draft.firstPosition} does not follow the log (S2)`,
       );
-      const place = { ...draft, index: end.index + 1, term: this.core.term, type: EntryType.events };
+      const { firstPosition, count, createdUs, payload } = draft;
+      const { term } = this.core;
+      const place = { index: end.index + 1, term, type: EntryType.events, firstPosition, count, createdUs, payload };
       const small = draft.payload.length <= PIECE_BYTES && this.sealer.idle;
       const record = small ? sealEntry(place, end.chain) : this.sealer.begin(place, end);
       this.driver.propose(EntryType.events, record, small);

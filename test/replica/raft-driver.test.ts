@@ -31,7 +31,7 @@ async function loading() {
   const voters = [new Set(['a', 'b']), new Set<string>()] as const;
   const configuration = { voters, learners: new Set<string>(), learnersNext: new Set<string>() };
   const core = new Raft<EntryRecord>(
-    { ...OPTIONS, noop: (index, term) => driver.sealedHere(sealNoop(index, term, end)) },
+    { ...OPTIONS, noop: (index, term) => sealNoop(index, term, end) },
     { hardState, lastIndex: 3, termRuns: [[1, 1]], applied: 0, configuration },
   );
   const sent: PeerMessage[] = [];
