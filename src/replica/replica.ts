@@ -300,7 +300,8 @@ export class Replica implements Inbound {
   /** This node had better not lead (rules D1, S15): hands over, if it leads and somebody takes it. */
   stepAside(): void {
     const now = this.ports.clock.monotonicMs();
-    if (!this.acceptsProposals || now < this.stepAsideFromMs) return;
+    // Not only once it takes appends: one that cannot write its no-op never does, and would lead in vain for ever.
+    if (this.stopping || this.core.role !== 'leader' || now < this.stepAsideFromMs) return;
     this.stepAsideFromMs = now + STEP_ASIDE_AGAIN_MS;
     this.transferLeadership(undefined);
   }

@@ -6,6 +6,10 @@ export const REGRESSIONS: readonly (PlanOptions & { readonly found: string })[] 
     seed: 1035,
     found: 'a healed node whose clock had jumped by two days has to be started again before it takes appends (S15)',
   },
+  {
+    seed: 400519,
+    found: 'a leader whose disk filled up before it had written its no-op kept leading, and nobody took appends (D1)',
+  },
 ];
 
 /** A few runs of each kind for every test run. */
