@@ -1,7 +1,7 @@
 import type { Operation, Scan, ScanRange, Store } from '../../src/storage/store.ts';
+import { type Row, Rows } from '../support/rows.ts';
 import type { Chance } from './chance.ts';
 import type { Process } from './process.ts';
-import { type Row, Rows } from './rows.ts';
 
 /** How the disk of a run behaves; drawn once a run. */
 export interface DiskHabits {
