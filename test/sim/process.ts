@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/runtime/clock.ts';
+import { sleepBy } from '../support/virtual-clock.ts';
 import type { Time } from './time.ts';
 
 /** 2023-11-14, in microseconds. */
@@ -73,17 +74,7 @@ export class Process {
     nowUs: () => EPOCH_US + Math.round(this.time.nowMs * 1000) + this.skewUs(),
     monotonicMs: () => this.time.nowMs,
     setTimer: (ms, fire) => this.after(ms, fire),
-    sleep: (ms, signal) =>
-      new Promise((resolve) => {
-        if (signal?.aborted) return resolve();
-        const done = () => {
-          timer.cancel();
-          signal?.removeEventListener('abort', done);
-          resolve();
-        };
-        const timer = this.after(ms, done);
-        signal?.addEventListener('abort', done, { once: true });
-      }),
+    sleep: sleepBy((ms, fire) => this.after(ms, fire)),
     soon: (run) => void this.after(0, run),
     yieldTurn: () => new Promise((resolve) => this.after(0, resolve)),
   };

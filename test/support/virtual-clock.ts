@@ -32,17 +32,7 @@ export class VirtualTime {
       nowUs: () => EPOCH_US + Math.round(this.now * 1000) + skewUs(),
       monotonicMs: () => this.now,
       setTimer: (ms, fire) => this.after(ms, fire),
-      sleep: (ms, signal) =>
-        new Promise((resolve) => {
-          if (signal?.aborted) return resolve();
-          const done = () => {
-            timer.cancel();
-            signal?.removeEventListener('abort', done);
-            resolve();
-          };
-          const timer = this.after(ms, done);
-          signal?.addEventListener('abort', done, { once: true });
-        }),
+      sleep: sleepBy((ms, fire) => this.after(ms, fire)),
       soon: (run) => void this.turns.push(run),
       yieldTurn: () => new Promise((resolve) => this.turns.push(resolve)),
     };
@@ -112,4 +102,19 @@ export class VirtualTime {
 /** Everything in these nodes that is not on virtual time is a promise; they have all settled after this. */
 function promisesSettle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A clock's `sleep`, made of its timers. */
+export function sleepBy(after: Clock['setTimer']): Clock['sleep'] {
+  return (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const done = () => {
+        timer.cancel();
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = after(ms, done);
+      signal?.addEventListener('abort', done, { once: true });
+    });
 }
