@@ -4,8 +4,10 @@ import { FactstoreError } from './base/errors.ts';
 import type { NodeOptions } from './config/options.ts';
 import { type Address, formatAddress } from './config/values.ts';
 import { FEATURE_LEVEL } from './model/fact.ts';
+import { LogRepair } from './node/log-repair.ts';
 import { Member } from './node/member.ts';
 import { NodeStorage } from './node/open-storage.ts';
+import type { EntriesRequest } from './peer/entries.ts';
 import { Founding } from './peer/founding.ts';
 import { PeerServer } from './peer/peer-server.ts';
 import { type Clock, every, systemClock, type Timer } from './runtime/clock.ts';
@@ -14,6 +16,7 @@ import { createLogger, type Logger } from './runtime/logger.ts';
 import { programVersion } from './runtime/version.ts';
 import { ReceiveBudget } from './server/receive-budget.ts';
 import { Server } from './server/server.ts';
+import { type Damage, damageError } from './storage/damage.ts';
 import { DataDirectory } from './storage/data-directory.ts';
 import { DiskReserve, reserveBytesFor } from './storage/disk-reserve.ts';
 import { RAFT_LOG_DATABASE } from './storage/raft-log.ts';
@@ -28,6 +31,7 @@ export interface NodeDependencies {
 
 /** How long a start waits to be able to say what the node has become; a lone node leads within milliseconds. */
 const FIRST_ROLE_MS = 1_500;
+const HAND_OVER_MS = 3_000;
 const PROMISE_SYNC_MS = 1_000;
 const SPACE_REFRESH_MS = 1_000;
 
@@ -72,10 +76,13 @@ export class Node {
   private storage: NodeStorage | undefined;
   private peerServer: PeerServer | undefined;
   private server: Server | undefined;
+  private repair: LogRepair | undefined;
   private founding: Founding | undefined;
   private member: Member | undefined;
   private joining: Promise<void> = Promise.resolve();
   private stopped: Promise<void> | undefined;
+  /** Settles once damage that was met is noted for the next start, and the node has ended itself. */
+  private damageNoted: Promise<void> | undefined;
   private incarnation = 0;
   private failed = false;
 
@@ -111,7 +118,12 @@ export class Node {
 
   /** `leader`, `follower` and so on, or what the node waits for. */
   get role(): string {
-    return this.member?.role ?? (this.founding?.waitingFor() || 'starting');
+    return this.member?.role ?? this.startingWith();
+  }
+
+  /** True: it ended because its log is damaged in a way that its next start mends. */
+  get mendable(): boolean {
+    return this.failed && this.storage?.damage !== undefined;
   }
 
   async start(): Promise<void> {
@@ -121,6 +133,9 @@ export class Node {
     }
     this.incarnation = await directory.raiseIncarnation();
     this.storage = await NodeStorage.open(directory, this.incarnation);
+    this.storage.onDamage = (damage) => this.noticeDamage(damage);
+    const { damage, usable } = this.storage;
+    if (damage && !usable && this.otherPeers().size === 0) throw damageError(directory.path, damage);
     await this.reserve.refresh(this.clock.monotonicMs());
     this.peerServer = await PeerServer.start(formatAddress(options.peerListen), this.peerHandlers(), logger);
     this.server = await Server.start(this.serverPorts(), { ...options, ...options.listen });
@@ -138,6 +153,7 @@ export class Node {
 
   private async join(): Promise<void> {
     const storage = this.storage as NodeStorage;
+    if (storage.damage && this.otherPeers().size > 0) await this.mend(storage);
     this.founding = this.newFounding(storage);
     await this.founding.run();
     if (this.stopping.signal.aborted) return;
@@ -157,6 +173,40 @@ export class Node {
     if (this.stopping.signal.aborted) return;
     await member.firstRole(FIRST_ROLE_MS);
     this.server?.setServing(true);
+  }
+
+  private async mend(storage: NodeStorage): Promise<void> {
+    const { clock, logger } = this;
+    const peers = () => this.otherPeers();
+    this.repair = new LogRepair({ storage, peers, clock, logger, signal: this.stopping.signal });
+    await this.repair.run();
+    this.repair = undefined;
+  }
+
+  /** Node ids and peer addresses of the other members, as --cluster or the founding record give them. */
+  private otherPeers(): Map<string, string> {
+    const named = this.storage?.foundingBytes ? this.storage.founding.members : [];
+    const peers = new Map(named.map(({ nodeId, peerAddress }) => [nodeId, peerAddress]));
+    for (const member of this.options.cluster ?? []) peers.set(member.nodeId, formatAddress(member));
+    peers.delete(this.nodeId);
+    return peers;
+  }
+
+  /**
+   * A read has met damage. The record is missed by whoever asked for it; a node with peers ends, to be mended by them
+   * when it starts anew. A lone one goes on with all that it still has.
+   */
+  private noticeDamage(damage: Damage): void {
+    if (this.damageNoted || this.stopping.signal.aborted) return;
+    this.logger.error({ event: 'log.damaged', index: damage.index }, `the raft log is damaged: ${damage.text}`);
+    if (damage.kind !== 'belowCommit' || this.otherPeers().size === 0) return;
+    this.damageNoted = this.leaveToBeMended(damage).catch((error: unknown) => this.fail(error));
+  }
+
+  private async leaveToBeMended(damage: Damage): Promise<void> {
+    await this.storage?.noteDamage(damage);
+    await this.member?.handOver(HAND_OVER_MS);
+    this.fail(damageError(this.directory.path, damage));
   }
 
   private newFounding(storage: NodeStorage): Founding {
@@ -195,6 +245,7 @@ export class Node {
         if (!this.founding) throw notYet();
         return this.founding.found(record);
       },
+      entries: (request: EntriesRequest) => (this.storage as NodeStorage).entries(request),
     };
   }
 
@@ -222,7 +273,11 @@ export class Node {
 
   private notReady(): string | undefined {
     if (this.stopping.signal.aborted) return 'stopping';
-    return this.member ? this.member.notReady() : this.founding?.waitingFor() || 'starting';
+    return this.member ? this.member.notReady() : this.startingWith();
+  }
+
+  private startingWith(): string {
+    return this.repair?.progress ?? (this.founding?.waitingFor() || 'starting');
   }
 
   private identityStatus() {
@@ -260,7 +315,8 @@ export class Node {
 
   private async shutDown(): Promise<void> {
     const graceMs = this.options.shutdownTimeoutMs;
-    if (!this.failed) await this.member?.handOver(Math.min(graceMs / 2, 3_000));
+    await this.damageNoted;
+    if (!this.failed) await this.member?.handOver(Math.min(graceMs / 2, HAND_OVER_MS));
     this.stopping.abort();
     for (const timer of this.timers) timer.cancel();
     this.member?.endSubscriptions();

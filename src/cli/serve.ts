@@ -14,8 +14,13 @@ interface RunningNode {
   readonly role: string;
   /** Settles when the node ends by itself, with the reason. */
   readonly ended: Promise<Error | undefined>;
+  /** True: it ended because its log is damaged in a way that its next start mends. */
+  readonly mendable: boolean;
   stop(): Promise<void>;
 }
+
+/** A disk that damages a log so often while one process runs is not fit to go on with. */
+const REPAIRS_MAX = 3;
 
 type Flags = Readonly<Record<string, string | undefined>> & { readonly json?: boolean };
 
@@ -47,23 +52,29 @@ async function serve(context: Context, flags: Flags): Promise<void> {
   const { out, signal } = context;
   const options = await loadNodeOptions(flags, context.io.env);
   const { startNode } = await import('../node.ts');
-  const node: RunningNode = await startNode(options);
   const stopped = new Promise<'signal'>((resolve) => {
     if (signal.aborted) resolve('signal');
     signal.addEventListener('abort', () => resolve('signal'), { once: true });
   });
-  const { nodeId, address, peerAddress, role } = node;
-  if (flags.json) {
-    const addresses = { listen: formatAddress(address), peerListen: formatAddress(peerAddress) };
-    await out.line(jsonText({ started: { nodeId, ...addresses, data: options.data, role } }));
-  } else {
-    await out.write(banner(context, options.data, node));
+  for (let repairs = 0; ; repairs++) {
+    const node: RunningNode = await startNode(options);
+    await announce(context, flags, options.data, node);
+    const end = await Promise.race([stopped, node.ended]);
+    if (end === 'signal') {
+      if (!flags.json) await out.line('stopping (once more ends it at once)');
+      return node.stop();
+    }
+    if (end && (!node.mendable || repairs === REPAIRS_MAX)) throw end;
+    await node.stop();
+    if (!end) return;
   }
-  const end = await Promise.race([stopped, node.ended]);
-  if (end instanceof Error) throw end;
-  if (end !== 'signal') return;
-  if (!flags.json) await out.line('stopping (once more ends it at once)');
-  await node.stop();
+}
+
+async function announce(context: Context, flags: Flags, data: string, node: RunningNode): Promise<void> {
+  if (!flags.json) return context.out.write(banner(context, data, node));
+  const { nodeId, role } = node;
+  const addresses = { listen: formatAddress(node.address), peerListen: formatAddress(node.peerAddress) };
+  return context.out.line(jsonText({ started: { nodeId, ...addresses, data, role } }));
 }
 
 function banner({ out }: Context, data: string, node: RunningNode): string {

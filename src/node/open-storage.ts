@@ -1,17 +1,23 @@
 import { randomInt } from 'node:crypto';
 import { assert } from '../base/assert.ts';
-import { uuidText } from '../base/bytes.ts';
+import { bytesEqual, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import { APPEND_ID_GAP_MAX_MS, APPEND_ID_KEPT_MS, APPEND_ID_WINDOW_APPENDS } from '../model/limits.ts';
+import { ENTRIES_BYTES_MAX, type EntriesRequest } from '../peer/entries.ts';
 import { decodeFoundingRecord, type FoundingRecord } from '../peer/founding-codec.ts';
 import { EntryType } from '../raft/types.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { damageError } from '../storage/damage.ts';
+import { type Damage, damageError, damageIn } from '../storage/damage.ts';
+import { readDamageNote, removeDamageNote, writeDamageNote } from '../storage/damage-note.ts';
 import type { DataDirectory } from '../storage/data-directory.ts';
 import { EventIndex } from '../storage/index/event-index.ts';
 import type { StaleIndex } from '../storage/index/open-index.ts';
 import { LevelStore } from '../storage/level-store.ts';
+import { dropDamagedLog, rewrittenLogPath, settleSwap, swapLogs } from '../storage/log-swap.ts';
 import { RAFT_LOG_DATABASE, RaftLog } from '../storage/raft-log.ts';
+import { RaftLogReader } from '../storage/raft-log-reader.ts';
+import { readHardState } from '../storage/raft-log-recovery.ts';
+import { type FetchEntries, type RewriteProgress, rewriteLog } from '../storage/raft-log-rewrite.ts';
 import { entryKey } from '../storage/raft-log-rows.ts';
 import { EntryRecord, genesisChain, recordDamage, sealEntry } from '../storage/record.ts';
 
@@ -22,11 +28,14 @@ const FOUNDING = { index: 1, term: 1, type: EntryType.membership, firstPosition:
 
 /** The raft log of a data directory, which may not belong to a cluster yet. */
 export class NodeStorage {
+  /** Told of every damage that a read of the log meets. */
+  onDamage: (damage: Damage) => void = () => undefined;
   private readonly directory: DataDirectory;
   private readonly incarnation: number;
-  private readonly store: LevelStore;
+  private store: LevelStore;
   private opened: RaftLog | undefined;
   private index: { readonly index: EventIndex; readonly store: LevelStore } | undefined;
+  private found: Damage | undefined;
   private founded: { readonly bytes: Uint8Array; readonly record: FoundingRecord } | undefined;
 
   private constructor(directory: DataDirectory, incarnation: number, store: LevelStore) {
@@ -35,11 +44,16 @@ export class NodeStorage {
     this.store = store;
   }
 
-  /** Opens and verifies the log, where there is one. DATA_LOSS where it is damaged. */
+  /**
+   * Opens and verifies the log, where there is one. Damage that peers can mend is told by `damage`, and the log is open
+   * only after `repair`; DATA_LOSS where it is damaged beyond that.
+   */
   static async open(directory: DataDirectory, incarnation: number): Promise<NodeStorage> {
+    await settleSwap(directory.path);
     const store = await LevelStore.open(directory.logPath, RAFT_LOG_DATABASE);
     const storage = new NodeStorage(directory, incarnation, store);
     try {
+      storage.found = await readDamageNote(directory.path);
       await storage.openExisting();
     } catch (error) {
       await store.close();
@@ -61,6 +75,54 @@ export class NodeStorage {
   get log(): RaftLog {
     assert(this.opened, 'the raft log is not open yet');
     return this.opened;
+  }
+
+  /** What is damaged, at or below the durable commit index; undefined: nothing is known to be. */
+  get damage(): Damage | undefined {
+    return this.found;
+  }
+
+  /** Whether the log is open: damage in the middle of it does not hinder that. */
+  get usable(): boolean {
+    return this.opened !== undefined;
+  }
+
+  /** The log was found damaged while the node ran: the next start mends it. */
+  async noteDamage(damage: Damage): Promise<void> {
+    this.found = damage;
+    await writeDamageNote(this.directory.path, damage);
+  }
+
+  /** Writes the log anew, with what peers have of the damaged entries, and opens it (rule D7). Yields after each step. */
+  async *repair(fetch: FetchEntries): AsyncGenerator<RewriteProgress, void, undefined> {
+    const { path } = this.directory;
+    const genesis = genesisChain(this.founding.clusterId);
+    const rewritten = await LevelStore.open(rewrittenLogPath(path), RAFT_LOG_DATABASE);
+    try {
+      yield* rewriteLog(this.store, rewritten, { path, genesis, fetch });
+    } finally {
+      await rewritten.close();
+    }
+    // The log holds the store, where it is open.
+    await this.store.close();
+    this.opened = undefined;
+    await swapLogs(path);
+    this.store = await LevelStore.open(this.directory.logPath, RAFT_LOG_DATABASE);
+    await removeDamageNote(path);
+    this.found = undefined;
+    await this.openExisting();
+    await dropDamagedLog(path);
+  }
+
+  /** Committed entries for a peer that has lost them, also while this node mends its own. */
+  async entries({ clusterId, from, to }: EntriesRequest): Promise<readonly EntryRecord[]> {
+    if (!this.founded || !bytesEqual(this.founding.clusterId, clusterId))
+      throw new FactstoreError('FAILED_PRECONDITION', 'this node is not of that cluster');
+    if (this.opened) return this.opened.read(from, Math.min(to, this.opened.hardState.commit), ENTRIES_BYTES_MAX);
+    const reader = new RaftLogReader(this.store, this.directory.path);
+    const row = await readHardState(reader);
+    reader.moveTo(row?.commit ?? 0, row?.commit ?? 0);
+    return reader.read(from, to, ENTRIES_BYTES_MAX);
   }
 
   /** Makes the directory a member of the cluster that the record founds: synced, once it returns. */
@@ -132,7 +194,14 @@ export class NodeStorage {
         `data directory ${this.directory.path}: identity.json is of cluster ${clusterId}, but the log is of cluster ${uuidText(record.clusterId)}: files of two directories were mixed. Put the right ones together again, or restore a backup`,
       );
     }
-    await this.adopt(founding);
+    this.founded = { bytes: founding, record };
+    try {
+      await this.adopt(founding);
+    } catch (error) {
+      const damage = damageIn(error);
+      if (damage?.kind !== 'belowCommit') throw error;
+      this.found = damage;
+    }
   }
 
   private async openLog(record: FoundingRecord): Promise<RaftLog> {
@@ -142,6 +211,7 @@ export class NodeStorage {
       promises: directory.promises,
       genesis: genesisChain(record.clusterId),
       incarnation,
+      onDamage: (damage) => this.onDamage(damage),
     });
     return this.opened;
   }

@@ -70,6 +70,7 @@ export const peerService = {
   Found: method('Found', false),
   Messages: method('Messages', true),
   Forward: method('Forward', true),
+  Entries: method('Entries', false),
 };
 
 export type ClientCall = ClientDuplexStream<Buffer, Buffer>;
@@ -94,7 +95,7 @@ export function openStream(address: string, name: 'Messages' | 'Forward'): { cal
 /** One question to a peer, on a new connection. Ends in a FactstoreError whose text is the reason. */
 export async function ask(
   address: string,
-  name: 'Identify' | 'Found',
+  name: 'Identify' | 'Found' | 'Entries',
   request: Buffer,
   timing: { clock: Clock; timeoutMs: number; signal?: AbortSignal },
 ): Promise<Buffer> {

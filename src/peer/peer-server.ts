@@ -3,6 +3,8 @@ import { type AddressInfo, createServer, type Server as NetServer, type Socket }
 import { Server, ServerCredentials, type sendUnaryData, status } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { EntryRecord } from '../storage/record.ts';
+import { decodeEntriesRequest, type EntriesRequest, encodeEntriesResponse } from './entries.ts';
 import {
   decodeFoundRequest,
   decodeIdentifyRequest,
@@ -23,6 +25,8 @@ export interface PeerHandlers {
   readonly identify: () => Identification;
   /** Resolves once the founding record is on disk. Rejects with the reason why it is not taken. */
   readonly found: (record: Uint8Array) => Promise<void>;
+  /** Committed entries, as many as `ENTRIES_BYTES_MAX` allow. Rejects with the reason why there are none to be had. */
+  readonly entries: (request: EntriesRequest) => Promise<readonly EntryRecord[]>;
 }
 
 /** What takes the streams, once this node is a member of a cluster. */
@@ -66,6 +70,10 @@ export class PeerServer {
           await handlers.found(decodeFoundRequest(call.request));
           return Buffer.alloc(0);
         }),
+      Entries: (call: { request: Buffer }, done: sendUnaryData<Buffer>) =>
+        answer(done, logger, async () =>
+          encodeEntriesResponse(await handlers.entries(decodeEntriesRequest(call.request))),
+        ),
       Messages: (call: ServerCall) => (streams.handlers ? streams.handlers.messages(call) : notYet(call)),
       Forward: (call: ServerCall) => (streams.handlers ? streams.handlers.forward(call) : notYet(call)),
     });

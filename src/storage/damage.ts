@@ -32,5 +32,18 @@ export function damageError(path: string, damage: Damage, cause?: unknown): Fact
     'node join again with an empty one, as a new member; else restore the directory from a backup. Keep the damaged one,',
     "and do not run LevelDB's repair on it, which drops records without a word.",
   ].join(' ');
-  return new FactstoreError('DATA_LOSS', text, { path, kind: damage.kind, index: damage.index }, { cause });
+  return new FactstoreError(
+    'DATA_LOSS',
+    text,
+    { path, kind: damage.kind, index: damage.index, what: damage.text },
+    { cause },
+  );
+}
+
+/** The damage that an error tells of; undefined where it tells of something else. */
+export function damageIn(error: unknown): Damage | undefined {
+  if (!(error instanceof FactstoreError) || error.code !== 'DATA_LOSS') return undefined;
+  const { kind, index, what } = error.details;
+  if (kind !== 'belowCommit' && kind !== 'promiseLost') return undefined;
+  return { kind, index: index as number, text: what as string };
 }

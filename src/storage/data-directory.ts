@@ -22,7 +22,8 @@ export interface DataDirectoryOptions {
  *     identity.json   who it is (identity.ts)
  *     promise         what the node has promised (promise-file.ts)
  *     peers.json      what it has seen of the other members (peer-memory.ts)
- *     log/            LevelDB: the raft log (raft-log-rows.ts)
+ *     log/            LevelDB: the raft log (raft-log-rows.ts); beside it, while it is repaired, two more (log-swap.ts)
+ *     damaged.json    damage that was found while the node ran (damage-note.ts); absent: none
  *     index/          LevelDB: the event index, which follows from the log
  *     lock/           held while a node runs on it (directory-lock.ts)
  *     ballast         removed when the disk is full (ballast.ts)

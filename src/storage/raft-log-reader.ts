@@ -18,6 +18,8 @@ export class RaftLogReader {
   readonly store: Store;
   /** The data directory, for messages. */
   readonly path: string;
+  /** Told of every damage that a read meets. */
+  onDamage: ((damage: Damage) => void) | undefined;
   private last = 0;
   private committed = 0;
   /** Counts truncations: what is missing may have been cut off while it was being read. */
@@ -180,6 +182,8 @@ export class RaftLogReader {
   }
 
   private damaged(index: number, what: string, cause?: unknown): FactstoreError {
-    return damageError(this.path, this.damage(index, what), cause);
+    const damage = this.damage(index, what);
+    this.onDamage?.(damage);
+    return damageError(this.path, damage, cause);
   }
 }

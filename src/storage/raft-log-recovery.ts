@@ -64,7 +64,7 @@ export async function recover(reader: RaftLogReader, promised: Promised, options
 }
 
 /** The hard state, which is the last row of the database; undefined where the database is empty. */
-async function readHardState(reader: RaftLogReader): Promise<HardStateRow | undefined> {
+export async function readHardState(reader: RaftLogReader): Promise<HardStateRow | undefined> {
   const fail = (index: number, text: string) => damageError(reader.path, { kind: 'promiseLost', index, text });
   const scan = reader.store.scan({ backwards: true, limit: 1 });
   try {

@@ -26,6 +26,8 @@ export interface RaftLogOptions {
   readonly genesis: Uint8Array;
   /** This start of the node. */
   readonly incarnation: number;
+  /** Told of every damage that a read meets after the log is open. */
+  readonly onDamage?: (damage: Damage) => void;
   /** How much of the end of the log is verified when it is opened; 10,000 entries or 64 MiB unless given. */
   readonly verifyEntries?: number;
   readonly verifyBytes?: number;
@@ -75,6 +77,7 @@ export class RaftLog {
     const log = new RaftLog(reader, options, recovered);
     log.promise(log.current, log.place);
     await options.promises.sync();
+    reader.onDamage = options.onDamage;
     return log;
   }
 

@@ -3,6 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { FactstoreError } from '../../src/base/errors.ts';
 import { decodeStreamMessage, encodeGreetingMessage, encodeRaftMessage, type Greeting } from '../../src/peer/codec.ts';
 import {
+  decodeEntriesRequest,
+  decodeEntriesResponse,
+  encodeEntriesRequest,
+  encodeEntriesResponse,
+} from '../../src/peer/entries.ts';
+import {
   decodeForwardRequest,
   decodeForwardResponse,
   encodeForwardRequest,
@@ -247,6 +253,25 @@ describe('the codec of the peer protocol agrees with peer.proto', () => {
   });
 });
 
+describe('entries for a damaged peer', () => {
+  const { Entries } = reflected;
+
+  test('question and answer survive the wire', () => {
+    const request = { clusterId: new Uint8Array(16).fill(9), from: 7, to: 2 ** 40 };
+    expect(plain(decodeEntriesRequest(encodeEntriesRequest(request)))).toEqual(plain(request));
+    expect(plain(Entries.requestDeserialize(encodeEntriesRequest(request)).from)).toEqual(plain(7));
+    const records = [record(7), record(8)];
+    expect(decodeEntriesResponse(encodeEntriesResponse(records), 7)).toEqual(records);
+    expect(Entries.responseDeserialize(encodeEntriesResponse(records)).entries).toHaveLength(2);
+  });
+
+  test('an empty range is refused, and an entry that stands elsewhere is damaged [D7]', () => {
+    const clusterId = new Uint8Array(16);
+    expect(() => decodeEntriesRequest(encodeEntriesRequest({ clusterId, from: 3, to: 2 }))).toThrow(/no range/);
+    expect(() => decodeEntriesResponse(encodeEntriesResponse([record(7)]), 8)).toThrow(/entry 8 is damaged/);
+  });
+});
+
 describe('what comes from a peer is not trusted', () => {
   const decoders: Record<string, (bytes: Buffer) => unknown> = {
     PeerMessage: (bytes) => decodeStreamMessage(bytes, ends),
@@ -254,6 +279,8 @@ describe('what comes from a peer is not trusted', () => {
     IdentifyResponse: decodeIdentification,
     FoundRequest: decodeFoundRequest,
     FoundingRecord: decodeFoundingRecord,
+    EntriesRequest: decodeEntriesRequest,
+    EntriesResponse: (bytes) => decodeEntriesResponse(bytes, 1),
     ForwardRequest: decodeForwardRequest,
     ForwardResponse: decodeForwardResponse,
   };

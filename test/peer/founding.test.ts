@@ -76,7 +76,7 @@ async function start(nodeId: string, disk: Directory, all: Map<string, string>, 
   const founding = new Founding(options);
   const server = await PeerServer.start(
     address,
-    { identify: () => founding.identify(), found: (record) => founding.found(record) },
+    { identify: () => founding.identify(), found: (record) => founding.found(record), entries: async () => [] },
     logger,
   );
   const outcome = founding.run();

@@ -21,7 +21,7 @@ const servers: PeerServer[] = [];
 
 async function start(found: (record: Uint8Array) => Promise<void>, address = '127.0.0.1:0') {
   const { logger, lines } = logging();
-  const server = await PeerServer.start(address, { identify: () => self, found }, logger);
+  const server = await PeerServer.start(address, { identify: () => self, found, entries: async () => [] }, logger);
   servers.push(server);
   return { server, lines };
 }

@@ -2,6 +2,8 @@ import type * as grpc from '@grpc/grpc-js';
 import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
 import type { Acknowledged as _factstore_peer_v1_Acknowledged, Acknowledged__Output as _factstore_peer_v1_Acknowledged__Output } from './factstore/peer/v1/Acknowledged.ts';
+import type { EntriesRequest as _factstore_peer_v1_EntriesRequest, EntriesRequest__Output as _factstore_peer_v1_EntriesRequest__Output } from './factstore/peer/v1/EntriesRequest.ts';
+import type { EntriesResponse as _factstore_peer_v1_EntriesResponse, EntriesResponse__Output as _factstore_peer_v1_EntriesResponse__Output } from './factstore/peer/v1/EntriesResponse.ts';
 import type { ForwardRequest as _factstore_peer_v1_ForwardRequest, ForwardRequest__Output as _factstore_peer_v1_ForwardRequest__Output } from './factstore/peer/v1/ForwardRequest.ts';
 import type { ForwardResponse as _factstore_peer_v1_ForwardResponse, ForwardResponse__Output as _factstore_peer_v1_ForwardResponse__Output } from './factstore/peer/v1/ForwardResponse.ts';
 import type { FoundRequest as _factstore_peer_v1_FoundRequest, FoundRequest__Output as _factstore_peer_v1_FoundRequest__Output } from './factstore/peer/v1/FoundRequest.ts';
@@ -58,6 +60,8 @@ export interface ProtoGrpcType {
     peer: {
       v1: {
         Acknowledged: MessageTypeDefinition<_factstore_peer_v1_Acknowledged, _factstore_peer_v1_Acknowledged__Output>
+        EntriesRequest: MessageTypeDefinition<_factstore_peer_v1_EntriesRequest, _factstore_peer_v1_EntriesRequest__Output>
+        EntriesResponse: MessageTypeDefinition<_factstore_peer_v1_EntriesResponse, _factstore_peer_v1_EntriesResponse__Output>
         ForwardRequest: MessageTypeDefinition<_factstore_peer_v1_ForwardRequest, _factstore_peer_v1_ForwardRequest__Output>
         ForwardResponse: MessageTypeDefinition<_factstore_peer_v1_ForwardResponse, _factstore_peer_v1_ForwardResponse__Output>
         FoundRequest: MessageTypeDefinition<_factstore_peer_v1_FoundRequest, _factstore_peer_v1_FoundRequest__Output>

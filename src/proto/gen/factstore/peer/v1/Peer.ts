@@ -2,6 +2,8 @@
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
+import type { EntriesRequest as _factstore_peer_v1_EntriesRequest, EntriesRequest__Output as _factstore_peer_v1_EntriesRequest__Output } from '../../../factstore/peer/v1/EntriesRequest.ts';
+import type { EntriesResponse as _factstore_peer_v1_EntriesResponse, EntriesResponse__Output as _factstore_peer_v1_EntriesResponse__Output } from '../../../factstore/peer/v1/EntriesResponse.ts';
 import type { ForwardRequest as _factstore_peer_v1_ForwardRequest, ForwardRequest__Output as _factstore_peer_v1_ForwardRequest__Output } from '../../../factstore/peer/v1/ForwardRequest.ts';
 import type { ForwardResponse as _factstore_peer_v1_ForwardResponse, ForwardResponse__Output as _factstore_peer_v1_ForwardResponse__Output } from '../../../factstore/peer/v1/ForwardResponse.ts';
 import type { FoundRequest as _factstore_peer_v1_FoundRequest, FoundRequest__Output as _factstore_peer_v1_FoundRequest__Output } from '../../../factstore/peer/v1/FoundRequest.ts';
@@ -11,6 +13,15 @@ import type { IdentifyResponse as _factstore_peer_v1_IdentifyResponse, IdentifyR
 import type { PeerMessage as _factstore_peer_v1_PeerMessage, PeerMessage__Output as _factstore_peer_v1_PeerMessage__Output } from '../../../factstore/peer/v1/PeerMessage.ts';
 
 export interface PeerClient extends grpc.Client {
+  Entries(argument: _factstore_peer_v1_EntriesRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_EntriesResponse__Output>): grpc.ClientUnaryCall;
+  Entries(argument: _factstore_peer_v1_EntriesRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_peer_v1_EntriesResponse__Output>): grpc.ClientUnaryCall;
+  Entries(argument: _factstore_peer_v1_EntriesRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_EntriesResponse__Output>): grpc.ClientUnaryCall;
+  Entries(argument: _factstore_peer_v1_EntriesRequest, callback: grpc.requestCallback<_factstore_peer_v1_EntriesResponse__Output>): grpc.ClientUnaryCall;
+  entries(argument: _factstore_peer_v1_EntriesRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_EntriesResponse__Output>): grpc.ClientUnaryCall;
+  entries(argument: _factstore_peer_v1_EntriesRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_peer_v1_EntriesResponse__Output>): grpc.ClientUnaryCall;
+  entries(argument: _factstore_peer_v1_EntriesRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_EntriesResponse__Output>): grpc.ClientUnaryCall;
+  entries(argument: _factstore_peer_v1_EntriesRequest, callback: grpc.requestCallback<_factstore_peer_v1_EntriesResponse__Output>): grpc.ClientUnaryCall;
+  
   Forward(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_ForwardRequest, _factstore_peer_v1_ForwardResponse__Output>;
   Forward(options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_ForwardRequest, _factstore_peer_v1_ForwardResponse__Output>;
   forward(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_ForwardRequest, _factstore_peer_v1_ForwardResponse__Output>;
@@ -42,6 +53,8 @@ export interface PeerClient extends grpc.Client {
 }
 
 export interface PeerHandlers extends grpc.UntypedServiceImplementation {
+  Entries: grpc.handleUnaryCall<_factstore_peer_v1_EntriesRequest__Output, _factstore_peer_v1_EntriesResponse>;
+  
   Forward: grpc.handleBidiStreamingCall<_factstore_peer_v1_ForwardRequest__Output, _factstore_peer_v1_ForwardResponse>;
   
   Found: grpc.handleUnaryCall<_factstore_peer_v1_FoundRequest__Output, _factstore_peer_v1_FoundResponse>;
@@ -53,6 +66,7 @@ export interface PeerHandlers extends grpc.UntypedServiceImplementation {
 }
 
 export interface PeerDefinition extends grpc.ServiceDefinition {
+  Entries: MethodDefinition<_factstore_peer_v1_EntriesRequest, _factstore_peer_v1_EntriesResponse, _factstore_peer_v1_EntriesRequest__Output, _factstore_peer_v1_EntriesResponse__Output>
   Forward: MethodDefinition<_factstore_peer_v1_ForwardRequest, _factstore_peer_v1_ForwardResponse, _factstore_peer_v1_ForwardRequest__Output, _factstore_peer_v1_ForwardResponse__Output>
   Found: MethodDefinition<_factstore_peer_v1_FoundRequest, _factstore_peer_v1_FoundResponse, _factstore_peer_v1_FoundRequest__Output, _factstore_peer_v1_FoundResponse__Output>
   Identify: MethodDefinition<_factstore_peer_v1_IdentifyRequest, _factstore_peer_v1_IdentifyResponse, _factstore_peer_v1_IdentifyRequest__Output, _factstore_peer_v1_IdentifyResponse__Output>

@@ -1,0 +1,128 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { connect, type FactstoreClient } from '../../src/client/index.ts';
+import { LevelStore } from '../../src/storage/level-store.ts';
+import { RAFT_LOG_DATABASE } from '../../src/storage/raft-log.ts';
+import { entryKey } from '../../src/storage/raft-log-rows.ts';
+import type { Operation } from '../../src/storage/store.ts';
+import { ProcessCluster, type ProcessNode } from '../support/process-cluster.ts';
+import { TestNodes } from '../support/test-node.ts';
+import { until } from '../support/wait.ts';
+
+let nodes: TestNodes | undefined;
+afterEach(async () => {
+  await nodes?.dispose();
+  nodes = undefined;
+});
+
+/** Changes the stopped node's log as a bad disk does: LevelDB gives wrong values, or none. */
+async function damage(directory: string, indexes: readonly number[]): Promise<void> {
+  const store = await LevelStore.open(join(directory, 'log'), RAFT_LOG_DATABASE);
+  const operations: Operation[] = [];
+  for (const [i, index] of indexes.entries()) {
+    const key = entryKey(index);
+    const value = Buffer.from((await store.get(key)) as Buffer);
+    value[value.length - 1]! ^= 4;
+    operations.push(i % 2 === 0 ? { type: 'put', key, value } : { type: 'del', key });
+  }
+  await store.write(operations, true);
+  await store.close();
+}
+
+async function fill(client: FactstoreClient, appends: number): Promise<void> {
+  const pending: Promise<unknown>[] = [];
+  for (let i = 0; i < appends; i++) pending.push(client.append(`s-${i % 10}`, [{ type: 'Counted', data: { i } }]));
+  await Promise.all(pending);
+  // The commit index becomes durable with the next write.
+  for (let i = 0; i < 3; i++) await client.append('last', [{ type: 'Counted', data: { i } }]);
+}
+
+/** The three nodes have applied the same entries, with the same chain hash. */
+async function converged(client: FactstoreClient): Promise<void> {
+  const chains = await until('all nodes have applied the same', async () => {
+    const { members } = await client.cluster.status();
+    const applied = members.filter((member) => member.reachable);
+    const same = applied.length === 3 && new Set(applied.map(({ appliedIndex }) => appliedIndex)).size === 1;
+    return same && applied.map(({ chainHash }) => chainHash);
+  });
+  expect(new Set(chains).size).toBe(1);
+}
+
+function said(node: ProcessNode, event: string): boolean {
+  return node.output.some((line) => line.includes(`"${event}"`));
+}
+
+describe('a node whose log is damaged below its commit index', () => {
+  test('gets the damaged entries back from its peers when it starts, and tells so meanwhile [D7]', async () => {
+    nodes = await TestNodes.start(3, { shutdownTimeoutMs: 1_000 });
+    const client = await nodes.client();
+    await fill(client, 300);
+    const n = await nodes.follower();
+    await nodes.stopNode(n);
+    await damage(nodes.data(n), [40, 41, 42, 43, 120, 250]);
+    // Nobody is there to mend it.
+    const others = [0, 1, 2].filter((other) => other !== n);
+    await Promise.all(others.map((other) => nodes?.stopNode(other)));
+    const node = await nodes.startNode(n);
+    await until('it says what it waits for', () => /repairing its log, \d+ % .*no peer has entry/.test(node.role));
+    expect(node.role).toMatch(/entry (250|120|43|42|41|40): it/);
+    await Promise.all(others.map((other) => nodes?.startNode(other)));
+    await converged(client);
+    const own = await nodes.client(n);
+    let count = 0;
+    for await (const event of own.readAll({ consistency: 'local', userEvents: true }))
+      count += event.position > 0n ? 1 : 0;
+    expect(count).toBe(303);
+    expect(await readdir(nodes.data(n))).not.toContain('log.damaged');
+    await fill(client, 10);
+    await converged(client);
+  });
+
+  test('two nodes with different damage mend each other [D7]', async () => {
+    nodes = await TestNodes.start(3, { shutdownTimeoutMs: 1_000 });
+    const client = await nodes.client();
+    await fill(client, 200);
+    await Promise.all([0, 1, 2].map((n) => nodes?.stopNode(n)));
+    await damage(nodes.data(0), [30, 31, 90]);
+    await damage(nodes.data(1), [50, 91, 160]);
+    await Promise.all([nodes.startNode(0), nodes.startNode(1)]);
+    await nodes.leader();
+    await nodes.startNode(2);
+    await converged(client);
+    await fill(client, 10);
+  });
+
+  test('that finds it while it runs hands leadership over, and mends itself without being started again [D7]', async () => {
+    const cluster = await ProcessCluster.prepare(3);
+    onTestFinished(() => cluster.dispose());
+    cluster.startAll();
+    const client = await connect(cluster.url);
+    onTestFinished(() => client.close());
+    // A start verifies the last 10,000 entries.
+    await fill(client, 10_200);
+    const [node] = cluster.nodes as [ProcessNode];
+    await node.end('SIGTERM');
+    await damage(node.data, [60]);
+    node.start();
+    const own = await connect(node.url);
+    onTestFinished(() => own.close());
+    await until('the damaged entry is met', async () => {
+      // Once it is gone the client goes on at another node, which has the entry.
+      for await (const _ of own.readAll({ consistency: 'local' })) if (said(node, 'log.damaged')) break;
+      return said(node, 'log.damaged');
+    });
+    await until('it is mended', () => said(node, 'log.repaired'));
+    expect(node.running).toBe(true);
+    await converged(client);
+    expect(node.output.find((line) => line.includes('"log.repaired"'))).toContain('"fetched":1');
+  });
+
+  test('and that has no peers refuses to start, and names the ways out [D7]', async () => {
+    nodes = await TestNodes.start(1);
+    await fill(await nodes.client(), 50);
+    await nodes.stopNode(0);
+    await damage(nodes.data(0), [20]);
+    await expect(nodes.startNode(0)).rejects.toThrow(/entry 20: its checksum is wrong.*Ways out/);
+  });
+});
