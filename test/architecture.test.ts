@@ -26,8 +26,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['base', 'model', 'raft', 'runtime', 'config', 'proto', 'storage', 'sequencer', 'replica', 'peer'],
     ...['subscription', 'database', 'server'],
   ],
+  ops: ['base', 'model', 'raft', 'runtime', 'storage'],
   client: ['base', 'model', 'runtime', 'proto'],
-  cli: ['base', 'model', 'runtime', 'config', 'client', 'node', 'node.ts'],
+  cli: ['base', 'model', 'runtime', 'config', 'ops', 'client', 'node', 'node.ts'],
 };
 
 /** Folders that use no packages and nothing of Node, so that they run anywhere, in the simulator too. */

@@ -14,6 +14,7 @@ import { addServe } from './serve.ts';
 import type { Store } from './store.ts';
 import { addStreams } from './streams.ts';
 import { addSubscribe } from './subscribe.ts';
+import { addVerify } from './verify.ts';
 
 /** Runs one command and gives its exit code; never throws. `argv` begins behind the program's name. */
 export async function runCli(
@@ -93,5 +94,6 @@ async function buildProgram(context: Context, argv: readonly string[], json: boo
   addImport(program, context);
   addExport(program, context);
   addCluster(program, context);
+  addVerify(program, context);
   return program;
 }

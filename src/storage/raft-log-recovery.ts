@@ -85,7 +85,7 @@ export async function readHardState(reader: RaftLogReader): Promise<HardStateRow
 }
 
 /** Why a log is not the one that the promise file remembers (rule D2); undefined where it is, or is a longer one. */
-async function brokenPromise(
+export async function brokenPromise(
   reader: RaftLogReader,
   row: HardStateRow | undefined,
   promised: Promised,

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { connect, type FactstoreClient } from '../../src/client/index.ts';
@@ -7,6 +7,7 @@ import { RAFT_LOG_DATABASE } from '../../src/storage/raft-log.ts';
 import { entryKey } from '../../src/storage/raft-log-rows.ts';
 import type { Operation } from '../../src/storage/store.ts';
 import { ProcessCluster, type ProcessNode } from '../support/process-cluster.ts';
+import { runCli } from '../support/run-cli.ts';
 import { TestNodes } from '../support/test-node.ts';
 import { until } from '../support/wait.ts';
 
@@ -71,7 +72,7 @@ describe('a node whose log is damaged below its commit index', () => {
     await converged(client);
     const own = await nodes.client(n);
     let count = 0;
-    for await (const event of own.readAll({ consistency: 'local', userEvents: true }))
+    for await (const event of own.readAll({ userEvents: true }))
       count += event.position > 0n ? 1 : 0;
     expect(count).toBe(303);
     expect(await readdir(nodes.data(n))).not.toContain('log.damaged');
@@ -124,5 +125,45 @@ describe('a node whose log is damaged below its commit index', () => {
     await nodes.stopNode(0);
     await damage(nodes.data(0), [20]);
     await expect(nodes.startNode(0)).rejects.toThrow(/entry 20: its checksum is wrong.*Ways out/);
+  });
+});
+
+describe('factstore verify', () => {
+  test('tells what is damaged in the directory of a stopped node, all of it, and exits with 1 [D7]', async () => {
+    nodes = await TestNodes.start(1);
+    await fill(await nodes.client(), 50);
+    const directory = nodes.data(0);
+    expect(await runCli(['verify', directory])).toMatchObject({ code: 1, stderr: expect.stringMatching(/in use by/) });
+    await nodes.stopNode(0);
+    const fine = await runCli(['verify', directory, '--json']);
+    expect(fine.code).toBe(0);
+    expect(JSON.parse(fine.stdout)).toMatchObject({ nodeId: 'n1', damages: [] });
+    expect(JSON.parse(fine.stdout).entries).toBeGreaterThan(50);
+
+    await damage(directory, [20, 33]);
+    const found = await runCli(['verify', directory, '--json']);
+    expect(found.code).toBe(1);
+    expect(JSON.parse(found.stdout).damages).toEqual(['entry 20: its checksum is wrong', 'entry 33: it is missing']);
+    expect(await runCli(['verify', directory])).toMatchObject({
+      stdout: expect.stringContaining('entry 33: it is missing'),
+      stderr: expect.stringContaining('is damaged, see above'),
+    });
+  });
+
+  test('of a directory whose promise, identity or index is damaged says so; of no directory, too [D2]', async () => {
+    nodes = await TestNodes.start(1);
+    await fill(await nodes.client(), 50);
+    const directory = nodes.data(0);
+    await nodes.stopNode(0);
+    await writeFile(join(directory, 'promise'), Buffer.alloc(100));
+    const unpromised = await runCli(['verify', directory, '--json']);
+    expect(JSON.parse(unpromised.stdout).damages).toEqual([expect.stringMatching(/promise/)]);
+    await writeFile(join(directory, 'identity.json'), '{}');
+    const nobody = await runCli(['verify', directory, '--json']);
+    expect(JSON.parse(nobody.stdout).damages).toEqual([expect.stringMatching(/identity.json/)]);
+    expect(await runCli(['verify', join(directory, 'nothing')])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/is not a data directory/),
+    });
   });
 });

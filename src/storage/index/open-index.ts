@@ -67,7 +67,8 @@ function stale(reason: StaleIndex['reason'], logIndex = 0): StaleIndex {
   return { reason, logIndex };
 }
 
-async function newestSeal(store: Store): Promise<SealedState> {
+/** What the index says of itself: how far it is sealed, and which entry its newest seal is of. */
+export async function newestSeal(store: Store): Promise<SealedState> {
   const scan = store.scan({ ...kindRange(Kind.seal), backwards: true, limit: 1 });
   try {
     const [row] = await scan.next(1);
