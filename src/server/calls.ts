@@ -11,7 +11,7 @@ export function remainingMs(deadline: Date | number, nowUs: number): number {
 }
 
 /** What is left of a client's time when it is told that it waited in vain; its own clock must not come first. */
-const ANSWER_MS = 100;
+const ANSWER_MS = 500;
 
 /** How long a call may wait for something before it must answer; undefined: the client waits without end. */
 export function patienceMs(call: { getDeadline(): Date | number }, nowUs: number): number | undefined {

@@ -41,5 +41,5 @@ test('every service has the methods of its .proto file, with their paths and dir
     }
   }
   expect(Object.keys(clusterService)).toEqual(['Status', 'TransferLeadership', 'RaiseFeatureLevel']);
-  expect(Object.keys(peerService).sort()).toEqual(['Forward', 'Found', 'Identify', 'Messages']);
+  expect(Object.keys(peerService).sort()).toEqual(['Entries', 'Forward', 'Found', 'Identify', 'Messages']);
 });
