@@ -10,13 +10,7 @@ import { kindOfChange } from '../model/retention-fact.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type ConditionsSeen, type Lookup, NOTHING_SEEN } from '../sequencer/ports.ts';
-import {
-  type Accepted,
-  appendIdReused,
-  clockJumped,
-  type NotAccepted,
-  type Sequencer,
-} from '../sequencer/sequencer.ts';
+import { type Accepted, appendIdReused, type NotAccepted, type Sequencer } from '../sequencer/sequencer.ts';
 import type { EntryRecord } from '../storage/record.ts';
 import type { Conditions, ShownEvents } from './conditions.ts';
 
@@ -85,16 +79,12 @@ interface InLine {
  */
 export class Appender {
   private readonly ports: AppenderPorts;
-  private readonly startedWallUs: number;
-  private readonly startedMonotonicMs: number;
   /** Appends that wait for room, in the order in which they came: a large one is not passed by small ones for ever. */
   private readonly line: InLine[] = [];
   private polling = false;
 
   constructor(ports: AppenderPorts) {
     this.ports = ports;
-    this.startedWallUs = ports.clock.nowUs();
-    this.startedMonotonicMs = ports.clock.monotonicMs();
   }
 
   /** Judges without waiting; undefined where something must be looked up first. Throws what admission refuses. */
@@ -236,7 +226,7 @@ export class Appender {
     if (append.change) this.ports.checkLevel(kindOfChange(append.change));
     if (!this.ports.diskHasRoom()) throw diskReserve();
     if (this.overloaded(append)) throw overloaded(replica.unappliedBytes);
-    if (this.clockHasJumped()) throw clockNotTrusted();
+    if (replica.clockHasJumped) throw clockNotTrusted();
   }
 
   /**
@@ -248,12 +238,7 @@ export class Appender {
     if (!replica.acceptsProposals || !index.hidesByAge) return;
     const nowUs = clock.nowUs();
     if (nowUs - replica.logEnd().createdUs < LOG_TIME_STEP_US) return;
-    if (this.ports.diskHasRoom() && !this.clockHasJumped()) replica.proposeTime(nowUs);
-  }
-
-  private clockHasJumped(): boolean {
-    const { clock } = this.ports;
-    return clockJumped(clock.nowUs() - this.startedWallUs, clock.monotonicMs() - this.startedMonotonicMs);
+    if (this.ports.diskHasRoom() && !replica.clockHasJumped) replica.proposeTime(nowUs);
   }
 
   private overloaded(append: Append): boolean {

@@ -6,6 +6,8 @@ import type { Logger } from '../runtime/logger.ts';
 const WARN_US = 500_000;
 /** One that is further than this must not give events their time: its node does not campaign, and hands over. */
 const REFUSE_US = 10_000_000;
+/** One that moved by so much while the node ran is wrong now or was wrong before: its node is to be started anew. */
+const JUMP_US = 86_400_000_000;
 /** With fewer clocks, this node's own among them, nobody can tell which one is wrong. */
 const CLOCKS_MIN = 3;
 
@@ -22,11 +24,21 @@ export class ClockWatch {
   private readonly clock: Clock;
   private readonly logger: Logger;
   private readonly heard = new Map<MemberId, Heard>();
+  private readonly startedWallUs: number;
+  private readonly startedMs: number;
   private warned = false;
 
   constructor(clock: Clock, logger: Logger) {
     this.clock = clock;
     this.logger = logger;
+    this.startedWallUs = clock.nowUs();
+    this.startedMs = clock.monotonicMs();
+  }
+
+  /** Whether the wall clock of this node has moved by more than a day against time itself since the node started. */
+  get jumped(): boolean {
+    const elapsedUs = (this.clock.monotonicMs() - this.startedMs) * 1000;
+    return Math.abs(this.clock.nowUs() - this.startedWallUs - elapsedUs) > JUMP_US;
   }
 
   /** `clockUs` 0: the message did not carry one. */
@@ -56,6 +68,6 @@ export class ClockWatch {
         : 'the clock of this node agrees with the cluster again';
       this.logger.warn({ event: 'clock.skew', skewMs: Math.round(aheadUs / 1000) }, text);
     }
-    return aheadUs <= REFUSE_US;
+    return aheadUs <= REFUSE_US && !this.jumped;
   }
 }

@@ -186,6 +186,11 @@ export class Replica implements Inbound {
     return !this.stopping && this.core.acceptsProposals;
   }
 
+  /** True: this node's clock has jumped by more than a day, and gives no event its time (rule S15). */
+  get clockHasJumped(): boolean {
+    return this.clocks.jumped;
+  }
+
   get unappliedBytes(): number {
     return this.core.unappliedBytes;
   }

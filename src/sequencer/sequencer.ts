@@ -39,8 +39,6 @@ export type NotAccepted =
   /** Depends on state, so the caller confirms it before it answers (rule S5). */
   | { readonly kind: 'refused'; readonly error: FactstoreError };
 
-const DAY_US = 86_400_000_000;
-
 /**
  * Judges appends, one after another, on the leader, before they are proposed (DESIGN §7).
  *
@@ -205,11 +203,6 @@ export class Sequencer {
 function appendKey(id: Uint8Array): string {
   const pair = (n: number) => ((id[n] as number) << 8) | (id[n + 1] as number);
   return String.fromCharCode(pair(0), pair(2), pair(4), pair(6), pair(8), pair(10), pair(12), pair(14));
-}
-
-/** Whether the clock jumped by more than a day while the node ran (rule S15). */
-export function clockJumped(elapsedWallUs: number, elapsedMonotonicMs: number): boolean {
-  return Math.abs(elapsedWallUs - elapsedMonotonicMs * 1000) > DAY_US;
 }
 
 export function appendIdReused(id: Uint8Array): FactstoreError {

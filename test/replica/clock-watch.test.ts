@@ -23,4 +23,21 @@ describe('clocks that are compared', () => {
     await time.run(60_000);
     expect([clocks.aheadUs(), clocks.check()]).toEqual([0, true]);
   });
+
+  it('tell a clock that jumped by more than a day from one that drifts [S15]', async () => {
+    const time = new VirtualTime();
+    let skewUs = 0;
+    const clocks = new ClockWatch(
+      time.clock(() => skewUs),
+      silent,
+    );
+    await time.run(60_000);
+    expect([clocks.jumped, clocks.check()]).toEqual([false, true]);
+    for (const jumpUs of [1, -1].map((sign) => sign * 1_440 * MINUTE_US)) {
+      skewUs = jumpUs;
+      expect(clocks.jumped).toBe(false);
+      skewUs += Math.sign(jumpUs);
+      expect([clocks.jumped, clocks.check()]).toEqual([true, false]);
+    }
+  });
 });

@@ -165,6 +165,23 @@ describe('a leader', () => {
     expect(leader.replica.term).toBe(term);
     expect(await cluster.settled(leader.append(anAppend('a', ['A'])))).toMatchObject({ kind: 'appended' });
   });
+
+  it('hands over although its disk was full before it could write its first entry [D1]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const [full] = cluster.followers(leader);
+    cluster.loses = (message) => {
+      if (message.type === 'voteResponse' && message.to === full!.id) full!.disk.hasRoom = false;
+      return false;
+    };
+    leader.replica.transferLeadership(full!.id);
+    await cluster.time.until('it is elected', () => full!.replica.role === 'leader', 10_000);
+    await cluster.time.run(ELECTION_MS);
+    expect(full!.leads).toBe(false);
+    full!.replica.stepAside();
+    const successor = await cluster.leader(full);
+    expect(await cluster.settled(successor.append(anAppend('a', ['A'])))).toMatchObject({ kind: 'appended' });
+  });
 });
 
 describe('a cluster whose disks are all full', () => {
@@ -271,6 +288,18 @@ describe('the clock of a node', () => {
       await cluster.time.until('the restarted one leads', () => back.leads, 30_000);
     });
   }
+
+  it('that jumps by more than a day has a leader hand over, even to the only other one [S15]', async () => {
+    const cluster = await ReplicaCluster.start(2);
+    const leader = await cluster.leader();
+    const [other] = cluster.followers(leader);
+    // Of two clocks nobody can tell which one is wrong; but one that jumped says so itself.
+    cluster.skewUs.set(leader.id, -2 * 86_400 * SECOND);
+    expect(await cluster.refused(leader.append(anAppend('a', ['A'])))).toMatchObject({ code: 'NOT_READY' });
+    await cluster.time.until('the other one leads', () => other!.leads, 10_000);
+    await cluster.time.run(ELECTION_MS * 10);
+    expect(await cluster.settled(other!.append(anAppend('a', ['A'])))).toMatchObject({ kind: 'appended' });
+  });
 
   it('never makes `created` fall along the log [S15]', async () => {
     const cluster = await ReplicaCluster.start(3);

@@ -6,7 +6,7 @@ import type { StreamHead, StreamState } from '../../src/model/stream.ts';
 import { holds } from '../../src/sequencer/expectation.ts';
 import { Overlay } from '../../src/sequencer/overlay.ts';
 import type { KnownCursor, Lookup } from '../../src/sequencer/ports.ts';
-import { type Accepted, clockJumped, Sequencer } from '../../src/sequencer/sequencer.ts';
+import { type Accepted, Sequencer } from '../../src/sequencer/sequencer.ts';
 
 const END = { nextPosition: 101, createdUs: 5_000 };
 
@@ -181,12 +181,6 @@ describe('sequencer', () => {
     const sequencer = new Sequencer();
     expect(accepted(sequencer, append([{}]), lookup(), { nextPosition: 1, createdUs: 50_000 }).createdUs).toBe(50_000);
     expect(accepted(sequencer, append([{}]), lookup(), { nextPosition: 1, createdUs: 100 }).createdUs).toBe(9_000);
-  });
-
-  it('tells a clock that jumped by more than a day from one that drifts [S15]', () => {
-    expect(clockJumped(60_000_000, 60_000)).toBe(false);
-    expect(clockJumped(60_000_000 + 86_400_000_001, 60_000)).toBe(true);
-    expect(clockJumped(-86_400_000_001, 0)).toBe(true);
   });
 
   it('does not change the state of streams that are only checked', () => {
