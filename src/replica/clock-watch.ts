@@ -8,6 +8,8 @@ const WARN_US = 500_000;
 const REFUSE_US = 10_000_000;
 /** One that moved by so much while the node ran is wrong now or was wrong before: its node is to be started anew. */
 const JUMP_US = 86_400_000_000;
+/** A clock may have been set since it was heard: later than this it says nothing. */
+const HEARD_MS = 10_000;
 /** With fewer clocks, this node's own among them, nobody can tell which one is wrong. */
 const CLOCKS_MIN = 3;
 
@@ -48,9 +50,10 @@ export class ClockWatch {
 
   /** How far this node's clock is ahead of the median of all; 0 where there are too few to tell. */
   aheadUs(): number {
-    if (this.heard.size + 1 < CLOCKS_MIN) return 0;
     const own = this.clock.nowUs();
     const nowMs = this.clock.monotonicMs();
+    for (const [member, { atMs }] of this.heard) if (nowMs - atMs > HEARD_MS) this.heard.delete(member);
+    if (this.heard.size + 1 < CLOCKS_MIN) return 0;
     const others = Array.from(this.heard.values(), ({ clockUs, atMs }) => clockUs + (nowMs - atMs) * 1000);
     const all = [own, ...others].sort((a, b) => a - b);
     const upper = all[all.length >> 1] as number;

@@ -25,6 +25,7 @@ import {
 } from '../storage/record.ts';
 import { ApplyLoop } from './apply-loop.ts';
 import { ClockWatch } from './clock-watch.ts';
+import { CommitWatch } from './commit-watch.ts';
 import { sealNoop } from './log-end.ts';
 import type { AppliedState, DurableLog, Inbound, PeerMessage, SpaceGuard, Transport } from './ports.ts';
 import { Proposals } from './proposals.ts';
@@ -69,7 +70,7 @@ export interface ReplicaPorts {
 /** How long an open append waits to learn its fate after leadership was lost (rule S8). */
 const FATE_WAIT_MS = 5_000;
 const READ_RETRY_MS = 50;
-const CLOCK_CHECK_MS = 1_000;
+const CHECK_MS = 1_000;
 /** A hand-over gates reads and appends until it is given up; one that nobody took is tried again after this long. */
 const STEP_ASIDE_AGAIN_MS = 10_000;
 
@@ -89,7 +90,8 @@ export class Replica implements Inbound {
   private readonly recoveredEnd: LogPlace;
   private ticker: Timer | undefined;
   private readonly clocks: ClockWatch;
-  private clockChecker: Timer | undefined;
+  private readonly commits: CommitWatch;
+  private checker: Timer | undefined;
   /** False while this node's clock is too far off to give events their time (rule S15). */
   private mayLead = true;
   private stepAsideFromMs = 0;
@@ -122,6 +124,7 @@ export class Replica implements Inbound {
     this.head = new Watched(ports.state.head);
     this.leading = new Watched(ports.state.appliedIndex);
     this.clocks = new ClockWatch(ports.clock, ports.logger);
+    this.commits = new CommitWatch(ports.clock);
     this.barrier = new ReadBarrier((id) => this.requestRead(id), ports.clock.soon);
     this.loop = new ApplyLoop({
       log: ports.log,
@@ -151,7 +154,7 @@ export class Replica implements Inbound {
   start(): void {
     this.loop.start((error) => this.fail(error));
     this.ticker = every(this.ports.clock, this.options.tickIntervalMs, () => this.tick());
-    this.clockChecker = every(this.ports.clock, CLOCK_CHECK_MS, () => this.checkClock());
+    this.checker = every(this.ports.clock, CHECK_MS, () => this.checkFitness());
     this.driver.wake();
   }
 
@@ -159,7 +162,7 @@ export class Replica implements Inbound {
   async stop(): Promise<void> {
     this.stopping = true;
     this.ticker?.cancel();
-    this.clockChecker?.cancel();
+    this.checker?.cancel();
     for (const timer of this.fateTimers) timer.cancel();
     await this.driver.stop();
     await this.loop.stop();
@@ -302,7 +305,7 @@ export class Replica implements Inbound {
     return accepted;
   }
 
-  /** This node had better not lead (rules D1, S15): hands over, if it leads and somebody takes it. */
+  /** This node had better not lead (rules D1, S15, or it gets nothing committed): hands over, if it leads and somebody takes it. */
   stepAside(): void {
     const now = this.ports.clock.monotonicMs();
     // Not only once it takes appends: one that cannot write its no-op never does, and would lead in vain for ever.
@@ -349,9 +352,11 @@ export class Replica implements Inbound {
     this.ports.transport.send(message);
   }
 
-  private checkClock(): void {
+  private checkFitness(): void {
     this.mayLead = this.clocks.check();
-    if (!this.mayLead) this.stepAside();
+    const { role, commit, lastIndex } = this.core;
+    const stalled = this.commits.stalled(role === 'leader', commit, lastIndex);
+    if (!this.mayLead || stalled) this.stepAside();
   }
 
   private requestRead(id: number): void {
@@ -416,7 +421,7 @@ export class Replica implements Inbound {
     if (this.stopping) return;
     this.stopping = true;
     this.ticker?.cancel();
-    this.clockChecker?.cancel();
+    this.checker?.cancel();
     this.driver.halt();
     this.ports.fatal(error);
   }

@@ -182,6 +182,20 @@ describe('a leader', () => {
     const successor = await cluster.leader(full);
     expect(await cluster.settled(successor.append(anAppend('a', ['A'])))).toMatchObject({ kind: 'appended' });
   });
+
+  it('that gets nothing committed, though enough answer its heartbeats, hands over to one who can', async () => {
+    const cluster = await ReplicaCluster.start(5);
+    const leader = await cluster.leader();
+    const [able, hanging, ...unreached] = cluster.followers(leader);
+    for (const node of unreached) cluster.cut(leader, node);
+    hanging!.disk.hold();
+    const open = leader.append(anAppend('a', ['A']));
+    await cluster.time.run(4_000);
+    expect(leader.leads).toBe(true);
+    await cluster.time.until('another one leads', () => able!.leads, 10_000);
+    expect(await cluster.settled(able!.append(anAppend('b', ['B'])))).toMatchObject({ kind: 'appended' });
+    expect(await cluster.settled(open)).toMatchObject({ kind: 'appended' });
+  });
 });
 
 describe('a cluster whose disks are all full', () => {
