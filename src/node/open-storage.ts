@@ -158,7 +158,8 @@ export class NodeStorage {
         onWriteError: fatal,
         onStale: (stale) => {
           keepProofOfLoss(stale, this.directory.path);
-          logger.warn({ event: 'index.rebuilt' }, 'the index is of another format and is built anew from the log');
+          const why = stale.reason === 'damaged' ? 'has lost rows' : 'is of another format';
+          logger.warn({ event: 'index.rebuilt' }, `the index ${why} and is built anew from the log`);
         },
       });
       this.index = { index, store };
@@ -223,7 +224,7 @@ export class NodeStorage {
 
 /** An index that knows of committed entries which the log no longer has is proof of loss (rule D8), and ends the start. */
 export function keepProofOfLoss({ reason, logIndex: index }: StaleIndex, path: string): void {
-  if (reason === 'format') return;
+  if (reason !== 'beyondLog' && reason !== 'otherChain') return;
   const text =
     reason === 'beyondLog'
       ? `the index has applied entry ${index}, which the log no longer has`

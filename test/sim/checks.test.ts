@@ -136,18 +136,20 @@ describe('the check of appends', () => {
   it('accepts the true answer, also when it is repeated', () => {
     const { checks, known, commit, answer } = client();
     commit();
-    checks.answered(known, answer(), 4);
-    checks.answered(known, answer({ repeated: true }), 4);
+    checks.answered(known, answer(), 4, false);
+    checks.answered(known, answer({ repeated: true }), 4, false);
   });
 
   it('notices a success that is not in the log, or stands elsewhere than was told', () => {
     const lost = client();
-    expect(() => lost.checks.answered(lost.known, lost.answer(), 4)).toThrow('is not committed');
+    expect(() => lost.checks.answered(lost.known, lost.answer(), 4, false)).toThrow('is not committed');
     const { checks, known, commit, answer } = client();
     commit();
-    expect(() => checks.answered(known, answer({ firstPosition: 4 }), 4)).toThrow('stands at 5');
-    expect(() => checks.answered(known, answer({ createdUs: 1 }), 4)).toThrow('was answered at');
-    expect(() => checks.answered(known, answer({ writes: [{ stream: 'a', revision: 2 }] }), 4)).toThrow('is at 3');
+    expect(() => checks.answered(known, answer({ firstPosition: 4 }), 4, false)).toThrow('stands at 5');
+    expect(() => checks.answered(known, answer({ createdUs: 1 }), 4, false)).toThrow('was answered at');
+    expect(() => checks.answered(known, answer({ writes: [{ stream: 'a', revision: 2 }] }), 4, false)).toThrow(
+      'is at 3',
+    );
   });
 
   it('notices an append that stands before what was committed when it was sent', () => {
@@ -155,7 +157,7 @@ describe('the check of appends', () => {
     const late = checks.begin(anAppend({ kind: 'any' }));
     const answer = { firstPosition: 4, position: 4, createdUs: log.createdUs, writes: [{ stream: 'a', revision: 2 }] };
     committed.appends.set(late.key, [...committed.appends.values()].at(-1)!);
-    expect(() => checks.answered(late, { kind: 'appended', repeated: false, ...answer }, 4)).toThrow(
+    expect(() => checks.answered(late, { kind: 'appended', repeated: false, ...answer }, 4, false)).toThrow(
       '4 was committed before',
     );
   });
@@ -173,6 +175,19 @@ describe('the check of appends', () => {
     expect(() => doubtful.commit()).not.toThrow();
   });
 
+  it('notices a rejection after an answer, unless the client had given that attempt up', () => {
+    const expected = { kind: 'revision', revision: 2 } as const;
+    const both = (late: boolean) => {
+      const { checks, known, commit, answer } = client(expected);
+      commit();
+      checks.answered(known, answer(), 4, false);
+      const refused = { kind: 'revision', revision: 1 } as const;
+      return () => checks.answered(known, conflict(3, 5, refused), 4, late);
+    };
+    expect(both(false)).toThrow('was answered and then refused');
+    expect(both(true)).not.toThrow();
+  });
+
   it('notices an entry that nobody asked for, that holds something else, or whose expectation does not hold', () => {
     const { log, committed, checks } = client();
     const record = log.append({ writes: [{ stream: 'a', events: [{ type: 'T' }] }] });
@@ -188,7 +203,7 @@ describe('the check of appends', () => {
     const expected = { kind: 'revision', revision: 1 } as const;
     const answered = (outcome: AppendOutcome, since = 4) => {
       const { checks, known } = client(expected);
-      return () => checks.answered(known, outcome, since);
+      return () => checks.answered(known, outcome, since, false);
     };
     expect(answered(conflict(2, 4, expected))).not.toThrow();
     expect(answered(conflict(1, 3, expected))).toThrow('outside of 4 to 4');
@@ -224,7 +239,7 @@ describe('the check of conditions', () => {
         conditions: [{ index: 0, events, cut: false }],
         position: 4,
       } as const;
-      checks.answered(known, conflict, 4);
+      checks.answered(known, conflict, 4, false);
     };
     return { commit, refuse };
   }

@@ -153,18 +153,20 @@ export class Clients {
     const sinceHead = committed.head;
     known.open++;
     let answered = false;
+    let waits = true;
     try {
       await calls.call(node, timeoutMs, async () => {
         const outcome = await lane.append(known.append).finally(() => {
           answered = true;
           known.open--;
         });
-        this.guarded(() => appends.answered(known, outcome, sinceHead));
+        this.guarded(() => appends.answered(known, outcome, sinceHead, !waits));
         trace.note(who, () => `${node.id} answers ${known.key.slice(0, 8)}: ${outcome.kind} at ${outcome.position}`);
         trace.mix(outcome.position);
-        if (outcome.kind === 'conflict') appends.giveUp(known, 'a conflict');
+        if (waits && outcome.kind === 'conflict') appends.giveUp(known, 'a conflict');
       });
     } catch (error) {
+      waits = false;
       if (!(error instanceof FactstoreError)) throw error;
       trace.note(who, () => `${node.id} on ${known.key.slice(0, 8)}: ${error.code}`);
       if (!APPEND_REFUSALS.includes(error.code)) this.tolerate(who, node, error);

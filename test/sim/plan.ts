@@ -44,7 +44,7 @@ export interface PlanOptions {
   readonly seconds?: number | undefined;
   readonly profile?: Profile | undefined;
   readonly without?: readonly FaultClass[] | undefined;
-  /** Classes that happen often in this run, whatever was drawn; those that are not withstood yet happen in no other. */
+  /** Classes that happen often in this run, whatever was drawn. */
   readonly often?: readonly FaultClass[] | undefined;
 }
 
@@ -204,9 +204,6 @@ const MOMENTS: readonly [FaultClass, number][] = [
 
 const OFTEN_MS = 500;
 
-/** A node does not notice yet that rows of its index are gone, and then judges by what is left. */
-const NOT_WITHSTOOD: readonly FaultClass[] = ['indexDamage'];
-
 function drawRates(
   chance: Chance,
   profile: Profile,
@@ -219,7 +216,7 @@ function drawRates(
   for (const [name, everyMs] of MOMENTS) {
     const drawn = chance.of(0.55) ? everyMs * calm * chance.pick([1, 1, 3, 10]) : undefined;
     if (often.includes(name)) rates.set(name, OFTEN_MS);
-    else if (drawn !== undefined && !without.includes(name) && !NOT_WITHSTOOD.includes(name)) rates.set(name, drawn);
+    else if (drawn !== undefined && !without.includes(name)) rates.set(name, drawn);
   }
   return rates;
 }

@@ -16,7 +16,8 @@ export const REGRESSIONS: readonly (PlanOptions & { readonly found: string })[] 
   },
   {
     seed: 501445,
-    found: 'the only node that could be elected did not ask for votes, because of clocks that it had heard long ago (S15)',
+    found:
+      'the only node that could be elected did not ask for votes, because of clocks that it had heard long ago (S15)',
   },
 ];
 

@@ -133,15 +133,17 @@ export interface Seal {
   readonly rows: number;
   /** How many append ids it has. */
   readonly appendIds: number;
+  /** In how many chunks its rows were written. */
+  readonly chunks: number;
   /** The chain hash of that entry, 32 bytes. */
   readonly chain: Uint8Array;
 }
 
-const SEAL_BYTES = 6 * 8 + 2 * 4 + 32;
+const SEAL_BYTES = 6 * 8 + 3 * 4 + 32;
 
 /**
  *     log index (8) ‖ first position (8) ‖ last position (8) ‖ created of the block's first (8) and last event (8) ‖
- *     time of append ids (8) ‖ rows (4) ‖ append ids (4) ‖ chain hash (32)
+ *     time of append ids (8) ‖ rows (4) ‖ append ids (4) ‖ chunks (4) ‖ chain hash (32)
  */
 export function putSeal(to: RowWriter, block: number, seal: Seal): void {
   to.start(Kind.seal, 5 + SEAL_BYTES)
@@ -149,7 +151,7 @@ export function putSeal(to: RowWriter, block: number, seal: Seal): void {
     .value();
   to.u53(seal.logIndex).u53(seal.firstPosition).u53(seal.lastPosition);
   to.u53(seal.firstCreatedUs).u53(seal.lastCreatedUs).u53(seal.idTimeUs);
-  to.u32(seal.rows).u32(seal.appendIds).raw(seal.chain).end();
+  to.u32(seal.rows).u32(seal.appendIds).u32(seal.chunks).raw(seal.chain).end();
 }
 
 export function decodeSeal(body: Uint8Array): Seal | undefined {
@@ -163,12 +165,25 @@ export function decodeSeal(body: Uint8Array): Seal | undefined {
     idTimeUs: getU53(body, 40),
     rows: getU32(body, 48),
     appendIds: getU32(body, 52),
-    chain: new Uint8Array(body.subarray(56)),
+    chunks: getU32(body, 56),
+    chain: new Uint8Array(body.subarray(60)),
   };
 }
 
+/**
+ * Marks one chunk of a block's rows, in the same batch as they: LevelDB loses records of its write-ahead file without a
+ * word, but only whole batches. Its value is empty.
+ */
+export function putChunk(to: RowWriter, block: number, chunk: number): void {
+  to.start(Kind.chunk, 6).u32(block).u16(chunk).value().end();
+}
+
+export function decodeChunk(body: Uint8Array): true | undefined {
+  return body.length === 0 ? true : undefined;
+}
+
 /** The format of the rows. A change of it raises the number, and the index is built again. */
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
 
 export interface Format {
   readonly version: number;

@@ -1,6 +1,6 @@
 import { encodeUtf8 } from '../../base/bytes.ts';
 import type { Store } from '../store.ts';
-import { locateRoom, putLocateRow, putSeal } from './block-rows.ts';
+import { locateRoom, putChunk, putLocateRow, putSeal } from './block-rows.ts';
 import { putHead, putProducer } from './head-rows.ts';
 import { appendIdsKey, locateKey, PLACES_PER_LOCATE_ROW } from './keys.ts';
 import type { OpenBlock } from './open-block.ts';
@@ -21,7 +21,8 @@ export interface ChunkLimits {
  * gets its turn, which it does while the chunk is being written. `stopped` is asked between the chunks.
  *
  * Each chunk is synced, not the seal alone: LevelDB may begin a new write-ahead file between two chunks, a sync reaches
- * only the newest one, and so a power loss could keep the seal and lose rows that it vouches for.
+ * only the newest one, and so a power loss could keep the seal and lose rows that it vouches for. Each carries a row that
+ * marks it, which is lost together with the others and which the seal counts.
  */
 export async function writeBlock(
   store: Store,
@@ -30,14 +31,19 @@ export async function writeBlock(
   stopped: () => boolean,
 ): Promise<boolean> {
   const writer = new RowWriter();
+  let chunks = 0;
+  const writeChunk = () => {
+    putChunk(writer, block.number, chunks++);
+    return store.write(writer.take(), true);
+  };
   for (const _ of fillRows(block, writer)) {
     if (writer.rows < limits.rows && writer.bytes < limits.bytes) continue;
     if (stopped()) return false;
-    await store.write(writer.take(), true);
+    await writeChunk();
   }
   if (stopped()) return false;
-  await store.write(writer.take(), true);
-  putSeal(writer, block.number, block.seal(lastingRows(block)));
+  await writeChunk();
+  putSeal(writer, block.number, block.seal(lastingRows(block), chunks));
   await store.write(writer.take(), true);
   return true;
 }

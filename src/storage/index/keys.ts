@@ -6,6 +6,7 @@ import { decodeUtf8, encodeUtf8 } from '../../base/bytes.ts';
  *
  *     format      00
  *     seal        10 ‖ block (4)
+ *     chunk       11 ‖ block (4) ‖ running number (2)
  *     locate      20 ‖ block (4) ‖ 256ths of the block's places (1)
  *     append ids  21 ‖ block (4) ‖ running number (2)
  *     stream      30 ‖ name ‖ first revision in its block (8)
@@ -23,6 +24,7 @@ import { decodeUtf8, encodeUtf8 } from '../../base/bytes.ts';
 export const Kind = {
   format: 0x00,
   seal: 0x10,
+  chunk: 0x11,
   locate: 0x20,
   appendIds: 0x21,
   stream: 0x30,

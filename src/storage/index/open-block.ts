@@ -237,8 +237,8 @@ export class OpenBlock {
     return low;
   }
 
-  /** The seal of the full block. */
-  seal(rows: number): Seal {
+  /** The seal of the full block, which has been written as so many rows in so many chunks. */
+  seal(rows: number, chunks: number): Seal {
     const last = this.lastRecord;
     if (!last || !this.full) throw new InvariantViolation(`block ${this.number} is sealed before it is full`);
     return {
@@ -250,6 +250,7 @@ export class OpenBlock {
       idTimeUs: this.idTimeUs,
       rows,
       appendIds: this.appendIdIndexes.length,
+      chunks,
       chain: last.chain,
     };
   }

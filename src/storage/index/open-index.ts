@@ -1,8 +1,16 @@
 import { bytesEqual } from '../../base/bytes.ts';
 import { FactstoreError } from '../../base/errors.ts';
-import type { Store } from '../store.ts';
+import type { ScanRange, Store } from '../store.ts';
 import type { AppendIdWindow, WindowLimits } from './append-id-window.ts';
-import { decodeAppendIds, decodeFormat, decodeSeal, FORMAT_VERSION, putFormat, type Seal } from './block-rows.ts';
+import {
+  decodeAppendIds,
+  decodeChunk,
+  decodeFormat,
+  decodeSeal,
+  FORMAT_VERSION,
+  putFormat,
+  type Seal,
+} from './block-rows.ts';
 import { appendIdsKey, blockOfKey, formatKey, Kind, kindRange, sealKey } from './keys.ts';
 import { decodeRow, RowWriter } from './row-writer.ts';
 
@@ -13,7 +21,7 @@ export type ChainAt = (logIndex: number) => Promise<Uint8Array | undefined>;
 export interface StaleIndex {
   /**
    * - `format`: another format, another size of blocks, or a wipe that was not finished. Nothing to worry about.
-   * - `damaged`: its first rows cannot be read. - `asked`: the caller wants it rebuilt.
+   * - `damaged`: rows of it cannot be read, or are gone. - `asked`: the caller wants it rebuilt.
    * - `beyondLog`: it holds entries that the log does not have. - `otherChain`: the log has another entry there.
    *   Both prove that the log has lost what was committed (rule D8).
    */
@@ -56,11 +64,31 @@ async function sealedState(store: Store, blockEvents: number): Promise<SealedSta
     const value = await store.get(formatKey());
     const format = value && decodeRow(formatKey(), value, decodeFormat);
     const known = format?.version === FORMAT_VERSION && format.blockEvents === blockEvents;
-    return known ? await newestSeal(store) : stale('format');
+    if (!known) return stale('format');
+    return (await hasAllChunks(store)) ? await newestSeal(store) : stale('damaged');
   } catch (error) {
     if (error instanceof FactstoreError && error.code === 'DATA_LOSS') return stale('damaged');
     throw error;
   }
+}
+
+/** Whether every block has its seal, and every chunk of rows that the seal vouches for (rule D5). */
+async function hasAllChunks(store: Store): Promise<boolean> {
+  const chunks: number[] = [];
+  await eachRow(store, kindRange(Kind.chunk), (key, value) => {
+    decodeRow(key, value, decodeChunk);
+    const block = blockOfKey(key);
+    chunks[block] = (chunks[block] ?? 0) + 1;
+  });
+  let complete = true;
+  let block = 0;
+  await eachRow(store, kindRange(Kind.seal), (key, value) => {
+    const seal = decodeRow(key, value, decodeSeal);
+    // More of them are those of an attempt that a crash ended.
+    complete &&= blockOfKey(key) === block && (chunks[block] ?? 0) >= seal.chunks;
+    block++;
+  });
+  return complete;
 }
 
 function stale(reason: StaleIndex['reason'], logIndex = 0): StaleIndex {
@@ -172,12 +200,18 @@ async function eachSeal(
   to: number,
   visit: (block: number, seal: Seal) => void,
 ): Promise<void> {
-  const scan = store.scan({ from: sealKey(from), to: sealKey(to) });
+  await eachRow(store, { from: sealKey(from), to: sealKey(to) }, (key, value) =>
+    visit(blockOfKey(key), decodeRow(key, value, decodeSeal)),
+  );
+}
+
+async function eachRow(store: Store, range: ScanRange, visit: (key: Buffer, value: Buffer) => void): Promise<void> {
+  const scan = store.scan(range);
   try {
     for (;;) {
       const rows = await scan.next(256);
       if (rows.length === 0) return;
-      for (const [key, value] of rows) visit(blockOfKey(key), decodeRow(key, value, decodeSeal));
+      for (const [key, value] of rows) visit(key, value);
     }
   } finally {
     await scan.close();

@@ -1,5 +1,12 @@
 import type { Scan, Store } from '../store.ts';
-import { decodeAppendIds, decodeLocateRow, decodePlaces, decodeSeal, decodeStreamRow } from './block-rows.ts';
+import {
+  decodeAppendIds,
+  decodeChunk,
+  decodeLocateRow,
+  decodePlaces,
+  decodeSeal,
+  decodeStreamRow,
+} from './block-rows.ts';
 import { decodeHead, decodeProducer } from './head-rows.ts';
 import { blockOfKey, blockOfNameKey, Kind, kindRange } from './keys.ts';
 import { decodeRetention } from './retention-rows.ts';
@@ -12,6 +19,7 @@ export interface IndexReport {
 }
 
 const DECODERS = new Map<number, (body: Uint8Array) => unknown>([
+  [Kind.chunk, decodeChunk],
   [Kind.locate, decodeLocateRow],
   [Kind.appendIds, decodeAppendIds],
   [Kind.stream, decodeStreamRow],

@@ -44,9 +44,12 @@ export class AppendChecks {
     return begun;
   }
 
-  /** An answer, as it leaves the node. `sinceHead`: the committed head when the attempt began. */
-  answered(known: ClientAppend, outcome: AppendOutcome, sinceHead: number): void {
-    if (outcome.kind === 'conflict') this.checkConflict(known, outcome, sinceHead);
+  /**
+   * An answer, as it leaves the node. `sinceHead`: the committed head when the attempt began. `late`: the client waits for
+   * it no longer, and may have sent the append again, which then met another state.
+   */
+  answered(known: ClientAppend, outcome: AppendOutcome, sinceHead: number, late: boolean): void {
+    if (outcome.kind === 'conflict') this.checkConflict(known, outcome, sinceHead, late);
     else this.checkAppended(known, outcome);
   }
 
@@ -130,13 +133,14 @@ export class AppendChecks {
     known: ClientAppend,
     { checks, conditions, position }: Extract<AppendOutcome, { kind: 'conflict' }>,
     sinceHead: number,
+    late: boolean,
   ): void {
     const { committed } = this;
     demand(
       position >= sinceHead && position <= committed.head,
       () => `append ${known.key} was refused as of ${position}, outside of ${sinceHead} to ${committed.head} (S5)`,
     );
-    demand(!known.answer, () => `append ${known.key} was answered and then refused`);
+    demand(late || !known.answer, () => `append ${known.key} was answered and then refused`);
     demand(checks.length + conditions.length > 0, () => `append ${known.key} was refused without a reason`);
     for (const { stream, expect, actualRevision, events } of checks) {
       const revision = committed.revisionAt(stream, position);

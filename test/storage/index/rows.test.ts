@@ -155,6 +155,7 @@ describe('rows', () => {
       idTimeUs: 2 ** 51,
       rows: 12,
       appendIds: 3,
+      chunks: 2,
       chain: new Uint8Array(32).fill(9),
     };
     const row = put((to) => putSeal(to, 4, seal));
