@@ -119,9 +119,26 @@ export class Database {
     return unchanged;
   }
 
+  /** A page of a table is gone, and a row with it. */
+  loseFromTable(): boolean {
+    const { all } = this.tables;
+    if (all.length === 0) return false;
+    const [key, value] = this.chance.pick(all);
+    const shown = this.current.get(key)?.equals(value) === true;
+    this.tables.apply([{ type: 'del', key }]);
+    if (shown) this.current.apply([{ type: 'del', key }]);
+    return shown;
+  }
+
   heal(): void {
     this.habits = { ...this.habits, readMs: 0, writeMs: 0.3, stallChance: 0 };
     this.failNext = undefined;
+  }
+
+  /** Another database takes its place. */
+  become(other: Database): void {
+    this.tables = new Rows(other.rows);
+    this.ahead = [];
   }
 
   wipe(): void {

@@ -22,6 +22,8 @@ export class Disk {
   freeBytes = Number.POSITIVE_INFINITY;
   /** What was done to it that a sound disk does not do; the node may refuse to go on with it. */
   damage: string | undefined;
+  /** The node has met damage in its log while it ran, and has noted that for its next start. */
+  noted = false;
   /** Chain hashes of the entries that it has kept, synced, whatever damage did to them since. */
   readonly kept = new Map<number, Buffer>();
   private promised = Buffer.alloc(SLOTS * SLOT_BYTES);

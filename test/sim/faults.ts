@@ -158,8 +158,15 @@ export class Faults {
    */
   private damage(chance: Chance): void {
     const machine = this.any(chance);
-    const kind = chance.pick(['flipAhead', 'cutAhead', 'loseAhead', 'flipTable', 'flipTable'] as const);
-    const live = kind === 'flipTable' && chance.of(0.7);
+    const kind = chance.pick([
+      'flipAhead',
+      'cutAhead',
+      'loseAhead',
+      'flipTable',
+      'flipTable',
+      'loseFromTable',
+    ] as const);
+    const live = (kind === 'flipTable' || kind === 'loseFromTable') && chance.of(0.7);
     if (!this.mayDamage(machine)) return;
     if (!live) this.goDown(chance, machine, () => machine.kill());
     if (machine.disk.log[kind]()) this.hurt(machine, kind);

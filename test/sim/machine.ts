@@ -1,5 +1,6 @@
 import { InvariantViolation } from '../../src/base/assert.ts';
 import { FactstoreError } from '../../src/base/errors.ts';
+import { damageIn } from '../../src/storage/damage.ts';
 import { Violation } from './checks/violation.ts';
 import type { Disk } from './disk.ts';
 import { Node, type NodePorts } from './node.ts';
@@ -7,7 +8,9 @@ import { Process } from './process.ts';
 import type { Time } from './time.ts';
 import type { Trace } from './trace.ts';
 
-export interface MachinePorts extends Omit<NodePorts, 'id' | 'disk' | 'process' | 'ended'> {
+export interface MachinePorts extends Omit<NodePorts, 'id' | 'disk' | 'process' | 'ended' | 'peers'> {
+  /** All nodes that can be asked now. */
+  nodes(): readonly Node[];
   readonly time: Time;
   readonly trace: Trace;
   /** A node is about to start. */
@@ -66,6 +69,7 @@ export class Machine {
       id: this.id,
       disk: this.disk,
       process,
+      peers: () => this.ports.nodes().filter((node) => node.id !== this.id),
       ended: (error) => this.ended(process, error),
     });
     node.then(
@@ -118,6 +122,7 @@ export class Machine {
         error instanceof Violation ? error : new Violation(`${this.id} ended: ${text}`, { cause: error });
       return this.ports.violated(violation);
     }
+    this.disk.noted ||= damageIn(error)?.kind === 'belowCommit';
     const damaged = error instanceof FactstoreError && error.code === 'DATA_LOSS';
     if (starting && damaged) this.refuses = text;
     // It ends in a turn of its own: whoever reported the error is still at work.

@@ -10,10 +10,11 @@ import { every } from '../../src/runtime/clock.ts';
 import type { Logger } from '../../src/runtime/logger.ts';
 import { DiskReserve } from '../../src/storage/disk-reserve.ts';
 import { EventIndex } from '../../src/storage/index/event-index.ts';
-import { RaftLog } from '../../src/storage/raft-log.ts';
+import type { RaftLog } from '../../src/storage/raft-log.ts';
 import { type EntryRecord, genesisChain, sealEntry } from '../../src/storage/record.ts';
 import type { Chance } from './chance.ts';
 import type { Disk } from './disk.ts';
+import { openOrMend } from './mending.ts';
 import type { Process } from './process.ts';
 import type { Trace } from './trace.ts';
 
@@ -41,6 +42,8 @@ export interface NodePorts {
   readonly process: Process;
   readonly chance: Chance;
   readonly trace: Trace;
+  /** The other nodes that can be asked for entries. */
+  peers(): readonly Node[];
   send(message: PeerMessage, clockUs: number): void;
   applied(node: Node, records: readonly EntryRecord[]): void;
   /** The process has to end. */
@@ -82,7 +85,7 @@ export class Node {
     await process.wait(1);
     const incarnation = ++disk.incarnation;
     const promises = disk.openPromises(process, id);
-    const log = await RaftLog.open(disk.log.open(process), {
+    const log = await openOrMend(ports, {
       path: id,
       promises,
       genesis: genesisChain(CLUSTER_ID),

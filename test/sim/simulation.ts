@@ -122,6 +122,7 @@ export class Simulation {
         chance: chance.fork(),
         trace,
         time,
+        nodes: () => this.machines.flatMap((machine) => machine.serving ?? []),
         send: (message, clockUs) => this.network.send(message, clockUs),
         applied: (node, records) => this.guarded(() => this.applied(node, records)),
         starting: (started) => this.raft.started(started),
