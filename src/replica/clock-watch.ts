@@ -29,6 +29,7 @@ export class ClockWatch {
   private readonly startedWallUs: number;
   private readonly startedMs: number;
   private warned = false;
+  private warnedOfJump = false;
 
   constructor(clock: Clock, logger: Logger) {
     this.clock = clock;
@@ -63,6 +64,13 @@ export class ClockWatch {
 
   /** Whether this node may give events their time. Warns when its clock goes astray, and once it is right again. */
   check(): boolean {
+    const { jumped } = this;
+    if (jumped && !this.warnedOfJump) {
+      const text =
+        'the clock of this node moved by more than a day while it ran; it does not lead. Set the clock right and restart the node';
+      this.logger.warn({ event: 'clock.jump' }, text);
+    }
+    this.warnedOfJump = jumped;
     const aheadUs = Math.abs(this.aheadUs());
     if (aheadUs > WARN_US !== this.warned) {
       this.warned = !this.warned;
@@ -71,6 +79,6 @@ export class ClockWatch {
         : 'the clock of this node agrees with the cluster again';
       this.logger.warn({ event: 'clock.skew', skewMs: Math.round(aheadUs / 1000) }, text);
     }
-    return aheadUs <= REFUSE_US && !this.jumped;
+    return aheadUs <= REFUSE_US && !jumped;
   }
 }

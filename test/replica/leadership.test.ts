@@ -311,8 +311,26 @@ describe('the clock of a node', () => {
     cluster.skewUs.set(leader.id, -2 * 86_400 * SECOND);
     expect(await cluster.refused(leader.append(anAppend('a', ['A'])))).toMatchObject({ code: 'NOT_READY' });
     await cluster.time.until('the other one leads', () => other!.leads, 10_000);
+    expect(leader.warnings.filter((text) => text.includes('more than a day'))).toHaveLength(1);
     await cluster.time.run(ELECTION_MS * 10);
     expect(await cluster.settled(other!.append(anAppend('a', ['A'])))).toMatchObject({ kind: 'appended' });
+  });
+
+  it('corrected by more than a day agrees with the others, and yet its node neither takes over nor campaigns [S15]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const [corrected, third] = cluster.followers(leader);
+    await cluster.crash(corrected!);
+    cluster.skewUs.set(corrected!.id, 2 * 86_400 * SECOND);
+    const back = await cluster.restart(corrected!);
+    cluster.skewUs.set(back.id, 0);
+    await cluster.time.run(2_000);
+    leader.replica.transferLeadership(back.id);
+    await cluster.time.run(ELECTION_MS * 6);
+    expect(leader.leads).toBe(true);
+    await cluster.crash(leader);
+    await cluster.time.until('the third one leads', () => third!.leads, 30_000);
+    expect(await cluster.settled(third!.append(anAppend('a', ['A'])))).toMatchObject({ kind: 'appended' });
   });
 
   it('never makes `created` fall along the log [S15]', async () => {
