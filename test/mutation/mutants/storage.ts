@@ -221,8 +221,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'seal-before-rows',
     file: 'src/storage/index/block-writer.ts',
-    search: '    await store.write(writer.take(), true);\n  }\n  if (stopped())',
-    replacement: '    await store.write(writer.take(), false);\n  }\n  if (stopped())',
+    search: 'return store.write(writer.take(), true);',
+    replacement: 'return store.write(writer.take(), false);',
     bug: 'a seal outlives a power loss that takes rows of its block',
     rule: 'D5',
     test: 'storage/index/event-index.test.ts',
