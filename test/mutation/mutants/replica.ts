@@ -247,4 +247,13 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     rule: 'D1',
     test: 'replica/leadership.test.ts',
   },
+  {
+    id: 'stalled-leader-leads-on',
+    file: 'src/replica/replica.ts',
+    search: 'if (!this.mayLead || stalled) this.stepAside();',
+    replacement: 'if (!this.mayLead) this.stepAside();',
+    bug: 'a leader that gets nothing committed leads on, because followers that cannot write answer its heartbeats',
+    rule: 'D1',
+    test: 'replica/leadership.test.ts',
+  },
 ];
