@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Server as NetServer, type Socket }
 import { type ConnectionInjector, type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Traffic } from './traffic.ts';
 
 /** What an HTTP/2 client says first (RFC 9113 §3.4); enough of it to tell it from HTTP/1.1. */
 const H2_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n');
@@ -15,6 +16,7 @@ export interface ListenerOptions {
   readonly port: number;
   readonly connectionsMax: number;
   readonly clock: Clock;
+  readonly traffic: Traffic;
 }
 
 /**
@@ -72,13 +74,19 @@ export class Listener {
   }
 
   private accept(socket: Socket): void {
-    if (this.sockets.size >= this.options.connectionsMax) {
+    const { connectionsMax, traffic } = this.options;
+    if (this.sockets.size >= connectionsMax) {
+      traffic.refusedConnections++;
       socket.destroy();
       return;
     }
     this.sockets.add(socket);
+    traffic.connections++;
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.sockets.delete(socket));
+    socket.on('close', () => {
+      this.sockets.delete(socket);
+      traffic.connections--;
+    });
     const timer = this.options.clock.setTimer(FIRST_BYTES_MS, () => socket.destroy());
     socket.on('close', () => timer.cancel());
     let held: Buffer = Buffer.alloc(0);
