@@ -102,6 +102,11 @@ export class ComposeCluster {
     );
   }
 
+  /** What Kubernetes does before it stops a container. */
+  async preStop(node: NodeId): Promise<void> {
+    await docker(['exec', await this.container(node), 'node', '/app/pre-stop.mjs']);
+  }
+
   /** Runs the CLI within a container. */
   async factstore(node: NodeId, ...args: readonly string[]): Promise<string> {
     return docker(['exec', await this.container(node), 'factstore', ...args]);

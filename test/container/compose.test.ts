@@ -119,6 +119,15 @@ describe('the cluster of docker-compose.yml', () => {
     await cluster.healthy(node);
   }, 60_000);
 
+  it('hands leadership over before a stop where it leads, and lets it be where another one does', async () => {
+    const node = await leader();
+    await cluster.preStop(node);
+    const next = await leader();
+    expect(next).not.toBe(node);
+    await cluster.preStop(node);
+    expect(await leader()).toBe(next);
+  }, 60_000);
+
   it('is rolled onto a rebuilt image, node by node, without one append that fails', async () => {
     await cluster.buildAnew();
     const appends = new ContinuousAppends(db, 'rolled');
