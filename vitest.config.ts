@@ -3,8 +3,14 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Those run longer than everybody's `npm test` should: `npm run test:sim`.
-    exclude: ['test/sim/raft.test.ts', 'test/sim/many.test.ts', 'test/sim/mutated.test.ts', 'node_modules/**'],
+    // Those run longer than everybody's `npm test` should: `npm run test:sim`, `npm run test:container`.
+    exclude: [
+      'test/sim/raft.test.ts',
+      'test/sim/many.test.ts',
+      'test/sim/mutated.test.ts',
+      'test/container/**',
+      'node_modules/**',
+    ],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,

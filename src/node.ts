@@ -1,10 +1,13 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { httpHandler } from './admin/http.ts';
+import { NodeMetrics } from './admin/node-metrics.ts';
 import { uuidBytes } from './base/bytes.ts';
 import { FactstoreError } from './base/errors.ts';
 import type { NodeOptions } from './config/options.ts';
 import { type Address, formatAddress } from './config/values.ts';
 import { FEATURE_LEVEL } from './model/fact.ts';
 import { LogRepair } from './node/log-repair.ts';
+import { measuredStore } from './node/measured-store.ts';
 import { Member } from './node/member.ts';
 import { NodeStorage } from './node/open-storage.ts';
 import type { EntriesRequest } from './peer/entries.ts';
@@ -16,6 +19,7 @@ import { createLogger, type Logger } from './runtime/logger.ts';
 import { programVersion } from './runtime/version.ts';
 import { ReceiveBudget } from './server/receive-budget.ts';
 import { Server } from './server/server.ts';
+import { Traffic } from './server/traffic.ts';
 import { type Damage, damageError } from './storage/damage.ts';
 import { DataDirectory } from './storage/data-directory.ts';
 import { DiskReserve, reserveBytesFor } from './storage/disk-reserve.ts';
@@ -85,6 +89,9 @@ export class Node {
   private damageNoted: Promise<void> | undefined;
   private incarnation = 0;
   private failed = false;
+  private readonly traffic = new Traffic();
+  private readonly budget: ReceiveBudget;
+  private readonly metrics: NodeMetrics;
 
   constructor(options: NodeOptions, { clock, logger, knownFeatureLevel }: NodeDependencies, directory: DataDirectory) {
     this.options = options;
@@ -103,6 +110,8 @@ export class Node {
           : reserveBytesFor(options.diskReserveBytes, RAFT_LOG_DATABASE.writeBufferBytes),
       refreshIntervalMs: SPACE_REFRESH_MS,
     });
+    this.budget = new ReceiveBudget(options.unhandledBytesMax);
+    this.metrics = this.newMetrics();
   }
 
   /** Where clients connect. */
@@ -132,7 +141,13 @@ export class Node {
       logger.warn({ event: 'disk.ballast' }, 'the disk was full: the ballast file was given up to start at all');
     }
     this.incarnation = await directory.raiseIncarnation();
-    this.storage = await NodeStorage.open(directory, this.incarnation);
+    this.storage = await NodeStorage.open(directory, this.incarnation, (store) =>
+      measuredStore(
+        store,
+        () => this.clock.monotonicMs(),
+        (batch) => this.metrics.synced(batch),
+      ),
+    );
     this.storage.onDamage = (damage) => this.noticeDamage(damage);
     const { damage, usable } = this.storage;
     if (damage && !usable && this.otherPeers().size === 0) throw damageError(directory.path, damage);
@@ -167,12 +182,13 @@ export class Node {
       incarnation: this.incarnation,
       directoryId: this.directoryId,
       knownFeatureLevel: this.knownFeatureLevel,
+      observe: this.metrics,
       fatal: (error) => this.fail(error),
     });
     this.member = member;
     if (this.stopping.signal.aborted) return;
     await member.firstRole(FIRST_ROLE_MS);
-    this.server?.setServing(true);
+    this.tellServing();
   }
 
   private async mend(storage: NodeStorage): Promise<void> {
@@ -254,16 +270,38 @@ export class Node {
     return {
       logger: this.logger,
       clock: this.clock,
-      budget: new ReceiveBudget(this.options.unhandledBytesMax),
+      budget: this.budget,
+      traffic: this.traffic,
+      http: httpHandler({ notReady: () => this.notReady(), metrics: () => this.metrics.text() }),
       database: () => member().database,
       openRoute: (patient: boolean) => member().openRoute(patient),
-      notReady: () => this.notReady(),
       cluster: {
         status: () => ({ ...this.identityStatus(), ...this.member?.status() }),
         transferLeadership: (nodeId: string, signal: AbortSignal) => member().transferLeadership(nodeId, signal),
         raiseFeatureLevel: async (level: number) => member().raiseFeatureLevel(level),
       },
     };
+  }
+
+  private newMetrics(): NodeMetrics {
+    return new NodeMetrics({
+      version: programVersion(),
+      traffic: this.traffic,
+      disk: this.reserve,
+      ready: () => this.notReady() === undefined,
+      member: () => {
+        const { member, nodeId: self } = this;
+        if (!member) return undefined;
+        const { unappliedBytes, database } = member;
+        return { status: member.status(), self, unappliedBytes, subscriptions: database.subscriptions };
+      },
+      queues: () => ({
+        openAppendBytes: this.budget.used,
+        waitingGrants: this.budget.queued,
+        incompleteBytes: this.server?.incompleteBytes ?? 0,
+        appendStreams: this.server?.appendStreams ?? 0,
+      }),
+    });
   }
 
   private joined(): Member {
@@ -296,7 +334,13 @@ export class Node {
     return uuidBytes(this.directory.identity.directoryId) as Uint8Array;
   }
 
+  /** What health checks are told follows what the node can do. */
+  private tellServing(): void {
+    this.server?.setServing(this.notReady() === undefined);
+  }
+
   private everySecond(): void {
+    this.tellServing();
     this.directory.promises.sync().catch((error: unknown) => this.fail(error));
     this.reserve.refresh(this.clock.monotonicMs()).catch((error: unknown) => this.fail(error));
     this.member?.spaceChanged();

@@ -22,9 +22,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   subscription: ['base', 'model', 'runtime', 'storage', 'replica'],
   database: ['base', 'model', 'raft', 'runtime', 'storage', 'sequencer', 'replica', 'peer', 'subscription'],
   server: ['base', 'model', 'runtime', 'config', 'proto', 'storage', 'replica', 'peer', 'subscription', 'database'],
+  admin: ['base', 'runtime', 'server', 'proto'],
   node: [
     ...['base', 'model', 'raft', 'runtime', 'config', 'proto', 'storage', 'sequencer', 'replica', 'peer'],
-    ...['subscription', 'database', 'server'],
+    ...['subscription', 'database', 'server', 'admin'],
   ],
   ops: ['base', 'model', 'raft', 'runtime', 'storage'],
   client: ['base', 'model', 'runtime', 'proto'],

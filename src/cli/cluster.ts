@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { parseWhole } from './args.ts';
+import { watch } from './cluster-watch.ts';
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
 import { jsonText } from './json.ts';
 import type { ClusterStatus } from './store.ts';
@@ -7,12 +8,13 @@ import { tableText } from './table.ts';
 
 export function addCluster(program: Command, context: Context): void {
   const cluster = program.command('cluster').description('look at the cluster, and move its leadership');
-  const statusCommand = clusterCommand(cluster, 'status', 'ask every member how it is').action(
-    (flags: ConnectionFlags) => status(context, flags),
-  );
+  const statusCommand = clusterCommand(cluster, 'status', 'ask every member how it is')
+    .option('--watch [SECONDS]', 'ask again every so many seconds (2 where none are given), until Ctrl-C')
+    .action((flags: StatusFlags) => status(context, flags));
   examples(
     statusCommand,
     'factstore cluster status',
+    'factstore cluster status --watch',
     'factstore cluster status --url factstore://10.0.0.1:2113,10.0.0.2:2113 --json',
   );
   const transferCommand = clusterCommand(
@@ -29,25 +31,26 @@ export function addCluster(program: Command, context: Context): void {
   examples(raiseCommand, 'factstore cluster raise-level', 'factstore cluster raise-level 2');
 }
 
-async function status(context: Context, flags: ConnectionFlags): Promise<void> {
-  const answer = await withStore(context, flags, (store) => store.status(context.signal));
-  const { out } = context;
-  if (flags.json) {
-    for (const member of answer.members) {
-      await out.line(jsonText({ clusterId: answer.clusterId, ...member }));
-    }
-    return;
-  }
-  await out.line(`${out.dim('cluster')} ${answer.clusterId || '(not founded yet)'}`);
-  if (answer.clusterId) await out.line(`${out.dim('feature level')} ${featureLevel(answer.members)}`);
+type StatusFlags = ConnectionFlags & { readonly watch?: string | true };
+
+async function status(context: Context, flags: StatusFlags): Promise<void> {
+  const { watch: interval } = flags;
+  const seconds = interval === true ? 2 : interval && Number(parseWhole('--watch', interval, 1n));
+  await withStore(context, flags, async (store) => {
+    const ask = async () => statusText(context, flags, await store.status(context.signal));
+    if (seconds) await watch(context, flags, seconds, ask);
+    else await context.out.write(await ask());
+  });
+}
+
+async function statusText({ out }: Context, flags: ConnectionFlags, answer: ClusterStatus): Promise<string> {
+  const { clusterId, members } = answer;
+  if (flags.json) return members.map((member) => `${jsonText({ clusterId, ...member })}\n`).join('');
+  const lines = [`${out.dim('cluster')} ${clusterId || '(not founded yet)'}`];
+  if (clusterId) lines.push(`${out.dim('feature level')} ${featureLevel(members)}`);
   const head = ['NODE', 'ADDRESS', 'ROLE', 'TERM', 'COMMIT', 'APPLIED', 'HEAD', 'LAG', 'CHAIN', ''];
-  await out.line(
-    await tableText(
-      out,
-      head,
-      answer.members.map((member) => row(member)),
-    ),
-  );
+  lines.push(await tableText(out, head, members.map(row)), '');
+  return lines.join('\n');
 }
 
 /** The level, and whether it can be raised: where all members have answered and know a higher one. */

@@ -53,7 +53,7 @@ export async function withStore<T>(
 }
 
 /** Ctrl-C does not wait until a cluster that cannot be reached is given up. */
-function interruptible<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export function interruptible<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
     if (signal.aborted) stop();

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { loadNodeOptions } from '../config/load.ts';
+import { loadSettings } from '../config/load.ts';
 import { type Address, formatAddress } from '../config/values.ts';
 import { programVersion } from '../runtime/version.ts';
 import { type Context, examples, subcommand } from './context.ts';
@@ -22,19 +22,23 @@ interface RunningNode {
 /** A disk that damages a log so often while one process runs is not fit to go on with. */
 const REPAIRS_MAX = 3;
 
-type Flags = Readonly<Record<string, string | undefined>> & { readonly json?: boolean };
+type Flags = Readonly<Record<string, string | undefined>> & {
+  readonly json?: boolean;
+  readonly printConfig?: boolean;
+};
 
 /** `withFlags` is false where another command runs: its flags come from the schema, which takes a while to load. */
 export async function addServe(program: Command, context: Context, withFlags: boolean): Promise<void> {
-  const command = subcommand(program, 'serve', 'run a node; with no flags a durable single node in ./data').option(
-    '--config <FILE>',
-    'a YAML file with the keys below in camelCase (or FACTSTORE_CONFIG)',
-  );
+  const command = subcommand(program, 'serve', 'run a node; with no flags a durable single node in ./data')
+    .option('--config <FILE>', 'a YAML file with the keys below in camelCase (or FACTSTORE_CONFIG)')
+    .option('--print-config', 'write the settings that would apply, and where each comes from; start nothing');
   if (withFlags) {
     const { OPTION_INFOS } = await import('../config/options.ts');
     for (const info of OPTION_INFOS) {
       const text = `${info.description} (default: ${info.defaultText}; or ${info.variable})`;
-      const option = new Option(`${info.flag} <${info.unit}>`, text);
+      const unit = info.preset === undefined ? `<${info.unit}>` : `[${info.unit}]`;
+      const option = new Option(`${info.flag} ${unit}`, text);
+      if (info.preset !== undefined) option.preset(info.preset);
       command.addOption(info.common ? option : option.helpGroup('Times and limits:'));
     }
   }
@@ -43,14 +47,21 @@ export async function addServe(program: Command, context: Context, withFlags: bo
     command,
     'factstore serve',
     'factstore serve --config factstore.yaml --data /var/lib/factstore',
+    'factstore serve --config factstore.yaml --print-config',
     'factstore serve --node-id n1 --cluster n1=10.0.0.1:2114,n2=10.0.0.2:2114,n3=10.0.0.3:2114 \\\n' +
-      '      --listen 10.0.0.1:2113 --peer-listen 10.0.0.1:2114',
+      '      --listen 10.0.0.1:2113 --peer-listen 10.0.0.1:2114 --insecure',
   );
 }
 
 async function serve(context: Context, flags: Flags): Promise<void> {
   const { out, signal } = context;
-  const options = await loadNodeOptions(flags, context.io.env);
+  const { printConfig, ...values } = flags;
+  const settings = await loadSettings(values, context.io.env);
+  const { options } = settings;
+  if (printConfig) {
+    const { settingsObject, settingsYaml } = await import('../config/print.ts');
+    return out.write(flags.json ? `${jsonText(settingsObject(options))}\n` : settingsYaml(settings));
+  }
   const { startNode } = await import('../node.ts');
   const stopped = new Promise<'signal'>((resolve) => {
     if (signal.aborted) resolve('signal');

@@ -38,15 +38,30 @@ interface Problem {
   readonly text: string;
 }
 
+/** What configures a node, and where it comes from. */
+export interface Settings {
+  readonly options: NodeOptions;
+  /** `--node-id`, `FACTSTORE_NODE_ID`, `nodeId in factstore.yaml:3`; undefined: nobody said anything. */
+  source(key: string): string | undefined;
+}
+
+/** As `loadSettings`, for whom the options are enough. */
+export async function loadNodeOptions(
+  flags: Readonly<Record<string, string | undefined>>,
+  env: Environment = environment(),
+): Promise<NodeOptions> {
+  return (await loadSettings(flags, env)).options;
+}
+
 /**
  * The options of a node: flags win over FACTSTORE_* variables, these over the YAML file (`--config`,
  * FACTSTORE_CONFIG), and that over the defaults. Ends in one INVALID_ARGUMENT that names every problem. `flags` holds
  * keys as in the file, and `config` for the file's path.
  */
-export async function loadNodeOptions(
+export async function loadSettings(
   flags: Readonly<Record<string, string | undefined>>,
-  env: Environment = environment(),
-): Promise<NodeOptions> {
+  env: Environment,
+): Promise<Settings> {
   // The schema and the YAML parser are only loaded for `serve`: other commands are to start quickly.
   const { nodeOptionsSchema, OPTION_INFOS } = await import('./options.ts');
   const { didYouMean } = await import('./suggest.ts');
@@ -83,7 +98,7 @@ export async function loadNodeOptions(
     problems.push({ key, text: `${given.get(key)?.at ?? key}: ${issue.message}` });
   }
   if (!parsed.success || problems.length > 0) throw refusal(problems);
-  return Object.freeze(parsed.data);
+  return { options: Object.freeze(parsed.data), source: (key) => given.get(key)?.at };
 }
 
 /** Options from values as the file has them, everything else at its default: for programs and tests. */

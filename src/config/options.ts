@@ -6,6 +6,7 @@ import {
   BadValue,
   bytesFromText,
   formatAddress,
+  isLoopback,
   isNodeId,
   isWildcard,
   numberFromText,
@@ -13,6 +14,7 @@ import {
   parseAddresses,
   parseCluster,
   show,
+  switchFromText,
 } from './values.ts';
 
 /** What a key means, for help texts and documentation. */
@@ -22,6 +24,8 @@ interface KeyMeta extends Record<string, unknown> {
   readonly unit: string;
   /** What applies where nothing is said. */
   readonly defaultText: string;
+  /** The value that a flag has which is given without one. */
+  readonly preset?: string;
   /** True: one of the few that most people need. */
   readonly common?: boolean;
 }
@@ -153,6 +157,22 @@ const addresses = {
     ),
 };
 
+const exposure = {
+  insecure: z
+    .preprocess(switchFromText, z.boolean({ error: (issue) => `${show(issue.input)} is neither true nor false` }))
+    .default(false)
+    .meta(
+      meta({
+        description:
+          'Lets this node listen beyond the loopback, although there is neither TLS nor a login yet: whoever reaches its ports can read and write everything.',
+        unit: 'true|false',
+        defaultText: 'false',
+        preset: 'true',
+        common: true,
+      }),
+    ),
+};
+
 const running = {
   logLevel: z
     .enum(LOG_LEVELS, { error: (issue) => `${show(issue.input)} is none of ${LOG_LEVELS.join(', ')}` })
@@ -232,7 +252,7 @@ const limits = {
 };
 
 export const nodeOptionsSchema = z
-  .strictObject({ ...identity, ...addresses, ...running, ...limits })
+  .strictObject({ ...identity, ...addresses, ...exposure, ...running, ...limits })
   .superRefine((options, context) => {
     const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
     if (options.electionTimeoutMs < 3 * options.heartbeatIntervalMs) {
@@ -255,6 +275,13 @@ export const nodeOptionsSchema = z
     }
     if (listen.port !== 0 && formatAddress(listen) === formatAddress(peerListen)) {
       refuse('peerListen', `is the same as listen, ${formatAddress(listen)}`);
+    }
+  })
+  .superRefine((options, context) => {
+    for (const key of ['listen', 'peerListen'] as const) {
+      if (options.insecure || isLoopback(options[key])) continue;
+      const message = `${formatAddress(options[key])} can be reached from other machines, and there is neither TLS nor a login yet. Listen on 127.0.0.1, or say --insecure (FACTSTORE_INSECURE=true) where only trusted machines reach it`;
+      context.addIssue({ code: 'custom', path: [key], message });
     }
   })
   .transform(withAddresses)
@@ -309,12 +336,14 @@ export interface OptionInfo {
   readonly defaultText: string;
   readonly description: string;
   readonly common: boolean;
+  readonly preset: string | undefined;
 }
 
 /** Every key, in the order in which a person should read them. */
 export const OPTION_INFOS: readonly OptionInfo[] = Object.entries({
   ...identity,
   ...addresses,
+  ...exposure,
   ...running,
   ...limits,
 }).map(([key, schema]) => {
@@ -327,6 +356,7 @@ export const OPTION_INFOS: readonly OptionInfo[] = Object.entries({
     defaultText: info.defaultText,
     description: info.description,
     common: info.common ?? false,
+    preset: info.preset,
   };
 });
 

@@ -29,6 +29,11 @@ export function isWildcard(address: Address): boolean {
   return address.host === '0.0.0.0' || address.host === '::';
 }
 
+/** Whether only this machine can connect to it. */
+export function isLoopback({ host }: Address): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
 const HOST = /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<name>[a-zA-Z0-9_.-]+)):(?<port>\d{1,5})$/;
 
 export function parseAddress(text: string): Address | BadValue {
@@ -101,6 +106,11 @@ function splitOnce(text: string, at: string): [string, string | undefined] {
 /** A whole number out of a flag's or a variable's text; anything else is left as it is, for the schema to refuse. */
 export function numberFromText(value: unknown): unknown {
   return typeof value === 'string' && /^\s*\d{1,16}\s*$/.test(value) ? Number(value) : value;
+}
+
+/** `true` or `false` out of a text; anything else is left as it is. */
+export function switchFromText(value: unknown): unknown {
+  return value === 'true' || value === 'false' ? value === 'true' : value;
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, kib: 1 << 10, mib: 1 << 20, gib: 1 << 30 };

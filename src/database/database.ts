@@ -6,6 +6,7 @@ import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import type { Lookup } from '../sequencer/ports.ts';
+import { OpenSubscriptions } from '../subscription/open-subscriptions.ts';
 import { type Delivery, follow } from '../subscription/subscription.ts';
 import { AppendLane } from './append-lane.ts';
 import type { Appender } from './appender.ts';
@@ -32,6 +33,7 @@ const WAIT_MS = 10_000;
 
 /** The verbs of the event store, without any wire. */
 export class Database {
+  readonly subscriptions = new OpenSubscriptions();
   private readonly ports: DatabasePorts;
   private readonly subscribing: Subscribing;
   /** Calls that wait for something; all end when the node does. */
@@ -73,7 +75,12 @@ export class Database {
     const call = this.begin(signal);
     try {
       const { source, after } = await this.subscribing.begin(request, call.signal);
-      yield* follow(source, after, call.signal);
+      const progress = this.subscriptions.begin(after);
+      try {
+        yield* follow(source, after, call.signal, progress);
+      } finally {
+        this.subscriptions.end(progress);
+      }
     } catch (error) {
       if (!ending.aborted) throw error;
     } finally {

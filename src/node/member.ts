@@ -39,7 +39,15 @@ export interface MemberPorts {
   readonly directoryId: Uint8Array;
   /** The highest feature level that this node knows. */
   readonly knownFeatureLevel: number;
+  readonly observe: MemberObserver;
   fatal(error: unknown): void;
+}
+
+/** Is told what happens, to count it. */
+interface MemberObserver {
+  /** On the leader: the entry of a batch that waited longest was applied, so many seconds after it was judged. */
+  committed(seconds: number): void;
+  leaderChanged(): void;
 }
 
 /** What a member is made of, opened and read. */
@@ -126,6 +134,11 @@ export class Member {
   /** The appends of one call. `mayForward` is false for those that were forwarded already (rule S9). */
   openRoute(patient: boolean, mayForward = true): AppendRoute {
     return new AppendRoute(this.database, this.forwarder, this.leadership, { patient, mayForward });
+  }
+
+  /** Bytes that it has put into the log as leader and not applied yet. */
+  get unappliedBytes(): number {
+    return this.replica.unappliedBytes;
   }
 
   status(): StatusResponse {
@@ -240,7 +253,7 @@ export class Member {
   }
 
   private newCore(): MemberCore {
-    const { options, clock, logger, storage, reserve, fatal } = this.ports;
+    const { options, clock, logger, storage, reserve, observe, fatal } = this.ports;
     return new MemberCore({
       raft: { id: this.self, tickIntervalMs: options.tickIntervalMs, raft: raftOptions(options) },
       limits: options,
@@ -254,8 +267,14 @@ export class Member {
       random: randomInt,
       applied: (records) => {
         this.chainHash = (records.at(-1) as EntryRecord).chain;
+        const longest = records.find((record) => record.count > 0);
+        if (!longest || longest.term !== this.replica.term || this.role !== 'leader') return;
+        observe.committed((clock.nowUs() - longest.createdUs) / 1e6);
       },
-      leaderChanged: (leader) => this.forwarder.setLeader(leader === this.self ? undefined : leader),
+      leaderChanged: (leader) => {
+        observe.leaderChanged();
+        this.forwarder.setLeader(leader === this.self ? undefined : leader);
+      },
       visibility: () => this.seen(),
       fatal,
       ending: this.ending.signal,

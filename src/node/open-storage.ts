@@ -20,6 +20,7 @@ import { readHardState } from '../storage/raft-log-recovery.ts';
 import { type FetchEntries, type RewriteProgress, rewriteLog } from '../storage/raft-log-rewrite.ts';
 import { entryKey } from '../storage/raft-log-rows.ts';
 import { EntryRecord, genesisChain, recordDamage, sealEntry } from '../storage/record.ts';
+import type { Store } from '../storage/store.ts';
 
 const MIB = 1 << 20;
 const INDEX_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
@@ -32,26 +33,37 @@ export class NodeStorage {
   onDamage: (damage: Damage) => void = () => undefined;
   private readonly directory: DataDirectory;
   private readonly incarnation: number;
+  private readonly measured: (store: Store) => Store;
   private store: LevelStore;
   private opened: RaftLog | undefined;
   private index: { readonly index: EventIndex; readonly store: LevelStore } | undefined;
   private found: Damage | undefined;
   private founded: { readonly bytes: Uint8Array; readonly record: FoundingRecord } | undefined;
 
-  private constructor(directory: DataDirectory, incarnation: number, store: LevelStore) {
+  private constructor(
+    directory: DataDirectory,
+    incarnation: number,
+    store: LevelStore,
+    measured: (store: Store) => Store,
+  ) {
     this.directory = directory;
     this.incarnation = incarnation;
     this.store = store;
+    this.measured = measured;
   }
 
   /**
    * Opens and verifies the log, where there is one. Damage that peers can mend is told by `damage`, and the log is open
-   * only after `repair`; DATA_LOSS where it is damaged beyond that.
+   * only after `repair`; DATA_LOSS where it is damaged beyond that. The log writes through what `measured` gives.
    */
-  static async open(directory: DataDirectory, incarnation: number): Promise<NodeStorage> {
+  static async open(
+    directory: DataDirectory,
+    incarnation: number,
+    measured: (store: Store) => Store = (store) => store,
+  ): Promise<NodeStorage> {
     await settleSwap(directory.path);
     const store = await LevelStore.open(directory.logPath, RAFT_LOG_DATABASE);
-    const storage = new NodeStorage(directory, incarnation, store);
+    const storage = new NodeStorage(directory, incarnation, store, measured);
     try {
       storage.found = await readDamageNote(directory.path);
       await storage.openExisting();
@@ -207,7 +219,7 @@ export class NodeStorage {
 
   private async openLog(record: FoundingRecord): Promise<RaftLog> {
     const { directory, incarnation, store } = this;
-    this.opened ??= await RaftLog.open(store, {
+    this.opened ??= await RaftLog.open(this.measured(store), {
       path: directory.path,
       promises: directory.promises,
       genesis: genesisChain(record.clusterId),

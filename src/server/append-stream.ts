@@ -14,6 +14,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { AppendRoute } from './append-routing.ts';
 import type { ReceiveBudget } from './receive-budget.ts';
 import { asFactstoreError, statusOf } from './status.ts';
+import type { Traffic } from './traffic.ts';
 
 export type AppendStreamCall = ServerDuplexStream<Received<Batch<AppendStreamRequest>>, Uint8Array>;
 
@@ -21,6 +22,7 @@ export interface AppendStreamPorts {
   readonly budget: ReceiveBudget;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly traffic: Traffic;
 }
 
 /** Appends of one call that are judged and not answered, at most; beyond it the call is not read any further. */
@@ -176,6 +178,7 @@ export class AppendStreamSession {
   /** Answers that become known in one turn, as those of one batch of the log do, share a message. */
   private write(response: AppendStreamResponse): void {
     if (this.closed) return;
+    if (response.kind === 'error') this.ports.traffic.refusedAppends.add(response.error.code);
     const message = encodeAppendStreamResponse(response);
     this.outgoing.push(message);
     this.outgoingBytes += message.length;

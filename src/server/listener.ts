@@ -3,18 +3,20 @@ import { createServer as createHttpServer, type Server as HttpServer } from 'nod
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { type ConnectionInjector, type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import type { Traffic } from './traffic.ts';
 
 /** What an HTTP/2 client says first (RFC 9113 §3.4); enough of it to tell it from HTTP/1.1. */
 const H2_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n');
-/** A connection that says nothing, or half a word, is closed after this long. */
-const FIRST_BYTES_MS = 10_000;
+/** A connection that says nothing, half a word, or only half of an HTTP/1.1 request, is closed after this long. */
+const SAYING_MS = 10_000;
 
 export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
   readonly connectionsMax: number;
   readonly clock: Clock;
+  readonly traffic: Traffic;
 }
 
 /**
@@ -27,12 +29,19 @@ export class Listener {
   private readonly injector: ConnectionInjector;
   private readonly options: ListenerOptions;
   private readonly sockets = new Set<Socket>();
+  /** Of connections that owe the rest of what they began to say. */
+  private readonly timers = new Map<Socket, Timer>();
 
   private constructor(grpc: GrpcServer, http: HttpServer, options: ListenerOptions) {
     this.options = options;
     this.http = http;
     this.injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
     this.net = createServer({ noDelay: true }, (socket) => this.accept(socket));
+    // A server of node:http that does not itself listen keeps no time of its requests.
+    http.on('request', ({ socket }, response) => {
+      this.unlimit(socket);
+      response.on('close', () => this.limit(socket));
+    });
   }
 
   /** Ends in FAILED_PRECONDITION where the address cannot be had. */
@@ -41,7 +50,7 @@ export class Listener {
     onRequest: Parameters<typeof createHttpServer>[1],
     options: ListenerOptions,
   ): Promise<Listener> {
-    const listener = new Listener(grpc, createHttpServer({ requestTimeout: 10_000 }, onRequest), options);
+    const listener = new Listener(grpc, createHttpServer(onRequest), options);
     try {
       listener.net.listen(options.port, options.host);
       await once(listener.net, 'listening');
@@ -72,15 +81,21 @@ export class Listener {
   }
 
   private accept(socket: Socket): void {
-    if (this.sockets.size >= this.options.connectionsMax) {
+    const { connectionsMax, traffic } = this.options;
+    if (this.sockets.size >= connectionsMax) {
+      traffic.refusedConnections++;
       socket.destroy();
       return;
     }
     this.sockets.add(socket);
+    traffic.connections++;
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.sockets.delete(socket));
-    const timer = this.options.clock.setTimer(FIRST_BYTES_MS, () => socket.destroy());
-    socket.on('close', () => timer.cancel());
+    socket.on('close', () => {
+      this.sockets.delete(socket);
+      this.unlimit(socket);
+      traffic.connections--;
+    });
+    this.limit(socket);
     let held: Buffer = Buffer.alloc(0);
     const look = () => {
       const read = socket.read() as Buffer | null;
@@ -90,12 +105,26 @@ export class Listener {
       const same = held.subarray(0, compared).equals(H2_PREFACE.subarray(0, compared));
       if (same && compared < H2_PREFACE.length) return;
       socket.off('readable', look);
-      timer.cancel();
       socket.unshift(held);
-      if (same) this.injector.injectConnection(socket);
-      else this.http.emit('connection', socket);
+      if (same) {
+        this.unlimit(socket);
+        this.injector.injectConnection(socket);
+      } else this.http.emit('connection', socket);
     };
     socket.on('readable', look);
+  }
+
+  /** From now on it has so long to say the whole of something. */
+  private limit(socket: Socket): void {
+    this.unlimit(socket);
+    if (socket.destroyed) return;
+    const timer = this.options.clock.setTimer(SAYING_MS, () => socket.destroy());
+    this.timers.set(socket, timer);
+  }
+
+  private unlimit(socket: Socket): void {
+    this.timers.get(socket)?.cancel();
+    this.timers.delete(socket);
   }
 }
 

@@ -40,6 +40,11 @@ export class ReceiveBudget {
     }
   }
 
+  /** How many wait for room. */
+  get queued(): number {
+    return this.waiting.length;
+  }
+
   get used(): number {
     return this.total - this.free;
   }

@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import { Server as GrpcServer, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
@@ -7,10 +8,10 @@ import { eventsService, streamsService } from '../proto/services.ts';
 import type { OpenSessions } from './append-stream.ts';
 import { type ClusterPorts, clusterHandlers } from './cluster-service.ts';
 import { type EventsPorts, eventsHandlers } from './events-service.ts';
-import { type HttpPorts, httpHandler } from './http.ts';
 import { Listener } from './listener.ts';
 import { meterCalls, ReceiveLimit } from './receive-limit.ts';
 import { streamsHandlers } from './streams-service.ts';
+import { countCalls } from './traffic.ts';
 
 export interface ServerOptions {
   readonly host: string;
@@ -20,13 +21,18 @@ export interface ServerOptions {
   readonly unhandledBytesMax: number;
 }
 
-export interface ServerPorts extends EventsPorts, HttpPorts {
+export interface ServerPorts extends EventsPorts {
+  /** What answers HTTP/1.1 on the port. */
+  readonly http: RequestListener;
   readonly cluster: ClusterPorts;
 }
 
 /** A message of AppendStream is a chunk and a few bytes; a unary one has the limit of DESIGN §9. */
 const MESSAGE_BYTES_MAX = LIMITS.unaryBytesMax + 1024;
-const SERVICES = ['', 'factstore.v1.Events', 'factstore.v1.Streams', 'factstore.v1.Cluster'];
+/** What health checks ask for (`''`: all of it): these serve while the node can serve … */
+const SERVICES = ['', 'factstore.v1.Events', 'factstore.v1.Streams'];
+/** … and this one as long as the node runs: it tells why the others do not. */
+const ALWAYS = 'factstore.v1.Cluster';
 
 /** The face of a node for its clients: gRPC, health, reflection, and HTTP/1.1 on the same port. */
 export class Server {
@@ -34,15 +40,23 @@ export class Server {
   private readonly health: HealthImplementation;
 
   private readonly sessions: OpenSessions;
+  private readonly received: ReceiveLimit;
+  private serving = false;
 
-  private constructor(listener: Listener, health: HealthImplementation, sessions: OpenSessions) {
+  private constructor(
+    listener: Listener,
+    health: HealthImplementation,
+    sessions: OpenSessions,
+    received: ReceiveLimit,
+  ) {
     this.listener = listener;
     this.health = health;
     this.sessions = sessions;
+    this.received = received;
   }
 
   static async start(ports: ServerPorts, options: ServerOptions): Promise<Server> {
-    const { logger, clock } = ports;
+    const { logger, clock, traffic } = ports;
     const sessions: OpenSessions = new Set();
     const received = new ReceiveLimit(options.unhandledBytesMax, logger);
     const grpc = new GrpcServer({
@@ -53,7 +67,8 @@ export class Server {
       'grpc.enable_channelz': 0,
       'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 5_000,
-      interceptors: [meterCalls(received, MESSAGE_BYTES_MAX, logger)],
+      // The count comes first, so that it also sees the status with which the meter ends a call.
+      interceptors: [countCalls(traffic, () => clock.monotonicMs()), meterCalls(received, MESSAGE_BYTES_MAX, logger)],
     });
     grpc.addService(eventsService, eventsHandlers(ports, sessions) as unknown as UntypedServiceImplementation);
     grpc.addService(
@@ -61,25 +76,39 @@ export class Server {
       streamsHandlers(() => ports.database(), logger, clock) as unknown as UntypedServiceImplementation,
     );
     grpc.addService(clusterService, clusterHandlers(ports.cluster, logger) as unknown as UntypedServiceImplementation);
-    const health = new HealthImplementation(Object.fromEntries(SERVICES.map((name) => [name, 'NOT_SERVING'])));
+    const states = Object.fromEntries(SERVICES.map((name) => [name, 'NOT_SERVING'] as const));
+    const health = new HealthImplementation({ ...states, [ALWAYS]: 'SERVING' });
     health.addToServer(grpc);
     new ReflectionService(clientPackage).addToServer(grpc);
     const { host, port, connectionsMax } = options;
-    const listener = await Listener.open(grpc, httpHandler(ports), { host, port, connectionsMax, clock });
-    return new Server(listener, health, sessions);
+    const listener = await Listener.open(grpc, ports.http, { host, port, connectionsMax, clock, traffic });
+    return new Server(listener, health, sessions, received);
   }
 
   get port(): number {
     return this.listener.port;
   }
 
+  /** Bytes of messages that have not arrived whole. */
+  get incompleteBytes(): number {
+    return this.received.used;
+  }
+
+  /** AppendStream calls that are open. */
+  get appendStreams(): number {
+    return this.sessions.size;
+  }
+
   /** Tells health checks whether this node can serve. */
   setServing(serving: boolean): void {
+    if (serving === this.serving) return;
+    this.serving = serving;
     for (const name of SERVICES) this.health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
   }
 
   close(graceMs: number): Promise<void> {
     this.setServing(false);
+    this.health.setStatus(ALWAYS, 'NOT_SERVING');
     for (const session of [...this.sessions]) session.finish();
     return this.listener.close(graceMs);
   }

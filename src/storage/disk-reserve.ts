@@ -39,6 +39,10 @@ export class DiskReserve {
     return this.isShort;
   }
 
+  get reserveBytes(): number {
+    return this.options.reserveBytes;
+  }
+
   /** Free bytes, as of the last `refresh`. */
   get freeBytes(): number {
     return this.free;

@@ -1,4 +1,5 @@
 import type { Watched } from '../runtime/watched.ts';
+import type { OpenSubscription } from './open-subscriptions.ts';
 
 /** A part of what a subscription delivers; the events are RecordedEvents as bytes. */
 export interface Delivery {
@@ -28,8 +29,14 @@ const CHECKPOINT_EVERY = 10_000;
 /**
  * One loop: read what is behind the cursor; when there is nothing, say "caught up" once and wait for the head to move.
  * History and live events come from the same read, so there is no hand-over between them to get wrong (DESIGN §8).
+ * `progress` is told what the subscriber has taken, or need not take.
  */
-export async function* follow(source: Source, after: number, signal: AbortSignal): AsyncGenerator<Delivery> {
+export async function* follow(
+  source: Source,
+  after: number,
+  signal: AbortSignal,
+  progress: OpenSubscription = { lookedTo: after },
+): AsyncGenerator<Delivery> {
   let cursor = after;
   let told = after;
   // What was committed when the subscription began, or when it fell behind, has to be delivered before "caught up".
@@ -37,9 +44,11 @@ export async function* follow(source: Source, after: number, signal: AbortSignal
   while (!signal.aborted) {
     for await (const batch of source.read(cursor)) {
       cursor = batch.lookedTo;
-      if (batch.events.length === 0 && cursor - told < CHECKPOINT_EVERY) continue;
-      yield { events: batch.events, checkpoint: cursor };
-      told = cursor;
+      if (batch.events.length > 0 || cursor - told >= CHECKPOINT_EVERY) {
+        yield { events: batch.events, checkpoint: cursor };
+        told = cursor;
+      }
+      progress.lookedTo = cursor;
       if (signal.aborted) return;
     }
     if (cursor < source.head.value) continue;

@@ -334,6 +334,34 @@ describe('cluster', () => {
     ]);
   });
 
+  test('status --watch goes on until it is interrupted, also while the cluster cannot be reached', async () => {
+    const watched = new MemoryStore();
+    watched.members = store.members;
+    const answer = watched.status.bind(watched);
+    let asked = 0;
+    watched.status = async () => {
+      asked++;
+      if (asked === 2) throw new Error('no node answers');
+      return answer();
+    };
+    const stdout = new Collected();
+    const interrupt = new AbortController();
+    stdout.onText = (text) => text.split('feature level').length === 3 && interrupt.abort();
+    const { code } = await run(['cluster', 'status', '--watch', '1'], {
+      store: watched,
+      stdout,
+      signal: interrupt.signal,
+    });
+    expect(code).toBe(0);
+    const lines = stdout.text.split('\n').map((line) => line.replace(/^.*Z, every 1 s.*$/, 'TIME'));
+    expect(lines.filter((line) => line === 'TIME')).toHaveLength(3);
+    expect(lines.filter((line) => /^n1 .* leader/.test(line))).toHaveLength(2);
+    expect(lines).toContain('no node answers');
+    // Nothing that only a terminal understands goes to somebody who reads it later.
+    expect(stdout.text).not.toContain('\u001b');
+    expect(await run(['cluster', 'status', '--watch', 'soon'], { store: watched })).toMatchObject({ code: 2 });
+  });
+
   test('status says when the feature level can be raised: once all members have answered and know a higher one [S16]', async () => {
     const all = new MemoryStore();
     all.members = store.members.slice(0, 2);

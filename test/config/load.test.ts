@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { SETTINGS_PAGE, settingsPage } from '../../deploy/settings-page.ts';
 import { FactstoreError } from '../../src/base/errors.ts';
-import { clusterUrl, loadNodeOptions, nodeOptions } from '../../src/config/load.ts';
+import { clusterUrl, loadNodeOptions, loadSettings, nodeOptions } from '../../src/config/load.ts';
 import { OPTION_INFOS } from '../../src/config/options.ts';
+import { settingsObject, settingsYaml } from '../../src/config/print.ts';
 import { nearest } from '../../src/config/suggest.ts';
 
 let directory: string;
@@ -111,9 +113,17 @@ describe('how values are written', () => {
   });
 
   test('a founder tells others the address that the cluster gives it', async () => {
-    const options = await nodeOptions({ cluster: 'n1=a:2114,n2=b:2114', listen: '0.0.0.0:2113' });
+    const options = await nodeOptions({ cluster: 'n1=a:2114,n2=b:2114', listen: '0.0.0.0:2113', insecure: true });
     expect(options.peerAdvertise).toEqual({ host: 'a', port: 2114 });
     expect(options.advertise).toEqual({ host: 'a', port: 2113 });
+  });
+
+  test('a node listens beyond the loopback only where somebody says that it may', async () => {
+    for (const listen of ['127.0.0.1:1', '127.8.8.8:1', '[::1]:1', 'localhost:1']) {
+      await expect(loadNodeOptions({ listen }, {})).resolves.toBeDefined();
+    }
+    const env = { FACTSTORE_INSECURE: 'true', FACTSTORE_LISTEN: '0.0.0.0:2113', FACTSTORE_PEER_LISTEN: '[::]:2114' };
+    expect(await loadNodeOptions({}, env)).toMatchObject({ insecure: true, listen: { host: '0.0.0.0' } });
   });
 
   test('limits can be lowered and not raised', async () => {
@@ -132,6 +142,32 @@ describe('how values are written', () => {
       expect(info.flag, info.key).toMatch(/^--[a-z-]+$/);
       expect(info.variable, info.key).toMatch(/^FACTSTORE_[A-Z_]+$/);
     }
+  });
+});
+
+describe('the settings that apply', () => {
+  const env = { FACTSTORE_NODE_ID: 'n2', FACTSTORE_CLUSTER: 'n1=a:1,n2=b:2', FACTSTORE_DISK_RESERVE_BYTES: '2 GiB' };
+
+  test('are written with where each comes from', async () => {
+    writeFileSync(file, 'logLevel: warn\n');
+    const lines = settingsYaml(await loadSettings({ config: file, listen: '127.0.0.1:9' }, env)).split('\n');
+    expect(lines).toContain('nodeId: "n2" # FACTSTORE_NODE_ID');
+    expect(lines).toContain('listen: "127.0.0.1:9" # --listen');
+    expect(lines).toContain(`logLevel: "warn" # logLevel in ${file}:1`);
+    expect(lines).toContain('diskReserveBytes: 2147483648 # FACTSTORE_DISK_RESERVE_BYTES');
+    expect(lines).toContain('connectionsMax: 1000 # default');
+    expect(lines).toContain('# join: none');
+  });
+
+  test('are a file that gives the same settings', async () => {
+    const settings = await loadSettings({}, env);
+    writeFileSync(file, settingsYaml(settings));
+    expect(await loadNodeOptions({ config: file }, {})).toEqual(settings.options);
+    expect(await nodeOptions(settingsObject(settings.options))).toEqual(settings.options);
+  });
+
+  test('all stand in the reference page, which is made from the schema', () => {
+    expect(readFileSync(SETTINGS_PAGE, 'utf8')).toBe(settingsPage());
   });
 });
 
@@ -184,7 +220,11 @@ describe('what stops the start', () => {
     [{ cluster: 'a:1' }, '--cluster: "a:1" is not ID=HOST:PORT'],
     [{ cluster: '' }, '--cluster: names no node'],
     [{ cluster: 'n1=a:1', join: 'b:2' }, '--join: excludes cluster'],
-    [{ join: 'b:2', listen: '0.0.0.0:2113' }, 'advertise: is needed: this node listens on 0.0.0.0'],
+    [{ insecure: 'perhaps' }, '--insecure: "perhaps" is neither true nor false'],
+    [{ listen: '0.0.0.0:2113' }, '--listen: 0.0.0.0:2113 can be reached from other machines'],
+    [{ peerListen: '10.0.0.1:2114' }, '--peer-listen: 10.0.0.1:2114 can be reached from other machines'],
+    [{ listen: '127.0.0.1.example:2113' }, '--listen: 127.0.0.1.example:2113 can be reached'],
+    [{ join: 'b:2', listen: '0.0.0.0:2113', insecure: 'true' }, 'advertise: is needed: this node listens on 0.0.0.0'],
   ])('%j is refused', async (flags, message) => {
     expect(await refusal(flags as Record<string, string>)).toContain(`config: ${message}`);
   });

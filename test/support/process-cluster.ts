@@ -31,6 +31,10 @@ export class ProcessNode {
     return `factstore://${this.address}`;
   }
 
+  get peerAddress(): string {
+    return this.flags[this.flags.indexOf('--peer-listen') + 1] as string;
+  }
+
   get running(): boolean {
     return this.child?.exitCode === null && this.child.signalCode === null;
   }
@@ -72,7 +76,7 @@ export class ProcessNode {
 /** Real nodes of the built program on the loopback, with their data in a temporary directory. */
 export class ProcessCluster {
   readonly nodes: readonly ProcessNode[];
-  private readonly directory: string;
+  readonly directory: string;
 
   private constructor(directory: string, nodes: readonly ProcessNode[]) {
     this.directory = directory;

@@ -1,0 +1,31 @@
+import type { Operation, Store } from '../storage/store.ts';
+
+/** What one synced batch was. */
+export interface SyncedBatch {
+  readonly rows: number;
+  readonly bytes: number;
+  readonly ms: number;
+}
+
+/** The same store, which tells of each synced batch once it is durable. */
+export function measuredStore(store: Store, monotonicMs: () => number, tell: (batch: SyncedBatch) => void): Store {
+  return {
+    get: (key) => store.get(key),
+    getMany: (keys) => store.getMany(keys),
+    scan: (range) => store.scan(range),
+    close: () => store.close(),
+    async write(operations, sync) {
+      const began = monotonicMs();
+      await store.write(operations, sync);
+      if (sync) tell({ rows: operations.length, bytes: bytesOf(operations), ms: monotonicMs() - began });
+    },
+  };
+}
+
+function bytesOf(operations: readonly Operation[]): number {
+  let bytes = 0;
+  for (const operation of operations) {
+    bytes += operation.key.length + (operation.type === 'put' ? operation.value.length : 0);
+  }
+  return bytes;
+}
