@@ -245,7 +245,7 @@ describe('a stream that does not follow the protocol', () => {
     for (const bytes of [
       'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
       Buffer.alloc(100_000, 7),
-      'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + 'garbage'.repeat(100),
+      `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${'garbage'.repeat(100)}`,
       '',
     ]) {
       const socket = connect(port, '127.0.0.1');
