@@ -80,6 +80,16 @@ export class Disk {
     return PromiseFile.over(file, Buffer.from(this.promised), path);
   }
 
+  /** Of a directory nothing stays, the promises included. */
+  wipe(what: 'log' | 'index' | 'directory'): void {
+    if (what !== 'index') this.log.wipe();
+    if (what !== 'log') this.index.wipe();
+    if (what !== 'directory') return;
+    encodeSlot(this.promised.fill(0), 1, NOTHING_PROMISED);
+    this.promisedDurably = Buffer.from(this.promised);
+    this.incarnation = 0;
+  }
+
   killed(): void {
     this.log.killed();
     this.index.killed();

@@ -183,12 +183,12 @@ export class Faults {
 
   private wipe(chance: Chance): void {
     const machine = this.any(chance);
-    const what = chance.pick(['log', 'index', 'index', 'index'] as const);
-    if (machine.immune || (what === 'log' && !this.mayDamage(machine))) return;
+    const what = chance.pick(['log', 'index', 'index', 'directory'] as const);
+    if (machine.immune || (what !== 'index' && !this.mayDamage(machine))) return;
     this.goDown(chance, machine, () => machine.kill());
-    machine.disk[what].wipe();
+    machine.disk.wipe(what);
     this.note(() => `the ${what} of ${machine.id} is wiped`);
-    if (what === 'log') this.hurt(machine, 'wiped');
+    if (what !== 'index') this.hurt(machine, 'wiped');
   }
 
   private mayDamage(machine: Machine): boolean {
