@@ -65,7 +65,7 @@ describe('bad input on the command line', () => {
   });
 
   it('a position that no node has ends in BEHIND with the head, after the wait [Q2]', async () => {
-    await expect(db.readAll({ consistency: { atLeast: 999n }, timeoutMs: 1_000 }).toArray()).rejects.toMatchObject({
+    await expect(db.readAll({ consistency: { atLeast: 999n }, timeoutMs: 3_000 }).toArray()).rejects.toMatchObject({
       code: 'BEHIND',
       message: `this node is at position ${head} and did not reach 999 in time; ask another node, or wait longer`,
     });
