@@ -20,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   replica: ['base', 'model', 'raft', 'runtime', 'storage', 'sequencer'],
   peer: ['base', 'model', 'raft', 'runtime', 'proto', 'storage', 'replica'],
   subscription: ['base', 'model', 'runtime', 'storage', 'replica'],
+  projection: ['base', 'model', 'runtime'],
   database: ['base', 'model', 'raft', 'runtime', 'storage', 'sequencer', 'replica', 'peer', 'subscription'],
   server: ['base', 'model', 'runtime', 'config', 'proto', 'storage', 'replica', 'peer', 'subscription', 'database'],
   admin: ['base', 'runtime', 'server', 'proto'],
