@@ -33,11 +33,12 @@ export function readRun(
 
 /** The states that were settled. */
 export function readSettled(text: string, stateBytesMax: number): Answered<readonly SettledState[]> {
-  const [head, texts] = parts<{ rows: [string, number, number][]; failure?: ThrownInside }>(text);
+  const [head, texts] = parts<{ rows: (string | number)[]; failure?: ThrownInside }>(text);
   const { rows, failure } = head;
   if (failure) return { failure };
   const states: SettledState[] = [];
-  for (const [partition, stateLength, resultLength] of rows) {
+  for (let i = 0; i < rows.length; i += 3) {
+    const [partition, stateLength, resultLength] = rows.slice(i, i + 3) as [string, number, number];
     const state = stateLength < 0 ? null : texts.take(stateLength);
     const excess = over('the state', state ?? undefined, stateBytesMax);
     if (excess !== undefined) return { failure: thrown(excess, 0) };

@@ -1,28 +1,9 @@
 import { readFileSync } from 'node:fs';
-import releaseSync from '@jitl/quickjs-wasmfile-release-sync';
-import {
-  newQuickJSWASMModuleFromVariant,
-  newVariant,
-  type QuickJSContext,
-  type QuickJSHandle,
-  type QuickJSRuntime,
-  type QuickJSSyncVariant,
-} from 'quickjs-emscripten-core';
+import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from 'quickjs-emscripten-core';
 import { systemClock } from '../../runtime/clock.ts';
 import type { ProgramLimits } from '../program.ts';
 import type { Failure } from './messages.ts';
-
-declare global {
-  /** The types of Node leave it out. */
-  namespace WebAssembly {
-    class Memory {
-      constructor(descriptor: { initial: number; maximum: number });
-    }
-  }
-}
-
-/** Its types describe its CommonJS form, where the default is one level deeper. */
-const variant = releaseSync as unknown as QuickJSSyncVariant;
+import { loadQuickJs } from './quickjs.ts';
 
 /** The name under which the source's places stand in stack traces. */
 const SOURCE_NAME = 'projection';
@@ -30,10 +11,6 @@ const SOURCE_NAME = 'projection';
 const PAUSE_MS = 50;
 /** Below what the thread's own stack bears: see the worker's `stackSizeMb`. */
 const STACK_BYTES_MAX = 1 << 20;
-
-const PAGE_BYTES = 65_536;
-/** With which the module begins; there is no sandbox with less. */
-const INITIAL_PAGES = 256;
 
 /** A call into the sandbox that did not end well. */
 export class SandboxFailure extends Error {
@@ -68,8 +45,7 @@ export class Machine {
   #spentMs = 0;
 
   static async start(limits: ProgramLimits, alive: () => void): Promise<Machine> {
-    const bounded = newVariant(variant, { wasmMemory: memoryOf(limits.memoryBytesMax) });
-    const module = await newQuickJSWASMModuleFromVariant(bounded);
+    const module = await loadQuickJs(limits.memoryBytesMax);
     return new Machine(module.newRuntime(), limits, alive);
   }
 
@@ -94,15 +70,17 @@ export class Machine {
     result.value.dispose();
   }
 
-  /** Calls a function of language/main.js. */
-  call(name: string, ...texts: readonly string[]): string {
+  /** Calls a function of language/main.js, which gives a text. */
+  call(name: string, ...values: readonly (string | ArrayBuffer)[]): string {
     this.#begin();
     let fn = this.#functions.get(name);
     if (!fn) {
       fn = this.#context.getProp(this.#language, name);
       this.#functions.set(name, fn);
     }
-    const args = texts.map((text) => this.#context.newString(text));
+    const args = values.map((value) =>
+      typeof value === 'string' ? this.#context.newString(value) : this.#context.newArrayBuffer(value),
+    );
     const result = this.#context.callFunction(fn, this.#context.undefined, ...args);
     for (const arg of args) arg.dispose();
     if (result.error) throw this.#failureOf(result.error);
@@ -168,15 +146,6 @@ export class Machine {
     handle.dispose();
     return at;
   }
-}
-
-/**
- * The bound is that of the memory itself. QuickJS has a limit of its own, but in WebAssembly it does not know how large
- * what it allocates is, and counts next to nothing: under a limit of 16 MiB a loop got 2 GiB.
- */
-function memoryOf(bytesMax: number): WebAssembly.Memory {
-  const maximum = Math.max(INITIAL_PAGES, Math.floor(bytesMax / PAGE_BYTES));
-  return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum });
 }
 
 function languageText(name: string): string {

@@ -57,8 +57,8 @@ function failureOf(error: unknown) {
 }
 
 function beginBatch({ events }: Extract<Request, { kind: 'batch' }>): Answer {
-  const { header, bodies, ids } = batchText(events);
-  const partitions = JSON.parse(machine.call('beginBatch', header, bodies, ids)) as string[];
+  const { header, bodies, rows, places, ids } = batchText(events);
+  const partitions = JSON.parse(machine.call('beginBatch', header, bodies, rows, places, ids)) as string[];
   return partitions.length > 0 ? { kind: 'missing', partitions } : run();
 }
 

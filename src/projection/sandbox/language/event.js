@@ -1,94 +1,103 @@
 // @ts-check
 /**
- * The events of a batch, as handlers see them. A batch comes as three texts: a header that is parsed at once, the bodies
- * (data, metadata and the rest of each event, one behind the other), and the ids. What a handler does not touch is
- * never parsed.
+ * The events of a batch, as handlers see them. A batch comes as a header that is parsed at once, numbers of each event, ids,
+ * and one text with all bodies (data and metadata of each event, then tags of each). What a handler does not touch is never
+ * parsed. See batch-text.ts, which writes it.
  */
 
-/** How many numbers the header has of each event: see batch-text.ts, which writes them. */
-const ROW = 8;
+/** Whole numbers of each event. */
+const ROW = 7;
 const TYPE = 0;
 const STREAM = 1;
-const REVISION = 2;
-const POSITION = 3;
-const DATA_START = 4;
-const METADATA_START = 5;
-const REST_START = 6;
-const FLAGS = 7;
+const DATA_START = 2;
+const METADATA_START = 3;
+const TAGS_START = 4;
+const CONTENT_TYPE = 5;
+const FLAGS = 6;
+
+/** Numbers of each event that may be larger than 32 bits. */
+const PLACES = 3;
+const REVISION = 0;
+const POSITION = 1;
+const CREATED = 2;
 
 const SAYS_JSON = 1;
 const DATA_QUOTED = 2;
 const METADATA_QUOTED = 4;
 const DELETED = 8;
 
-const ID_LENGTH = 32;
+const ID_BYTES = 16;
 const NOT_PARSED = Symbol('not parsed');
+const NOT_JSON = Symbol('not JSON');
 
 const parse = JSON.parse;
 const RealDate = Date;
 
 export class Batch {
-  /** @param {string} header @param {string} bodies @param {string} ids */
-  constructor(header, bodies, ids) {
-    const { types, streams, rows } = parse(header);
-    /** @type {any[]} */
+  /** @param {string} header @param {string} bodies @param {ArrayBuffer} rows @param {ArrayBuffer} places @param {ArrayBuffer} ids */
+  constructor(header, bodies, rows, places, ids) {
+    const { types, streams, contentTypes } = parse(header);
+    /** @type {string[]} */
     this.types = types;
-    /** @type {any[]} */
+    /** @type {string[]} */
     this.streams = streams;
-    /** @type {any[]} */
-    this.rows = rows;
+    /** @type {string[]} */
+    this.contentTypes = contentTypes;
+    /** One row more than there are events, which tells where the texts of the last one end. @type {Record<number, any>} */
+    this.rows = new Int32Array(rows);
+    /** @type {Record<number, any>} */
+    this.places = new Float64Array(places);
+    this.ids = new Uint8Array(ids);
     this.bodies = bodies;
-    this.ids = ids;
-    this.count = (rows.length / ROW) | 0;
+    this.count = this.ids.length / ID_BYTES;
+    /** Of each event its partition; undefined: it is left out. @type {(string | undefined)[] | undefined} */
+    this.partitions = undefined;
+    /** What was parsed of metadata. @type {Map<number, unknown>} */
+    this.metadata = new Map();
   }
 
-  /** @param {number} index */
-  typeIndex(index) {
-    return this.rows[index * ROW + TYPE];
+  /** @param {number} at */
+  typeIndex(at) {
+    return this.rows[at * ROW + TYPE];
   }
 
-  /** @param {number} index */
-  stream(index) {
-    return this.streams[this.rows[index * ROW + STREAM]];
+  /** @param {number} at */
+  stream(at) {
+    return /** @type {string} */ (this.streams[this.rows[at * ROW + STREAM]]);
   }
 
-  /** @param {number} index */
-  isDeleted(index) {
-    return (this.rows[index * ROW + FLAGS] & DELETED) !== 0;
+  /** @param {number} at */
+  isDeleted(at) {
+    return (this.rows[at * ROW + FLAGS] & DELETED) !== 0;
   }
 }
 
 export class ProjectionEvent {
   /** @type {Batch} */
   #batch;
-  /** Where its numbers begin. */
-  #row;
+  /** Its index in the batch. @type {number} */
+  #at;
   /** @type {unknown} */
-  #data = NOT_PARSED;
-  /** @type {unknown} */
-  #metadata = NOT_PARSED;
-  /** @type {[number, string, string[]] | undefined} */
-  #rest;
-  #isJson = true;
+  #data;
 
-  /** @param {Batch} batch @param {number} index @param {string} partition */
-  constructor(batch, index, partition) {
+  /** @param {Batch} batch @param {number} at */
+  constructor(batch, at) {
     this.#batch = batch;
-    this.#row = index * ROW;
-    this.partition = partition;
+    this.#at = at;
+    this.#data = NOT_PARSED;
   }
 
   /** Whether it is an event of a batch, and not something that looks like one. @param {unknown} value */
   static isOne(value) {
-    return typeof value === 'object' && value !== null && #row in value;
+    return typeof value === 'object' && value !== null && #at in value;
   }
 
   get type() {
-    return this.#batch.types[this.#batch.rows[this.#row + TYPE]];
+    return this.#batch.types[this.#batch.rows[this.#at * ROW + TYPE]];
   }
 
   get stream() {
-    return this.#batch.streams[this.#batch.rows[this.#row + STREAM]];
+    return this.#batch.stream(this.#at);
   }
 
   get category() {
@@ -97,18 +106,22 @@ export class ProjectionEvent {
     return dash < 0 ? stream : stream.slice(0, dash);
   }
 
+  get partition() {
+    return this.#batch.partitions?.[this.#at] ?? '';
+  }
+
   get revision() {
-    return this.#batch.rows[this.#row + REVISION];
+    return this.#batch.places[this.#at * PLACES + REVISION];
   }
 
   get position() {
-    return this.#batch.rows[this.#row + POSITION];
+    return this.#batch.places[this.#at * PLACES + POSITION];
   }
 
   /** The data; undefined where it is not JSON. */
   get data() {
     if (this.#data === NOT_PARSED) this.#parseData();
-    return this.#data;
+    return this.#data === NOT_JSON ? undefined : this.#data;
   }
 
   /** The data as text, as it was written. */
@@ -118,20 +131,14 @@ export class ProjectionEvent {
 
   get isJson() {
     if (this.#data === NOT_PARSED) this.#parseData();
-    return this.#isJson;
+    return this.#data !== NOT_JSON;
   }
 
   /** The metadata; null where there is none, or where it is not JSON. */
   get metadata() {
-    if (this.#metadata === NOT_PARSED) {
-      try {
-        const text = this.metadataRaw;
-        this.#metadata = text === '' ? null : parse(text);
-      } catch {
-        this.#metadata = null;
-      }
-    }
-    return this.#metadata;
+    const { metadata } = this.#batch;
+    if (!metadata.has(this.#at)) metadata.set(this.#at, parsedOr(this.metadataRaw, null));
+    return metadata.get(this.#at);
   }
 
   get metadataRaw() {
@@ -139,28 +146,33 @@ export class ProjectionEvent {
   }
 
   get id() {
-    const at = (this.#row / ROW) * ID_LENGTH;
-    const hex = this.#batch.ids.slice(at, at + ID_LENGTH);
+    let hex = '';
+    const start = this.#at * ID_BYTES;
+    for (const byte of this.#batch.ids.subarray(start, start + ID_BYTES)) hex += byte.toString(16).padStart(2, '0');
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   }
 
   /** When it was appended: RFC 3339, in UTC, with microseconds. */
   get created() {
-    const us = this.#others()[0];
+    const us = this.#batch.places[this.#at * PLACES + CREATED];
     const ms = Math.floor(us / 1000);
     return `${new RealDate(ms).toISOString().slice(0, -1)}${String(us - ms * 1000).padStart(3, '0')}Z`;
   }
 
   get contentType() {
-    return this.#others()[1] || 'application/json';
+    return this.#batch.contentTypes[this.#batch.rows[this.#at * ROW + CONTENT_TYPE]] || 'application/json';
   }
 
+  /** @returns {string[]} */
   get tags() {
-    return this.#others()[2];
+    const { rows, bodies } = this.#batch;
+    const row = this.#at * ROW;
+    const text = bodies.slice(rows[row + TAGS_START], rows[row + ROW + TAGS_START]);
+    return text === '' ? [] : parse(text);
   }
 
   get isDeleted() {
-    return (this.#batch.rows[this.#row + FLAGS] & DELETED) !== 0;
+    return this.#batch.isDeleted(this.#at);
   }
 
   get eventType() {
@@ -189,35 +201,31 @@ export class ProjectionEvent {
   }
 
   #parseData() {
-    this.#data = undefined;
-    this.#isJson = false;
-    if ((this.#batch.rows[this.#row + FLAGS] & SAYS_JSON) === 0) return;
-    try {
-      this.#data = parse(this.bodyRaw);
-      this.#isJson = true;
-    } catch {
-      // It says that it is JSON and is not: the handler sees isJson false and has the text.
-    }
+    const saysJson = (this.#batch.rows[this.#at * ROW + FLAGS] & SAYS_JSON) !== 0;
+    // What says that it is JSON and is not is seen as other data: isJson is false, and its text is there.
+    this.#data = saysJson ? parsedOr(this.bodyRaw, NOT_JSON) : NOT_JSON;
   }
 
   /**
-   * A text of the bodies, up to where the next one starts. Texts that hold a zero character come quoted.
+   * A text of the bodies: it ends where the metadata starts, or the data of the next event. One that holds a zero
+   * character comes quoted.
+   *
    * @param {number} start @param {number} quoted
    */
   #text(start, quoted) {
     const { rows, bodies } = this.#batch;
-    const text = bodies.slice(rows[this.#row + start], rows[this.#row + start + 1]);
-    return (rows[this.#row + FLAGS] & quoted) === 0 ? text : parse(text);
+    const row = this.#at * ROW;
+    const end = start === DATA_START ? row + METADATA_START : row + ROW + DATA_START;
+    const text = bodies.slice(rows[row + start], rows[end]);
+    return (rows[row + FLAGS] & quoted) === 0 ? text : parse(text);
   }
+}
 
-  #others() {
-    if (this.#rest === undefined) {
-      const { rows, bodies } = this.#batch;
-      // Where the data of the next event starts, the rest of this one ends; slice takes undefined for the end.
-      this.#rest = /** @type {[number, string, string[]]} */ (
-        parse(bodies.slice(rows[this.#row + REST_START], rows[this.#row + ROW + DATA_START]))
-      );
-    }
-    return this.#rest;
+/** @param {string} text @param {unknown} otherwise */
+function parsedOr(text, otherwise) {
+  try {
+    return parse(text);
+  } catch {
+    return otherwise;
   }
 }

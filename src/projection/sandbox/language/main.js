@@ -38,8 +38,6 @@ let deleted;
 let batch = /** @type {Batch} */ (/** @type {unknown} */ (undefined));
 /** @type {(ProjectionEvent | undefined)[]} */
 let events = [];
-/** Of each event its partition; undefined: it is left out. @type {(string | undefined)[]} */
-let partitions = [];
 /** @type {(Handler | undefined)[]} */
 let handlersOfTypes = [];
 /** @type {{ at: number, name: string, message: string, stack: string } | undefined} */
@@ -74,29 +72,43 @@ export function describe(emits) {
   });
 }
 
-/** Takes over a batch; answers with the partitions whose states it needs, as a JSON list. @param {string} header @param {string} bodies @param {string} ids */
-export function beginBatch(header, bodies, ids) {
-  batch = new Batch(header, bodies, ids);
+/**
+ * Takes over a batch; answers with the partitions whose states it needs, as a JSON list.
+ *
+ * @param {string} header @param {string} bodies @param {ArrayBuffer} rows @param {ArrayBuffer} places @param {ArrayBuffer} ids
+ */
+export function beginBatch(header, bodies, rows, places, ids) {
+  batch = new Batch(header, bodies, rows, places, ids);
   const handlers = /** @type {Map<string, Handler>} */ (definition.handlers);
   handlersOfTypes = batch.types.map((type) => (type.startsWith('$') ? undefined : handlers.get(type)) ?? any);
-  events = new Array(batch.count);
-  partitions = new Array(batch.count);
   failure = undefined;
   const missing = new Set();
   if (initShared && !states.has(SHARED)) missing.add(SHARED);
+  if (definition.partitioning !== 'none') findPartitions(missing);
+  else if (!states.has('')) missing.add('');
+  return stringify([...missing]);
+}
+
+/** @param {Set<string>} missing */
+function findPartitions(missing) {
+  events = [];
+  /** @type {(string | undefined)[]} */
+  const partitions = [];
+  batch.partitions = partitions;
   for (let at = 0; at < batch.count; at++) {
     progress.at = at;
-    if (!concerns(at)) continue;
-    try {
-      const partition = partitionAt(at);
-      partitions[at] = partition;
-      if (partition !== undefined && !states.has(partition)) missing.add(partition);
-    } catch (error) {
-      fail(at, error);
-      break;
+    let partition;
+    if (concerns(at)) {
+      try {
+        partition = partitionAt(at);
+      } catch (error) {
+        fail(at, error);
+        return;
+      }
     }
+    partitions.push(partition);
+    if (partition !== undefined && !states.has(partition)) missing.add(partition);
   }
-  return stringify([...missing]);
 }
 
 /** Whether a handler looks at it. @param {number} at */
@@ -107,9 +119,8 @@ function concerns(at) {
 
 /** @param {number} at @returns {string | undefined} */
 function partitionAt(at) {
-  if (definition.partitioning === 'none') return '';
   if (definition.partitioning === 'stream') return batch.stream(at);
-  const event = new ProjectionEvent(batch, at, '');
+  const event = new ProjectionEvent(batch, at);
   events[at] = event;
   const given = /** @type {Handler} */ (definition.partitionOf)(event);
   if (given === undefined || given === null || given === '') return undefined;
@@ -141,32 +152,30 @@ export function loadStates(header, texts) {
 /** Handles the events of the batch, up to the first that fails, or until much was written: `done` tells how many. */
 export function runBatch() {
   const end = failure?.at ?? batch.count;
-  let done = 0;
-  while (done < end && !hasWrittenMuch()) {
-    const at = done++;
-    const partition = partitions[at];
-    if (partition === undefined) continue;
-    progress.at = at;
-    beginEvent(at);
-    try {
+  const { partitions } = batch;
+  let at = 0;
+  try {
+    for (; at < end && !hasWrittenMuch(); at++) {
+      const partition = partitions === undefined ? (concerns(at) ? '' : undefined) : partitions[at];
+      if (partition === undefined) continue;
+      progress.at = at;
+      beginEvent(at);
       handle(at, partition);
-    } catch (error) {
-      fail(at, error);
-      break;
     }
+    // A partition that could not be found is met only now.
+    if (failure !== undefined && at < failure.at) failure = undefined;
+  } catch (error) {
+    fail(at, error);
   }
-  if (failure !== undefined && done < failure.at) failure = undefined;
   endEvents();
   events = [];
   const { rows, texts, log } = takeWritten();
-  return `${stringify({ failure, done, rows, log })}\n${texts.join('')}`;
+  return `${stringify({ failure, done: at, rows, log })}\n${texts.join('')}`;
 }
 
 /** @param {number} at @param {string} partition */
 function handle(at, partition) {
-  let event = events[at];
-  if (event === undefined) event = new ProjectionEvent(batch, at, partition);
-  else event.partition = partition;
+  const event = events[at] ?? new ProjectionEvent(batch, at);
   let entry = states.find(partition);
   if (batch.isDeleted(at)) {
     if (entry === undefined && definition.partitioning === 'stream') return;
@@ -231,13 +240,7 @@ function fail(at, error) {
 export function settle(limits) {
   failure = undefined;
   try {
-    const { rows, texts } = states.settle(
-      parse(limits),
-      (i) => {
-        progress.at = -1 - i;
-      },
-      resultOf,
-    );
+    const { rows, texts } = states.settle(parse(limits), progress, definition.steps.length > 0 ? resultOf : undefined);
     return `${stringify({ rows })}\n${texts.join('')}`;
   } catch (error) {
     fail(0, error);
@@ -248,7 +251,6 @@ export function settle(limits) {
 /** What transformBy and filterBy make of a state: they work on a copy of it. @param {string} partition @param {string} text */
 function resultOf(partition, text) {
   if (partition === SHARED) return null;
-  if (definition.steps.length === 0) return undefined;
   let value = parse(text);
   for (const { kind, fn } of definition.steps) {
     const given = fn(value);

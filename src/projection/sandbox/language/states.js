@@ -9,6 +9,10 @@ const stringify = JSON.stringify;
 const ENTRY_COST = 400;
 const CHARACTER_COST = 6;
 
+/** Lengths that are none. */
+const NONE = -1;
+const SAME = -2;
+
 /** @typedef {{ partition: string, state: any, cost: number, touched: boolean }} Entry */
 
 /** In the order of their last use. @type {Map<string, Entry>} */
@@ -49,15 +53,10 @@ export function load(partition, text) {
 
 /** @param {string} partition @param {any} state @param {number} length */
 function hold(partition, state, length) {
-  const entry = { partition, state, cost: costOf(length), touched: false };
+  const entry = { partition, state, cost: ENTRY_COST + CHARACTER_COST * length, touched: false };
   held.set(partition, entry);
   heldCost += entry.cost;
   return entry;
-}
-
-/** @param {number} length */
-function costOf(length) {
-  return ENTRY_COST + CHARACTER_COST * length;
 }
 
 export function forgetAll() {
@@ -67,26 +66,34 @@ export function forgetAll() {
 }
 
 /**
- * The texts of all states that were touched since the last time, then lets go of those used least recently. Ends in an
- * Error where a state is no plain JSON or too large.
+ * The texts of all states that were touched since the last time: in `rows` partition, length of the state's text, length
+ * of the result's (SAME: it is the state). Then it lets go of those used least recently. Ends in an Error where a state is
+ * no plain JSON or too large.
  *
  * @param {{ stateLengthMax: number, heldCostMax: number }} limits
- * @param {(index: number) => void} onProgress
- * @param {(partition: string, text: string) => string | null | undefined} resultOf undefined: the same as the state.
+ * @param {{ at: number }} progress
+ * @param {((partition: string, text: string) => string | null) | undefined} resultOf undefined: results are the states.
  */
-export function settle(limits, onProgress, resultOf) {
-  /** @type {[string, number, number][]} */
+export function settle(limits, progress, resultOf) {
+  /** @type {(string | number)[]} */
   const rows = [];
   /** @type {string[]} */
   const texts = [];
-  for (const [i, entry] of touched.entries()) {
-    onProgress(i);
-    const text = entry.state === null ? null : textOf(entry, limits.stateLengthMax);
-    const result = text === null ? null : resultOf(entry.partition, text);
-    rows.push([entry.partition, text === null ? -1 : text.length, result === undefined ? -2 : (result?.length ?? -1)]);
-    if (text !== null) texts.push(text);
+  for (let i = 0; i < touched.length; i++) {
+    progress.at = -1 - i;
+    const entry = /** @type {Entry} */ (touched[i]);
+    const { partition } = entry;
+    if (entry.state === null) {
+      rows.push(partition, NONE, NONE);
+      settleEntry(entry, NONE);
+      continue;
+    }
+    const text = textOf(entry, limits.stateLengthMax);
+    const result = resultOf === undefined ? undefined : resultOf(partition, text);
+    rows.push(partition, text.length, result === undefined ? SAME : result === null ? NONE : result.length);
+    texts.push(text);
     if (typeof result === 'string') texts.push(result);
-    settleEntry(entry, text);
+    settleEntry(entry, text.length);
   }
   touched = [];
   for (const [partition, entry] of held) {
@@ -97,13 +104,13 @@ export function settle(limits, onProgress, resultOf) {
   return { rows, texts };
 }
 
-/** Puts it behind all that were used earlier. @param {Entry} entry @param {string | null} text */
-function settleEntry(entry, text) {
+/** Puts it behind all that were used earlier. @param {Entry} entry @param {number} length */
+function settleEntry(entry, length) {
   entry.touched = false;
   held.delete(entry.partition);
   heldCost -= entry.cost;
-  if (text === null) return;
-  entry.cost = costOf(text.length);
+  if (length === NONE) return;
+  entry.cost = ENTRY_COST + CHARACTER_COST * length;
   held.set(entry.partition, entry);
   heldCost += entry.cost;
 }
