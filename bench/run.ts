@@ -1,5 +1,6 @@
 import { appendSuite } from './append.ts';
 import { querySuite } from './query.ts';
+import { sandboxSuite } from './sandbox.ts';
 import { stepsSuite } from './steps.ts';
 import { runAndCleanUp } from './support/cleanup.ts';
 import { type BenchOptions, parseOptions } from './support/options.ts';
@@ -17,6 +18,7 @@ const shared =
 const suites: Readonly<Record<string, Suite>> = {
   append: shared(appendSuite),
   query: querySuite,
+  sandbox: sandboxSuite,
   steps: shared(stepsSuite),
 };
 
