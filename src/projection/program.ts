@@ -101,7 +101,7 @@ export interface Emission {
   readonly link?: { readonly stream: string; readonly revision?: bigint; readonly position?: bigint };
 }
 
-/** JSON, in UTF-8. */
+/** JSON, in UTF-8. The bytes are a view of those of all states of the batch: copy them to keep them for long. */
 export interface PartitionState {
   /** Null: it has no state any more; the next event of the partition begins with $init. */
   readonly state: Uint8Array | null;

@@ -1,7 +1,7 @@
 import { encodeUtf8 } from '../../base/bytes.ts';
 import { LIMITS } from '../../model/limits.ts';
 import type { ThrownInside } from './machine.ts';
-import type { EmissionRow, SettledState } from './messages.ts';
+import type { PackedTexts, WrittenRow } from './messages.ts';
 
 /**
  * What the sandbox answers: a line of JSON, and behind it the texts of which that line tells the lengths. Here they
@@ -9,72 +9,75 @@ import type { EmissionRow, SettledState } from './messages.ts';
  */
 type Answered<T> = { readonly value: T } | { readonly failure: ThrownInside };
 
-/** As `write` in language/emissions.js has it: index, ordinal, fields, lengths of data and metadata. */
-type WrittenRow = readonly [number, number, Omit<EmissionRow, 'at' | 'ordinal' | 'data' | 'metadata'>, number, number];
+export interface Written {
+  readonly rows: readonly WrittenRow[];
+  readonly texts: PackedTexts;
+}
 
 /** How many events of a batch are done, and what they have written. */
-export function readRun(
-  text: string,
-): Answered<readonly EmissionRow[]> & { readonly log: readonly string[]; readonly done: number } {
-  const [head, texts] = parts<{ rows: WrittenRow[]; log: string[]; done: number; failure?: ThrownInside }>(text);
+export function readRun(text: string): Answered<Written> & { readonly log: readonly string[]; readonly done: number } {
+  const [head, body] = parts<{ rows: WrittenRow[]; log: string[]; done: number; failure?: ThrownInside }>(text);
   const { rows, log, done, failure } = head;
   if (failure) return { failure, log, done };
-  const emissions: EmissionRow[] = [];
-  for (const [at, ordinal, fields, dataLength, metadataLength] of rows) {
-    const data = texts.take(dataLength);
-    const metadata = metadataLength < 0 ? {} : { metadata: texts.take(metadataLength) };
+  const texts = packTexts(
+    body,
+    rows.flatMap(([, , , dataLength, metadataLength]) => [dataLength, Math.max(0, metadataLength)]),
+  );
+  for (const [i, [at]] of rows.entries()) {
     const excess =
-      over('the data', data, LIMITS.eventBytesMax) ?? over('the metadata', metadata.metadata, LIMITS.metadataBytesMax);
+      over('the data', texts, i * 2, LIMITS.eventBytesMax) ??
+      over('the metadata', texts, i * 2 + 1, LIMITS.metadataBytesMax);
     if (excess !== undefined) return { failure: thrown(`emit: ${excess}`, at), log, done };
-    emissions.push({ at, ordinal, ...fields, data, ...metadata });
   }
-  return { value: emissions, log, done };
+  return { value: { rows, texts }, log, done };
+}
+
+/** In `rows` partition, length of the state, length of the result: see language/states.js. */
+export interface SettledStates {
+  readonly rows: readonly (string | number)[];
+  readonly texts: PackedTexts;
 }
 
 /** The states that were settled. */
-export function readSettled(text: string, stateBytesMax: number): Answered<readonly SettledState[]> {
-  const [head, texts] = parts<{ rows: (string | number)[]; failure?: ThrownInside }>(text);
+export function readSettled(text: string, stateBytesMax: number): Answered<SettledStates> {
+  const [head, body] = parts<{ rows: (string | number)[]; failure?: ThrownInside }>(text);
   const { rows, failure } = head;
   if (failure) return { failure };
-  const states: SettledState[] = [];
-  for (let i = 0; i < rows.length; i += 3) {
-    const [partition, stateLength, resultLength] = rows.slice(i, i + 3) as [string, number, number];
-    const state = stateLength < 0 ? null : texts.take(stateLength);
-    const excess = over('the state', state ?? undefined, stateBytesMax);
+  const lengths = rows.flatMap((value) => (typeof value === 'number' ? [Math.max(0, value)] : []));
+  const texts = packTexts(body, lengths);
+  for (let i = 0; i < lengths.length; i += 2) {
+    const excess = over('the state', texts, i, stateBytesMax);
     if (excess !== undefined) return { failure: thrown(excess, 0) };
-    const result = resultLength === -2 ? 'same' : resultLength < 0 ? null : texts.take(resultLength);
-    states.push([partition, state, result]);
   }
-  return { value: states };
+  return { value: { rows, texts } };
 }
 
-function over(what: string, bytes: Uint8Array | undefined, bytesMax: number): string | undefined {
-  if (bytes === undefined || bytes.length <= bytesMax) return undefined;
-  return `${what} is ${bytes.length} bytes long: the limit is ${bytesMax}`;
+function over(what: string, { ends }: PackedTexts, index: number, bytesMax: number): string | undefined {
+  const bytes = (ends[index] as number) - (ends[index - 1] ?? 0);
+  return bytes <= bytesMax ? undefined : `${what} is ${bytes} bytes long: the limit is ${bytesMax}`;
 }
 
 function thrown(message: string, at: number): ThrownInside {
   return { at, name: '', message, stack: '' };
 }
 
-function parts<T>(text: string): [T, Texts] {
+function parts<T>(text: string): [T, string] {
   const end = text.indexOf('\n');
-  return [JSON.parse(text.slice(0, end)) as T, new Texts(text, end + 1)];
+  return [JSON.parse(text.slice(0, end)) as T, text.slice(end + 1)];
 }
 
-/** Texts one behind the other. */
-class Texts {
-  readonly #text: string;
-  #at: number;
-
-  constructor(text: string, at: number) {
-    this.#text = text;
-    this.#at = at;
+/** Texts that stand one behind the other, as bytes in one buffer, which can be handed over as a whole. */
+function packTexts(text: string, lengths: readonly number[]): PackedTexts {
+  const bytes = encodeUtf8(text) as Uint8Array<ArrayBuffer>;
+  const plain = bytes.length === text.length;
+  const ends = new Float64Array(lengths.length);
+  let textEnd = 0;
+  let end = 0;
+  for (let i = 0; i < lengths.length; i++) {
+    const start = textEnd;
+    textEnd += lengths[i] as number;
+    end = plain ? textEnd : end + Buffer.byteLength(text.slice(start, textEnd));
+    ends[i] = end;
   }
-
-  take(length: number): Uint8Array {
-    const start = this.#at;
-    this.#at += length;
-    return encodeUtf8(this.#text.slice(start, this.#at));
-  }
+  return { bytes, ends };
 }

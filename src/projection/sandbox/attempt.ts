@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.ts';
 import { encodeUtf8 } from '../../base/bytes.ts';
 import type { Emission, LoadStates, PartitionState, ProgramEvent } from '../program.ts';
-import type { Answer, EmissionRow, Failure } from './messages.ts';
+import { type Answer, type Failure, NONE, SAME, textAt, type WrittenRow } from './messages.ts';
 import { packEvents } from './packed-events.ts';
 import { type Sandbox, SandboxDied } from './sandbox.ts';
 
@@ -82,8 +82,10 @@ export class Attempt {
     this.processed += answer.done;
     this.underWay = 0;
     this.logs.push(...answer.log);
-    for (const row of answer.emissions) {
-      const emission = emissionOf(row, piece[row.at] as ProgramEvent);
+    for (const [i, row] of answer.rows.entries()) {
+      const data = textAt(answer.texts, i * 2);
+      const metadata = row[4] === NONE ? undefined : textAt(answer.texts, i * 2 + 1);
+      const emission = emissionOf(row, data, metadata, piece[row[0]] as ProgramEvent);
       this.#emissionsBytes += emission.data.length + (emission.metadata?.length ?? 0);
       this.emissions.push(emission);
     }
@@ -94,8 +96,12 @@ export class Attempt {
     const answer = await this.#sandbox.ask({ kind: 'settle' });
     if (answer.kind === 'failed') return this.#fail(answer);
     assert(answer.kind === 'settled', 'settling is answered by states');
-    for (const [partition, state, result] of answer.states) {
-      this.changed.set(partition, { state, result: result === 'same' ? state : result });
+    const { rows, texts } = answer;
+    for (let i = 0; i * 3 < rows.length; i++) {
+      const [partition, stateLength, resultLength] = rows.slice(i * 3, i * 3 + 3) as [string, number, number];
+      const state = stateLength === NONE ? null : textAt(texts, i * 2);
+      const result = resultLength === SAME ? state : resultLength === NONE ? null : textAt(texts, i * 2 + 1);
+      this.changed.set(partition, { state, result });
     }
   }
 
@@ -105,19 +111,23 @@ export class Attempt {
   }
 }
 
-function emissionOf(row: EmissionRow, cause: ProgramEvent): Emission {
-  const { ordinal, stream, type, tags, metadata } = row;
-  const common = { position: cause.position, ordinal, stream, type };
-  const said = metadata === undefined ? {} : { metadata };
-  if (row.kind === 'copy') {
-    const { data, contentType } = cause;
-    return { ...common, kind: 'emit', data, contentType, tags: cause.tags, metadata: metadata ?? cause.metadata };
+function emissionOf(
+  [, ordinal, fields]: WrittenRow,
+  data: Uint8Array,
+  metadata: Uint8Array | undefined,
+  cause: ProgramEvent,
+): Emission {
+  const { kind, stream, type, tags, link } = fields;
+  const common = { position: cause.position, ordinal, stream, type, ...(metadata ? { metadata } : {}) };
+  if (kind === 'emit') return { ...common, kind, data, ...(tags ? { tags } : {}) };
+  if (kind === 'copy') {
+    const { contentType } = cause;
+    return { metadata: cause.metadata, ...common, kind: 'emit', data: cause.data, contentType, tags: cause.tags };
   }
-  if (row.kind === 'emit') return { ...common, kind: 'emit', data: row.data, ...said, ...(tags ? { tags } : {}) };
-  const { stream: target, revision, position } = row.link ?? { stream: '' };
+  const { stream: target, revision, position } = link ?? { stream: '' };
   if (revision === undefined || position === undefined) {
-    return { ...common, kind: 'link', data: encodeUtf8(target), ...said, link: { stream: target } };
+    return { ...common, kind, data: encodeUtf8(target), link: { stream: target } };
   }
-  const link = { stream: target, revision: BigInt(revision), position: BigInt(position) };
-  return { ...common, kind: 'link', data: encodeUtf8(`${revision}@${target}`), ...said, link };
+  const place = { stream: target, revision: BigInt(revision), position: BigInt(position) };
+  return { ...common, kind, data: encodeUtf8(`${revision}@${target}`), link: place };
 }

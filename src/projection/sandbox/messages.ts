@@ -27,26 +27,42 @@ export type Answer =
   | {
       readonly kind: 'ran';
       readonly done: number;
-      readonly emissions: readonly EmissionRow[];
+      readonly rows: readonly WrittenRow[];
+      /** Of each row data and metadata. */
+      readonly texts: PackedTexts;
       readonly log: readonly string[];
     }
-  | { readonly kind: 'settled'; readonly states: readonly SettledState[] }
+  /** In `rows` partition, length of the state, length of the result; in `texts` state and result of each. */
+  | { readonly kind: 'settled'; readonly rows: readonly (string | number)[]; readonly texts: PackedTexts }
   | { readonly kind: 'forgotten' }
   /** The call came to nothing, or only to the event before `at`. */
   | { readonly kind: 'failed'; readonly failure: Failure; readonly log: readonly string[] };
 
-/** Partition, state, result (`same`: the state). */
-export type SettledState = readonly [string, Uint8Array | null, Uint8Array | null | 'same'];
+/** Of texts that there are not, and of results that are the state. */
+export const NONE = -1;
+export const SAME = -2;
 
-export interface EmissionRow {
-  /** The index in its batch of the event that caused it. */
-  readonly at: number;
-  readonly ordinal: number;
+/** Texts in UTF-8, one behind the other, and where each ends. */
+export interface PackedTexts {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly ends: Float64Array<ArrayBuffer>;
+}
+
+/** The bytes of one of them: a view of all. */
+export function textAt({ bytes, ends }: PackedTexts, index: number): Uint8Array {
+  return bytes.subarray(ends[index - 1] ?? 0, ends[index]);
+}
+
+/**
+ * One emission, as `write` in language/emissions.js has it: the index in its batch of the event that caused it, which of
+ * that event's emissions it is, what it is, and the lengths of data and metadata (NONE).
+ */
+export type WrittenRow = readonly [number, number, WrittenFields, number, number];
+
+export interface WrittenFields {
   readonly kind: 'emit' | 'link' | 'copy';
   readonly stream: string;
   readonly type: string;
-  readonly data: Uint8Array;
-  readonly metadata?: Uint8Array;
   readonly tags?: readonly string[];
   readonly link?: { readonly stream: string; readonly revision?: number; readonly position?: number };
 }

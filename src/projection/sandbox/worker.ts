@@ -20,7 +20,7 @@ parentPort?.on('message', (request: Request) => answer(handle(request)));
 
 function answer(given: Answer): void {
   Atomics.add(signOfLife, 0, 1);
-  parentPort?.postMessage(given);
+  parentPort?.postMessage(given, 'texts' in given ? [given.texts.bytes.buffer, given.texts.ends.buffer] : []);
 }
 
 function open(): Answer {
@@ -72,13 +72,13 @@ function loadStates({ states }: Extract<Request, { kind: 'states' }>): Answer {
 function run(): Answer {
   const ran = readRun(machine.call('runBatch'));
   if ('failure' in ran) return { kind: 'failed', failure: machine.failureOf(ran.failure), log: ran.log };
-  return { kind: 'ran', done: ran.done, emissions: ran.value, log: ran.log };
+  return { kind: 'ran', done: ran.done, ...ran.value, log: ran.log };
 }
 
 function settle(): Answer {
   const { stateBytesMax: stateLengthMax, heldStatesBytesMax: heldCostMax } = limits;
   const settled = readSettled(machine.call('settle', JSON.stringify({ stateLengthMax, heldCostMax })), stateLengthMax);
-  if (!('failure' in settled)) return { kind: 'settled', states: settled.value };
+  if (!('failure' in settled)) return { kind: 'settled', ...settled.value };
   const failure = machine.failureOf(settled.failure);
   return { kind: 'failed', failure: failure.kind === 'threw' ? { ...failure, kind: 'state' } : failure, log: [] };
 }
