@@ -1,7 +1,7 @@
 import { encodeUtf8 } from '../../base/bytes.ts';
 import { LIMITS } from '../../model/limits.ts';
 import type { ThrownInside } from './machine.ts';
-import type { PackedTexts, WrittenRow } from './messages.ts';
+import { type PackedTexts, ROW_VALUES, type WrittenRows, writtenRow } from './messages.ts';
 
 /**
  * What the sandbox answers: a line of JSON, and behind it the texts of which that line tells the lengths. Here they
@@ -10,24 +10,27 @@ import type { PackedTexts, WrittenRow } from './messages.ts';
 type Answered<T> = { readonly value: T } | { readonly failure: ThrownInside };
 
 export interface Written {
-  readonly rows: readonly WrittenRow[];
+  readonly rows: WrittenRows;
   readonly texts: PackedTexts;
 }
 
 /** How many events of a batch are done, and what they have written. */
 export function readRun(text: string): Answered<Written> & { readonly log: readonly string[]; readonly done: number } {
-  const [head, body] = parts<{ rows: WrittenRow[]; log: string[]; done: number; failure?: ThrownInside }>(text);
+  const [head, body] = parts<{ rows: WrittenRows; log: string[]; done: number; failure?: ThrownInside }>(text);
   const { rows, log, done, failure } = head;
   if (failure) return { failure, log, done };
-  const texts = packTexts(
-    body,
-    rows.flatMap(([, , , dataLength, metadataLength]) => [dataLength, Math.max(0, metadataLength)]),
-  );
-  for (const [i, [at]] of rows.entries()) {
+  const count = rows.length / ROW_VALUES;
+  const lengths: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const [, , , , , dataLength, metadataLength] = writtenRow(rows, i);
+    lengths.push(dataLength, Math.max(0, metadataLength));
+  }
+  const texts = packTexts(body, lengths);
+  for (let i = 0; i < count; i++) {
     const excess =
       over('the data', texts, i * 2, LIMITS.eventBytesMax) ??
       over('the metadata', texts, i * 2 + 1, LIMITS.metadataBytesMax);
-    if (excess !== undefined) return { failure: thrown(`emit: ${excess}`, at), log, done };
+    if (excess !== undefined) return { failure: thrown(`emit: ${excess}`, writtenRow(rows, i)[0]), log, done };
   }
   return { value: { rows, texts }, log, done };
 }

@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.ts';
 import { encodeUtf8 } from '../../base/bytes.ts';
 import type { Emission, LoadStates, PartitionState, ProgramEvent } from '../program.ts';
-import { type Answer, type Failure, NONE, SAME, textAt, type WrittenRow } from './messages.ts';
+import { type Answer, type Failure, NONE, ROW_VALUES, SAME, textAt, type WrittenRow, writtenRow } from './messages.ts';
 import { packEvents } from './packed-events.ts';
 import { type Sandbox, SandboxDied } from './sandbox.ts';
 
@@ -82,9 +82,10 @@ export class Attempt {
     this.processed += answer.done;
     this.underWay = 0;
     this.logs.push(...answer.log);
-    for (const [i, row] of answer.rows.entries()) {
+    for (let i = 0; i * ROW_VALUES < answer.rows.length; i++) {
+      const row = writtenRow(answer.rows, i);
       const data = textAt(answer.texts, i * 2);
-      const metadata = row[4] === NONE ? undefined : textAt(answer.texts, i * 2 + 1);
+      const metadata = row[6] === NONE ? undefined : textAt(answer.texts, i * 2 + 1);
       const emission = emissionOf(row, data, metadata, piece[row[0]] as ProgramEvent);
       this.#emissionsBytes += emission.data.length + (emission.metadata?.length ?? 0);
       this.emissions.push(emission);
@@ -112,22 +113,19 @@ export class Attempt {
 }
 
 function emissionOf(
-  [, ordinal, fields]: WrittenRow,
+  [, ordinal, kind, stream, type, , , tags, linked, revision, position]: WrittenRow,
   data: Uint8Array,
   metadata: Uint8Array | undefined,
   cause: ProgramEvent,
 ): Emission {
-  const { kind, stream, type, tags, link } = fields;
   const common = { position: cause.position, ordinal, stream, type, ...(metadata ? { metadata } : {}) };
   if (kind === 'emit') return { ...common, kind, data, ...(tags ? { tags } : {}) };
   if (kind === 'copy') {
     const { contentType } = cause;
     return { metadata: cause.metadata, ...common, kind: 'emit', data: cause.data, contentType, tags: cause.tags };
   }
-  const { stream: target, revision, position } = link ?? { stream: '' };
-  if (revision === undefined || position === undefined) {
-    return { ...common, kind, data: encodeUtf8(target), link: { stream: target } };
-  }
-  const place = { stream: target, revision: BigInt(revision), position: BigInt(position) };
-  return { ...common, kind, data: encodeUtf8(`${revision}@${target}`), link: place };
+  const target = linked ?? '';
+  if (revision === NONE) return { ...common, kind, data: encodeUtf8(target), link: { stream: target } };
+  const link = { stream: target, revision: BigInt(revision), position: BigInt(position) };
+  return { ...common, kind, data: encodeUtf8(`${revision}@${target}`), link };
 }

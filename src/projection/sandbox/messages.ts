@@ -27,7 +27,7 @@ export type Answer =
   | {
       readonly kind: 'ran';
       readonly done: number;
-      readonly rows: readonly WrittenRow[];
+      readonly rows: WrittenRows;
       /** Of each row data and metadata. */
       readonly texts: PackedTexts;
       readonly log: readonly string[];
@@ -54,17 +54,30 @@ export function textAt({ bytes, ends }: PackedTexts, index: number): Uint8Array 
 }
 
 /**
- * One emission, as `write` in language/emissions.js has it: the index in its batch of the event that caused it, which of
- * that event's emissions it is, what it is, and the lengths of data and metadata (NONE).
+ * The values of emissions, one behind the other, as `write` in language/emissions.js has them: the index in its batch of
+ * the event that caused it, which of that event's emissions it is, what it is, to which stream, of which type, the lengths
+ * of data and metadata, tags, and what is linked: stream, revision, position.
  */
-export type WrittenRow = readonly [number, number, WrittenFields, number, number];
+export type WrittenRows = readonly (number | string | readonly string[] | null)[];
 
-export interface WrittenFields {
-  readonly kind: 'emit' | 'link' | 'copy';
-  readonly stream: string;
-  readonly type: string;
-  readonly tags?: readonly string[];
-  readonly link?: { readonly stream: string; readonly revision?: number; readonly position?: number };
+export const ROW_VALUES = 11;
+
+export type WrittenRow = readonly [
+  at: number,
+  ordinal: number,
+  kind: 'emit' | 'link' | 'copy',
+  stream: string,
+  type: string,
+  dataLength: number,
+  metadataLength: number,
+  tags: readonly string[] | null,
+  linked: string | null,
+  revision: number,
+  position: number,
+];
+
+export function writtenRow(rows: WrittenRows, index: number): WrittenRow {
+  return rows.slice(index * ROW_VALUES, (index + 1) * ROW_VALUES) as unknown as WrittenRow;
 }
 
 export interface Failure {

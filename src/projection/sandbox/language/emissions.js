@@ -12,7 +12,10 @@ const DATA_LENGTH_MAX = 16 << 20;
 const METADATA_LENGTH_MAX = 1 << 20;
 const EMISSIONS_PER_EVENT_MAX = 1_000;
 const WRITTEN_LENGTH_MAX = 4 << 20;
-const WRITTEN_ROWS_MAX = 5_000;
+/** In values, of which each emission has eleven. */
+const WRITTEN_ROWS_MAX = 11 * 5_000;
+/** Of what there is not. */
+const NONE = -1;
 const LOG_LINES_MAX = 200;
 const LOG_LINE_LENGTH_MAX = 2_000;
 
@@ -20,9 +23,12 @@ const stringify = JSON.stringify;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** What the batch has written so far: a row for each emission, and the texts of data and metadata, one after the other. */
+/**
+ * What the batch has written so far: in `rows` eleven values of each emission, one after the other (a list of lists takes
+ * much longer to write as JSON; messages.ts names them), and the texts of data and metadata.
+ */
 const written = {
-  /** @type {unknown[][]} */
+  /** @type {unknown[]} */
   rows: [],
   /** @type {string[]} */
   texts: [],
@@ -77,22 +83,22 @@ function emit(stream, type, data, metadata, extras) {
   const to = target('emit', stream);
   const name = checkName('emit: the type', type, TYPE_BYTES_MAX);
   const text = jsonOf('emit: the data', data, DATA_LENGTH_MAX);
-  write({ kind: 'emit', stream: to, type: name, tags: tagsOf(extras?.tags) }, text, metadataOf('emit', metadata));
+  write('emit', to, name, text, metadataOf('emit', metadata), tagsOf(extras?.tags));
 }
 
 /** @param {unknown} stream @param {unknown} event @param {unknown} [metadata] */
 function linkTo(stream, event, metadata) {
   const to = target('linkTo', stream);
   const source = eventOf('linkTo', event);
-  const link = { stream: source.stream, revision: source.revision, position: source.position };
-  write({ kind: 'link', stream: to, type: '$>', link }, '', metadataOf('linkTo', metadata));
+  const { revision, position } = source;
+  write('link', to, '$>', '', metadataOf('linkTo', metadata), null, source.stream, revision, position);
 }
 
 /** @param {unknown} stream @param {unknown} linked @param {unknown} [metadata] */
 function linkStreamTo(stream, linked, metadata) {
   const to = target('linkStreamTo', stream);
-  const link = { stream: checkName('linkStreamTo: the linked stream', linked, NAME_BYTES_MAX) };
-  write({ kind: 'link', stream: to, type: '$@', link }, '', metadataOf('linkStreamTo', metadata));
+  const name = checkName('linkStreamTo: the linked stream', linked, NAME_BYTES_MAX);
+  write('link', to, '$@', '', metadataOf('linkStreamTo', metadata), null, name);
 }
 
 /** @param {unknown} stream @param {unknown} event @param {unknown} [metadata] */
@@ -100,8 +106,8 @@ function copyTo(stream, event, metadata) {
   const to = target('copyTo', stream);
   const source = eventOf('copyTo', event);
   // Its bytes are taken from outside, exactly as they are: here is only the text of what may be no text.
-  const row = { kind: 'copy', stream: to, type: checkName('copyTo: the type', source.type, TYPE_BYTES_MAX) };
-  write({ ...row, position: source.position }, '', metadataOf('copyTo', metadata));
+  const type = checkName('copyTo: the type', source.type, TYPE_BYTES_MAX);
+  write('copy', to, type, '', metadataOf('copyTo', metadata));
 }
 
 /** @param {...unknown} parts */
@@ -124,17 +130,20 @@ function safeText(value) {
   }
 }
 
-/** @param {Record<string, unknown>} row @param {string} data @param {string | undefined} metadata */
-function write(row, data, metadata) {
+/**
+ * @param {string} kind @param {string} stream @param {string} type @param {string} data @param {string | undefined} metadata
+ * @param {string[] | null} tags @param {string | null} linked @param {number} revision @param {number} position
+ */
+function write(kind, stream, type, data, metadata, tags = null, linked = null, revision = NONE, position = NONE) {
   if (ordinal >= EMISSIONS_PER_EVENT_MAX) {
     throw new Error(`one event emits more than ${EMISSIONS_PER_EVENT_MAX} events: that is the limit`);
   }
-  written.rows.push([index, ordinal++, row, data.length, metadata === undefined ? -1 : metadata.length]);
-  written.texts.push(data);
-  written.length += data.length;
-  if (metadata === undefined) return;
-  written.texts.push(metadata);
-  written.length += metadata.length;
+  const metadataLength = metadata === undefined ? NONE : metadata.length;
+  const { rows, texts } = written;
+  rows.push(index, ordinal++, kind, stream, type, data.length, metadataLength, tags, linked, revision, position);
+  texts.push(data);
+  if (metadata !== undefined) texts.push(metadata);
+  written.length += data.length + metadataLength;
 }
 
 /** @param {string} call @param {unknown} stream */
@@ -144,8 +153,22 @@ function target(call, stream) {
   return checkName(`${call}: the stream`, stream, NAME_BYTES_MAX);
 }
 
+/** Names that have passed, because most come again and again. The key of each is its name and how long it may be. */
+const passed = new Set();
+const PASSED_MAX = 1_000;
+
 /** @param {string} what @param {unknown} name @param {number} bytesMax */
 function checkName(what, name, bytesMax) {
+  const key = `${bytesMax}${name}`;
+  if (typeof name === 'string' && passed.has(key)) return name;
+  const checked = checkNewName(what, name, bytesMax);
+  if (passed.size >= PASSED_MAX) passed.clear();
+  passed.add(key);
+  return checked;
+}
+
+/** @param {string} what @param {unknown} name @param {number} bytesMax */
+function checkNewName(what, name, bytesMax) {
   if (typeof name !== 'string' || name === '') throw new Error(`${what} is ${show(name)}: a text is expected`);
   if (name.charCodeAt(0) === 0x24) {
     throw new Error(`${what} is ${show(name)}: names that begin with "$" are written by factstore alone`);
@@ -199,7 +222,7 @@ function metadataOf(call, metadata) {
 
 /** @param {unknown} tags */
 function tagsOf(tags) {
-  if (tags === undefined) return undefined;
+  if (tags === undefined) return null;
   if (!Array.isArray(tags)) throw new Error(`emit: tags is ${show(tags)}: a list of texts is expected`);
   if (tags.length > TAGS_MAX) throw new Error(`emit: ${tags.length} tags are over the limit of ${TAGS_MAX}`);
   return tags.map((tag) => {
