@@ -1,0 +1,239 @@
+import { encodeUtf8 } from '../base/bytes.ts';
+import { FactstoreError, invalid, overLimit } from '../base/errors.ts';
+import { LIMITS } from './limits.ts';
+import { checkName } from './stream.ts';
+
+/**
+ * Definitions of projections. Each change of one is a fact in `$projection-NAME`; what a projection is at some place of
+ * the log follows from its facts up to there, on every node alike (DESIGN §1, rule P3).
+ */
+
+/** What becomes of an event at which a handler throws: the projection stops there, or goes on without it (rule P4). */
+export type ErrorPolicy = 'fault' | 'park';
+
+/** What is to become of a projection. */
+export type ProjectionChange =
+  | { readonly kind: 'create' | 'update'; readonly source: string; readonly onError: ErrorPolicy }
+  | { readonly kind: 'enable' | 'disable' | 'reset' | 'delete' | 'rollBack' }
+  /** The generation that was being built has caught up: from this fact on it answers, and emits (rule P3). */
+  | { readonly kind: 'takeOver'; readonly generation: number };
+
+/** The types of the facts, by what they say. */
+export const PROJECTION_FACTS = {
+  create: '$projectionCreated',
+  update: '$projectionUpdated',
+  enable: '$projectionEnabled',
+  disable: '$projectionDisabled',
+  reset: '$projectionReset',
+  delete: '$projectionDeleted',
+  takeOver: '$projectionTakenOver',
+  rollBack: '$projectionRolledBack',
+} as const satisfies Record<ProjectionChange['kind'], string>;
+
+/** One build of a projection: a source, run from the first event on. */
+export interface Generation {
+  /** The revision of the fact that began it: never used twice, and rising. */
+  readonly generation: number;
+  readonly source: string;
+  readonly onError: ErrorPolicy;
+  /**
+   * It emits for source events behind this position only (rule P2): that of the fact which made it active. No node can
+   * have processed anything behind it by then, and the generation before goes on to just there.
+   */
+  readonly emitsAfter: number;
+}
+
+/** A projection, as its facts have it. */
+export interface Projection {
+  readonly name: string;
+  /** How many facts there are of this name, those of former projections included: what the next change expects. */
+  readonly facts: number;
+  /** The position of the last fact. */
+  readonly position: number;
+  /** The revision of the fact that created it. */
+  readonly created: number;
+  readonly enabled: boolean;
+  /** True: there was one of this name; only its place in the stream is still of interest. */
+  readonly deleted: boolean;
+  /** The generation that answers. */
+  readonly active: Generation;
+  /** The one that is to take over once it has caught up. */
+  readonly building: Generation | undefined;
+  /** The one before the last takeover or reset. It has processed all up to that fact and stands still, to be rolled back to. */
+  readonly previous: Generation | undefined;
+}
+
+const STREAM_PREFIX = '$projection-';
+const PRODUCER_PREFIX = 'projection:';
+
+/** The stream that holds the facts about a projection. */
+export function streamOfProjection(name: string): string {
+  return STREAM_PREFIX + name;
+}
+
+/** The name of the projection that a stream holds the facts of; undefined where it holds none. */
+export function projectionOfStream(stream: string): string | undefined {
+  return stream.startsWith(STREAM_PREFIX) ? stream.slice(STREAM_PREFIX.length) : undefined;
+}
+
+/** All such streams begin with this. */
+export const PROJECTION_STREAMS = STREAM_PREFIX;
+
+/**
+ * Under this name a projection appends what it emits (rules S7, P2). The cursor outlives generations; a projection that is
+ * created anew under an old name has a cursor of its own, for it begins with the first event again.
+ */
+export function producerOf({ name, created }: Pick<Projection, 'name' | 'created'>): string {
+  return created === 0 ? PRODUCER_PREFIX + name : `${PRODUCER_PREFIX}${name}@${created}`;
+}
+
+/** Whether an append came from a projection. */
+export function isProjectionProducer(producer: string): boolean {
+  return producer.startsWith(PRODUCER_PREFIX);
+}
+
+/** Ends in INVALID_ARGUMENT unless a projection can be called so. */
+export function checkProjectionName(field: string, name: string): void {
+  checkName(field, name, LIMITS.projectionNameBytesMax);
+  if (name.startsWith('$')) throw invalid(field, `${JSON.stringify(name)} begins with "$", which is reserved`);
+}
+
+/** Ends in INVALID_ARGUMENT where a change makes no sense, whatever the state. */
+export function checkProjectionChange(field: string, change: ProjectionChange): void {
+  if (change.kind !== 'create' && change.kind !== 'update') return;
+  if (change.source.trim() === '') throw invalid(`${field}.source`, 'is empty: a program in JavaScript is needed');
+  const { length } = encodeUtf8(change.source);
+  if (length > LIMITS.projectionSourceBytesMax) {
+    throw overLimit(`${field}.source`, LIMITS.projectionSourceBytesMax, length, 'bytes');
+  }
+}
+
+/** The data of the fact that a change becomes, as JSON. */
+export function factData(change: ProjectionChange): string {
+  const { kind: _, ...data } = change;
+  return JSON.stringify(data);
+}
+
+/** The change that a fact says; undefined where it is none that this version understands (rule S16). */
+export function changeOfFact(type: string, data: string): ProjectionChange | undefined {
+  const kind = KINDS.get(type);
+  if (kind === undefined) return undefined;
+  let fields: Record<string, unknown>;
+  try {
+    fields = Object(JSON.parse(data)) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+  if (kind === 'create' || kind === 'update') {
+    const { source, onError } = fields;
+    if (typeof source !== 'string' || (onError !== 'fault' && onError !== 'park')) return undefined;
+    return { kind, source, onError };
+  }
+  if (kind !== 'takeOver') return { kind };
+  const { generation } = fields;
+  return isPlace(generation) ? { kind, generation } : undefined;
+}
+
+const KINDS = new Map(
+  Object.entries(PROJECTION_FACTS).map(([kind, type]) => [type as string, kind as ProjectionChange['kind']]),
+);
+
+function isPlace(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** Where a fact stands. */
+export interface FactPlace {
+  readonly revision: number;
+  readonly position: number;
+}
+
+/** A projection after one more fact. A fact that does not fit changes nothing but how many there are. */
+export function projectionAfter(
+  prior: Projection | undefined,
+  name: string,
+  change: ProjectionChange | undefined,
+  { revision, position }: FactPlace,
+): Projection | undefined {
+  const counted = prior && { ...prior, facts: revision + 1, position };
+  if (!change || refusalOf(prior, name, change)) return counted;
+  if (change.kind === 'create') {
+    const active = { generation: revision, source: change.source, onError: change.onError, emitsAfter: 0 };
+    const lasting = { name, facts: revision + 1, position, created: revision, enabled: true, deleted: false };
+    return { ...lasting, active, building: undefined, previous: undefined };
+  }
+  return counted && changed(counted, change, { revision, position });
+}
+
+function changed(projection: Projection, change: ProjectionChange, { revision, position }: FactPlace): Projection {
+  const { active, building, previous } = projection;
+  switch (change.kind) {
+    case 'create':
+      return projection;
+    case 'update': {
+      const { source, onError } = change;
+      return { ...projection, building: { generation: revision, source, onError, emitsAfter: position } };
+    }
+    case 'enable':
+      return { ...projection, enabled: true };
+    case 'disable':
+      return { ...projection, enabled: false };
+    case 'reset':
+      return {
+        ...projection,
+        active: { ...active, generation: revision, emitsAfter: position },
+        building: undefined,
+        previous: active,
+      };
+    case 'delete':
+      return { ...projection, deleted: true, enabled: false, building: undefined, previous: undefined };
+    case 'takeOver':
+      return {
+        ...projection,
+        active: { ...(building ?? active), emitsAfter: position },
+        building: undefined,
+        previous: active,
+      };
+    case 'rollBack':
+      return { ...projection, active: { ...(previous ?? active), emitsAfter: position }, previous: active };
+  }
+}
+
+/** Why a change cannot be made; undefined: it can. `asIs` in its details: nothing needs to be done. */
+export function refusalOf(
+  projection: Projection | undefined,
+  name: string,
+  change: ProjectionChange,
+): FactstoreError | undefined {
+  const quoted = JSON.stringify(name);
+  const exists = projection !== undefined && !projection.deleted;
+  if (change.kind === 'create') {
+    if (!exists) return undefined;
+    return new FactstoreError(
+      'FAILED_PRECONDITION',
+      `projection ${quoted} exists already. Nothing was written. Give the new one another name, or update this one`,
+      { projection: name },
+    );
+  }
+  if (!exists) return noProjection(name);
+  if (change.kind === 'rollBack' && !projection.previous) {
+    return new FactstoreError(
+      'FAILED_PRECONDITION',
+      `projection ${quoted} has no generation to go back to: it was not updated since it was created or reset. Nothing was written`,
+      { projection: name },
+    );
+  }
+  if (change.kind === 'takeOver' && projection.building?.generation !== change.generation) {
+    return new FactstoreError(
+      'FAILED_PRECONDITION',
+      `generation ${change.generation} of projection ${quoted} is not the one that is being built. Nothing was written`,
+      { projection: name, generation: change.generation },
+    );
+  }
+  return undefined;
+}
+
+export function noProjection(name: string): FactstoreError {
+  const text = `there is no projection ${JSON.stringify(name)}. factstore projection list names those there are`;
+  return new FactstoreError('NOT_FOUND', text, { projection: name });
+}

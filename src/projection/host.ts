@@ -1,0 +1,206 @@
+import { FactstoreError } from '../base/errors.ts';
+import type { Generation, Projection } from '../model/projection.ts';
+import type { Store } from '../storage/store.ts';
+import { Emitter, type EmitterPorts } from './emitter.ts';
+import { GenerationStore } from './generation-store.ts';
+import type { ProjectionRegistry } from './registry.ts';
+import { GenerationRunner, type RunnerPorts } from './runner.ts';
+import { Watchers } from './watchers.ts';
+
+/** What a host of projections is built on. */
+export interface HostPorts extends RunnerPorts, EmitterPorts {
+  readonly registry: ProjectionRegistry;
+  /** `projections/` of the data directory. */
+  readonly store: Store;
+  /** Says in a fact that a generation takes over. */
+  takeOver(name: string, generation: number): Promise<void>;
+}
+
+/** One projection as this node runs it. */
+export interface Hosted {
+  projection: Projection;
+  readonly generations: Map<number, GenerationRunner>;
+  emitter: Emitter | undefined;
+  readonly watchers: Watchers;
+}
+
+const WATCH_TAKEOVER_MS = 100;
+/** A node that does not lead says so too, once nobody has for so long. */
+const STAND_BY_MS = 5_000;
+/** That far behind the head, in positions, a generation counts as caught up. */
+const NEARLY = 100;
+
+/**
+ * Runs the projections of this node. The registry says what there is to be; each change of one is carried out in turn, so
+ * that starts and stops of one projection never overlap.
+ */
+export class ProjectionHost {
+  private readonly ports: HostPorts;
+  private readonly byName = new Map<string, Hosted>();
+  /** The last change of each projection that is still being carried out. */
+  private readonly turns = new Map<string, Promise<void>>();
+  private readonly stopping = new AbortController();
+  private readonly watching: { stop(): void };
+  private readonly takeovers: Promise<void>;
+
+  private constructor(ports: HostPorts) {
+    this.ports = ports;
+    this.watching = ports.registry.watch((projection) => void this.follow(projection));
+    this.takeovers = this.watchTakeovers();
+  }
+
+  /** Starts what is enabled. What is on the disk of generations that are no more is removed. */
+  static async start(ports: HostPorts): Promise<ProjectionHost> {
+    await removeStrays(ports);
+    const host = new ProjectionHost(ports);
+    for (const projection of ports.registry.list()) void host.follow(projection);
+    return host;
+  }
+
+  /** What this node has of a projection, once it is as the facts have it. */
+  async hosted(name: string): Promise<Hosted> {
+    const projection = this.ports.registry.get(name);
+    await this.turns.get(name);
+    const hosted = this.byName.get(name);
+    if (hosted?.generations.has(hosted.projection.active.generation)) return hosted;
+    throw new FactstoreError('NOT_READY', `projection ${JSON.stringify(projection.name)} is being opened on this node`);
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.watching.stop();
+    await this.takeovers;
+    await Promise.all(this.turns.values());
+    await Promise.all(Array.from(this.byName.values(), (hosted) => halt(hosted)));
+  }
+
+  private follow(projection: Projection): Promise<void> {
+    const { name } = projection;
+    // At once: what a generation may process and emit is asked while the fact is being applied.
+    const known = this.byName.get(name);
+    if (known && known.projection.created === projection.created) known.projection = projection;
+    const turn: Promise<void> = (this.turns.get(name) ?? Promise.resolve())
+      .then(() => this.carryOut(name))
+      .catch((error: unknown) => this.ports.fatal(error))
+      .finally(() => {
+        if (this.turns.get(name) === turn) this.turns.delete(name);
+      });
+    this.turns.set(name, turn);
+    return turn;
+  }
+
+  /** Makes this node's part of a projection what the last fact wants. */
+  private async carryOut(name: string): Promise<void> {
+    const wanted = this.ports.registry.find(name);
+    if (this.stopping.signal.aborted || !wanted) return;
+    let hosted = this.byName.get(name);
+    if (hosted && (wanted.deleted || hosted.projection.created !== wanted.created)) {
+      await this.remove(name, hosted);
+      hosted = undefined;
+    }
+    if (wanted.deleted) return;
+    hosted ??= { projection: wanted, generations: new Map(), emitter: undefined, watchers: new Watchers() };
+    hosted.projection = wanted;
+    this.byName.set(name, hosted);
+    const kept = [wanted.active, wanted.building, wanted.previous].filter((generation) => generation !== undefined);
+    for (const [number, runner] of hosted.generations) {
+      if (kept.some(({ generation }) => generation === number)) continue;
+      await runner.stop();
+      hosted.generations.delete(number);
+      await runner.store.drop();
+    }
+    if (!wanted.enabled) await halt(hosted);
+    for (const generation of kept) await this.openGeneration(hosted, generation, wanted.enabled);
+    hosted.watchers.changed([], wanted.position);
+    if (wanted.enabled) hosted.emitter ??= this.newEmitter(hosted);
+  }
+
+  private async openGeneration(hosted: Hosted, generation: Generation, run: boolean): Promise<void> {
+    const { generation: number } = generation;
+    const { name } = hosted.projection;
+    const known = hosted.generations.get(number);
+    if (known && !(run && known.stopped)) return;
+    const { store, logger } = this.ports;
+    const rows = await GenerationStore.open(store, name, number, (reason) =>
+      logger.warn(
+        { event: 'projection.rebuilt', projection: name, generation: number, reason },
+        `the state of projection ${name} is damaged (${reason}) and is built anew from the log`,
+      ),
+    );
+    const runner = new GenerationRunner(this.ports, hosted.projection, generation, rows, {
+      range: () => rangeOf(hosted.projection, number),
+      written: (partitions, position) => {
+        if (hosted.projection.active.generation === number) hosted.watchers.changed(partitions, position);
+      },
+    });
+    hosted.generations.set(number, runner);
+    if (run) runner.start();
+  }
+
+  private newEmitter(hosted: Hosted): Emitter {
+    return new Emitter(this.ports, hosted.projection, () => {
+      const { active, previous } = hosted.projection;
+      const all = [previous, active].map((generation) => generation && hosted.generations.get(generation.generation));
+      return all
+        .filter((runner) => runner !== undefined)
+        .map((runner) => ({ runner, until: rangeOf(hosted.projection, runner.generation.generation).until }));
+    });
+  }
+
+  private async remove(name: string, hosted: Hosted): Promise<void> {
+    this.byName.delete(name);
+    await halt(hosted);
+    hosted.watchers.close();
+    for (const runner of hosted.generations.values()) await runner.store.drop();
+  }
+
+  /** A generation that has caught up takes over by a fact (rule P3); the leader says it first. */
+  private async watchTakeovers(): Promise<void> {
+    const { clock, logger, head, leads } = this.ports;
+    const since = new Map<string, number>();
+    while (!this.stopping.signal.aborted) {
+      await clock.sleep(WATCH_TAKEOVER_MS, this.stopping.signal);
+      for (const [name, { projection, generations }] of this.byName) {
+        const { building, enabled } = projection;
+        const runner = building && generations.get(building.generation);
+        if (!enabled || !runner || runner.faulted || runner.checkpoint.value < head.value - NEARLY) continue;
+        const key = `${name}\n${runner.generation.generation}`;
+        if (!since.has(key)) since.set(key, clock.monotonicMs());
+        if (!leads() && clock.monotonicMs() - (since.get(key) ?? 0) < STAND_BY_MS) continue;
+        since.set(key, clock.monotonicMs());
+        await this.ports.takeOver(name, runner.generation.generation).catch((error: Error) => {
+          logger.info({ event: 'projection.takeOver', projection: name }, `no takeover yet: ${error.message}`);
+        });
+      }
+    }
+  }
+}
+
+/** What a generation may do by the facts as they are now. */
+function rangeOf({ active, previous }: Projection, generation: number) {
+  if (generation === active.generation) return { until: Number.POSITIVE_INFINITY, emitsAfter: active.emitsAfter };
+  if (generation === previous?.generation) return { until: active.emitsAfter, emitsAfter: previous.emitsAfter };
+  return { until: Number.POSITIVE_INFINITY, emitsAfter: Number.POSITIVE_INFINITY };
+}
+
+/** Stops whatever runs; what is on the disk stays, and can be asked for. */
+async function halt(hosted: Hosted): Promise<void> {
+  await hosted.emitter?.stop();
+  hosted.emitter = undefined;
+  await Promise.all(Array.from(hosted.generations.values(), (runner) => runner.stop()));
+}
+
+async function removeStrays({ registry, store, logger }: HostPorts): Promise<void> {
+  const kept = new Set(
+    registry
+      .list()
+      .flatMap(({ name, active, building, previous }) =>
+        [active, building, previous].map((generation) => `${name}\n${generation?.generation}`),
+      ),
+  );
+  for (const { name, generation } of await GenerationStore.all(store)) {
+    if (kept.has(`${name}\n${generation}`)) continue;
+    logger.info({ event: 'projection.removed', projection: name, generation }, `an old state of ${name} is removed`);
+    await (await GenerationStore.open(store, name, generation)).drop();
+  }
+}
