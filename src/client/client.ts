@@ -18,6 +18,7 @@ import type {
   SubscribeOptions,
   UpdateOptions,
 } from './options.ts';
+import { ProjectionsClient } from './projections.ts';
 import { type Query, queryArgument } from './queries.ts';
 import { EventRead, readRequest } from './read.ts';
 import type { Session } from './session.ts';
@@ -46,6 +47,8 @@ export class FactstoreClient implements AsyncDisposable {
   readonly cluster: ClusterClient;
   /** Streams as such: what is known of them, and what becomes of them. */
   readonly streams: StreamsClient;
+  /** Projections: states that follow from the events. */
+  readonly projections: ProjectionsClient;
   private readonly parts: ClientParts;
   private closing: Promise<void> | undefined;
 
@@ -54,6 +57,7 @@ export class FactstoreClient implements AsyncDisposable {
     this.parts = parts;
     this.cluster = parts.cluster;
     this.streams = new StreamsClient(parts.session, parts.pipeline);
+    this.projections = new ProjectionsClient(parts.session, parts.cluster);
   }
 
   /**

@@ -1,12 +1,7 @@
 import { invalid } from '../base/errors.ts';
 import type { Write } from '../model/append.ts';
 import { encodeFactTexts } from '../model/fact.ts';
-import {
-  changeOfFact,
-  checkProjectionChange,
-  checkProjectionName,
-  streamOfProjection,
-} from '../model/projection.ts';
+import { changeOfFact, checkProjectionChange, checkProjectionName, streamOfProjection } from '../model/projection.ts';
 
 /** A change of a projection as it arrived: the fact that it is to become. */
 export interface NamedProjectionChange {

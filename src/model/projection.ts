@@ -50,6 +50,8 @@ export interface Projection {
   readonly facts: number;
   /** The position of the last fact. */
   readonly position: number;
+  /** The append id of the last change. */
+  readonly lastChange: string;
   /** The revision of the fact that created it. */
   readonly created: number;
   readonly enabled: boolean;
@@ -146,6 +148,8 @@ function isPlace(value: unknown): value is number {
 export interface FactPlace {
   readonly revision: number;
   readonly position: number;
+  /** The append id of the change, which is the event's id. */
+  readonly id: string;
 }
 
 /** A projection after one more fact. A fact that does not fit changes nothing but how many there are. */
@@ -153,19 +157,31 @@ export function projectionAfter(
   prior: Projection | undefined,
   name: string,
   change: ProjectionChange | undefined,
-  { revision, position }: FactPlace,
+  { revision, position, id }: FactPlace,
 ): Projection | undefined {
-  const counted = prior && { ...prior, facts: revision + 1, position };
+  const counted = prior && { ...prior, facts: revision + 1, position, lastChange: id };
   if (!change || refusalOf(prior, name, change)) return counted;
   if (change.kind === 'create') {
     const active = { generation: revision, source: change.source, onError: change.onError, emitsAfter: 0 };
-    const lasting = { name, facts: revision + 1, position, created: revision, enabled: true, deleted: false };
-    return { ...lasting, active, building: undefined, previous: undefined };
+    const lasting = { name, created: revision, enabled: true, deleted: false };
+    return {
+      ...lasting,
+      facts: revision + 1,
+      position,
+      lastChange: id,
+      active,
+      building: undefined,
+      previous: undefined,
+    };
   }
   return counted && changed(counted, change, { revision, position });
 }
 
-function changed(projection: Projection, change: ProjectionChange, { revision, position }: FactPlace): Projection {
+function changed(
+  projection: Projection,
+  change: ProjectionChange,
+  { revision, position }: Pick<FactPlace, 'revision' | 'position'>,
+): Projection {
   const { active, building, previous } = projection;
   switch (change.kind) {
     case 'create':

@@ -99,7 +99,10 @@ function linkText({ stream, revision, position }: NonNullable<Emission['link']>)
 
 /** A UUID that follows from where it is used. */
 function idOf({ producer, position }: EmissionOrigin, what: string): Buffer {
-  const id = createHash('sha256').update(JSON.stringify([producer, position, what])).digest().subarray(0, 16);
+  const id = createHash('sha256')
+    .update(JSON.stringify([producer, position, what]))
+    .digest()
+    .subarray(0, 16);
   id[6] = ((id[6] as number) & 0x0f) | 0x80;
   id[8] = ((id[8] as number) & 0x3f) | 0x80;
   return id;
@@ -110,7 +113,9 @@ function objectIn(bytes: Uint8Array | undefined): Record<string, unknown> {
   if (!text) return {};
   try {
     const value: unknown = JSON.parse(text);
-    return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+    return value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : {};
   } catch {
     return {};
   }

@@ -3,6 +3,7 @@ import { type Projection, producerOf } from '../model/projection.ts';
 import { decodeAppendResponse } from '../proto/append-response.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import { appendOfRow } from './outbox.ts';
 import type { GenerationRunner } from './runner.ts';
 
@@ -107,7 +108,7 @@ export class Emitter {
       before = position;
       return route.append(request, DEADLINE_MS);
     });
-    const settled = await Promise.allSettled(answers);
+    const settled = await untilAborted(Promise.allSettled(answers), this.stopping.signal);
     for (const [n, answer] of settled.entries()) {
       if (answer.status === 'rejected') throw this.failure(answer.reason);
       const outcome = decodeAppendResponse(answer.value);

@@ -1,7 +1,7 @@
 import type { Operation, Store } from '../storage/store.ts';
 import { GenerationKeys, generationOfKey } from './keys.ts';
-import { type BatchOutcome, SHARED_STATE } from './program.ts';
 import { decodePartition, encodePartition, type PartitionState } from './partition-row.ts';
+import { type BatchOutcome, SHARED_STATE } from './program.ts';
 
 /** How far a generation has come. */
 export interface Checkpoint {
@@ -73,7 +73,7 @@ export class GenerationStore {
   /** The generations that have rows in a store. */
   static async all(store: Store): Promise<{ readonly name: string; readonly generation: number }[]> {
     const found: { name: string; generation: number }[] = [];
-    let from: Uint8Array | undefined = Uint8Array.of(0);
+    let from: Uint8Array | undefined = Uint8Array.of(1);
     while (from) {
       const scan = store.scan({ from, limit: 1 });
       const [row] = await scan.next(1);
@@ -211,7 +211,8 @@ async function journalDamage(store: Store, keys: GenerationKeys, last: Checkpoin
   await scanRows(store, keys.wholeJournal, (key, row) => {
     const [from, to] = (parse(row) ?? []) as number[];
     const sequence = keys.numberOf(key);
-    if (sequence !== expected || (position !== undefined && from !== position)) damage ??= `batch ${expected} is missing`;
+    if (sequence !== expected || (position !== undefined && from !== position))
+      damage ??= `batch ${expected} is missing`;
     expected = sequence + 1;
     position = to;
   });
@@ -247,10 +248,7 @@ async function readUpTo(scan: ReturnType<Store['scan']>, limit: number): Promise
 }
 
 /** Removes rows in batches of a bounded size; tells how many there were. */
-async function removeAll(
-  store: Store,
-  range: { readonly from: Uint8Array; readonly to: Uint8Array },
-): Promise<number> {
+async function removeAll(store: Store, range: { readonly from: Uint8Array; readonly to: Uint8Array }): Promise<number> {
   const scan = store.scan(range);
   let removed = 0;
   try {

@@ -13,7 +13,7 @@ export interface HostPorts extends RunnerPorts, EmitterPorts {
   /** `projections/` of the data directory. */
   readonly store: Store;
   /** Says in a fact that a generation takes over. */
-  takeOver(name: string, generation: number): Promise<void>;
+  takeOver(name: string, generation: number, signal: AbortSignal): Promise<void>;
 }
 
 /** One projection as this node runs it. */
@@ -168,7 +168,7 @@ export class ProjectionHost {
         if (!since.has(key)) since.set(key, clock.monotonicMs());
         if (!leads() && clock.monotonicMs() - (since.get(key) ?? 0) < STAND_BY_MS) continue;
         since.set(key, clock.monotonicMs());
-        await this.ports.takeOver(name, runner.generation.generation).catch((error: Error) => {
+        await this.ports.takeOver(name, runner.generation.generation, this.stopping.signal).catch((error: Error) => {
           logger.info({ event: 'projection.takeOver', projection: name }, `no takeover yet: ${error.message}`);
         });
       }

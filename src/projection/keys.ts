@@ -48,7 +48,11 @@ export class GenerationKeys {
   }
 
   partitionOf(key: Uint8Array): string {
-    return Buffer.from(key.buffer, key.byteOffset + this.prefix.length + 1, key.length - this.prefix.length - 1).toString();
+    return Buffer.from(
+      key.buffer,
+      key.byteOffset + this.prefix.length + 1,
+      key.length - this.prefix.length - 1,
+    ).toString();
   }
 
   parked(position: number): Uint8Array {

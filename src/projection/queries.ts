@@ -144,7 +144,9 @@ export class ProjectionQueries {
   ): AsyncGenerator<StateAnswer> {
     const { partition: one, prefix } = wanted;
     const { watchers } = await this.host.hosted(name);
-    const watcher = watchers.watch((partition) => (one === undefined ? partition.startsWith(prefix) : partition === one));
+    const watcher = watchers.watch((partition) =>
+      one === undefined ? partition.startsWith(prefix) : partition === one,
+    );
     try {
       if (one !== undefined) yield await this.stateNow(name, one);
       for (let changes = await watcher.next(signal); changes; changes = await watcher.next(signal)) {

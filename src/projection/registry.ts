@@ -1,4 +1,4 @@
-import { decodeFactTexts } from '../model/fact.ts';
+import { decodeUtf8, uuidText } from '../base/bytes.ts';
 import { scanRecordedEvent } from '../model/event.ts';
 import {
   changeOfFact,
@@ -8,6 +8,7 @@ import {
   projectionAfter,
   projectionOfStream,
 } from '../model/projection.ts';
+import { decodeRecordedEvent } from '../proto/event.ts';
 import type { EventReader } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
 
@@ -32,15 +33,15 @@ export class ProjectionRegistry {
 
   /** An event of a system stream was applied. One that says nothing of a projection is passed over. */
   applied(event: Uint8Array): void {
-    const keys = scanRecordedEvent(event);
-    const name = keys && projectionOfStream(keys.stream);
-    if (!keys || name === undefined) return;
+    const stream = scanRecordedEvent(event)?.stream;
+    const name = stream === undefined ? undefined : projectionOfStream(stream);
+    if (name === undefined) return;
+    const { type, data, id, revision, position } = decodeRecordedEvent(event);
     const prior = this.byName.get(name);
     // The index applies an entry that straddles two blocks a second time when it is opened again.
-    if (prior && keys.revision < prior.facts) return;
-    const texts = decodeFactTexts(event);
-    const change = texts && changeOfFact(texts.kind, texts.data);
-    const projection = projectionAfter(prior, name, change, keys);
+    if (prior && revision < prior.facts) return;
+    const change = changeOfFact(type, decodeUtf8(data) ?? '');
+    const projection = projectionAfter(prior, name, change, { revision, position, id: uuidText(id) });
     if (!projection) return;
     this.byName.set(name, projection);
     for (const listener of this.listeners) listener(projection);

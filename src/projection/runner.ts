@@ -253,8 +253,7 @@ export class GenerationRunner {
       this.program = await this.ports.openProgram(this.generation.source);
     } catch (error) {
       const position = BigInt(this.checkpoint.value + 1);
-      const { message, line, column } = error as { message: string; line?: number; column?: number };
-      this.fault = { message, position, kind: 'state', ...(line !== undefined && { line, column: column ?? 0 }) };
+      this.fault = { message: (error as Error).message, position, kind: 'died' };
       return;
     }
     const { description } = this.program;

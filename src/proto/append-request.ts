@@ -47,7 +47,16 @@ export interface DecodedAppend {
   raw: Uint8Array;
 }
 
-const Field = { appendId: 1, writes: 2, producer: 3, attemptAgeMs: 4, forward: 5, conditions: 6, change: 10, projection: 12 } as const;
+const Field = {
+  appendId: 1,
+  writes: 2,
+  producer: 3,
+  attemptAgeMs: 4,
+  forward: 5,
+  conditions: 6,
+  change: 10,
+  projection: 12,
+} as const;
 
 /** Ends in INVALID_ARGUMENT where the bytes are not an AppendRequest. */
 export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
