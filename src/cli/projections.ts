@@ -15,7 +15,12 @@ interface DefineFlags extends ConnectionFlags {
 const ACTIONS = [
   ['enable', 'enabled', 'go on where it stood', (all: Projections, name: string) => all.enable(name)],
   ['disable', 'disabled', 'stand still; states can still be asked for', (all, name) => all.disable(name)],
-  ['reset', 'reset', 'begin with the first event again; nothing is emitted twice', (all, name) => all.reset(name)],
+  [
+    'reset',
+    'reset',
+    'build all states anew from the first event on; nothing is emitted twice',
+    (all, name) => all.reset(name),
+  ],
   ['roll-back', 'rolled back', 'go back to the generation before the last update', (all, name) => all.rollBack(name)],
   ['delete', 'deleted', 'end it, states and all; what it has emitted stays', (all, name) => all.delete(name)],
 ] as const satisfies readonly (readonly [

@@ -148,7 +148,7 @@ export class ProjectionsClient {
     return this.change('PROJECTION_ACTION_DISABLE', name, options);
   }
 
-  /** Has it begin with the first event again. Nothing is emitted a second time. */
+  /** Builds all states anew; those there are answer until that has come as far. Nothing is emitted a second time. */
   reset(name: string, options?: CallOptions): Promise<ProjectionChanged> {
     return this.change('PROJECTION_ACTION_RESET', name, options);
   }

@@ -27,8 +27,6 @@ export interface Hosted {
 const WATCH_TAKEOVER_MS = 100;
 /** A node that does not lead says so too, once nobody has for so long. */
 const STAND_BY_MS = 5_000;
-/** That far behind the head, in positions, a generation counts as caught up. */
-const NEARLY = 100;
 
 /**
  * Runs the projections of this node. The registry says what there is to be; each change of one is carried out in turn, so
@@ -130,7 +128,7 @@ export class ProjectionHost {
     const runner = new GenerationRunner(this.ports, hosted.projection, generation, rows, {
       range: () => rangeOf(hosted.projection, number),
       written: (partitions, position) => {
-        if (hosted.projection.active.generation === number) hosted.watchers.changed(partitions, position);
+        if (answering(hosted)?.generation.generation === number) hosted.watchers.changed(partitions, position);
       },
     });
     hosted.generations.set(number, runner);
@@ -159,11 +157,13 @@ export class ProjectionHost {
     const { clock, logger, head, leads } = this.ports;
     const since = new Map<string, number>();
     while (!this.stopping.signal.aborted) {
+      // What was the head a moment ago: a generation that has come there has caught up, whatever is appended meanwhile.
+      const wanted = head.value;
       await clock.sleep(WATCH_TAKEOVER_MS, this.stopping.signal);
       for (const [name, { projection, generations }] of this.byName) {
         const { building, enabled } = projection;
         const runner = building && generations.get(building.generation);
-        if (!enabled || !runner || runner.faulted || runner.checkpoint.value < head.value - NEARLY) continue;
+        if (!enabled || !runner || runner.faulted || runner.checkpoint.value < wanted) continue;
         const key = `${name}\n${runner.generation.generation}`;
         if (!since.has(key)) since.set(key, clock.monotonicMs());
         if (!leads() && clock.monotonicMs() - (since.get(key) ?? 0) < STAND_BY_MS) continue;
@@ -174,6 +174,19 @@ export class ProjectionHost {
       }
     }
   }
+}
+
+/**
+ * The generation that answers on this node: the active one, but until it has come as far as the one before it, that one. A
+ * node that lags would otherwise go back in time when another one takes over. One that is rolled back from does not answer.
+ */
+export function answering({ projection, generations }: Hosted): GenerationRunner | undefined {
+  const { active, previous } = projection;
+  const runner = generations.get(active.generation);
+  const before = previous && previous.generation < active.generation ? generations.get(previous.generation) : undefined;
+  return runner && before && runner.checkpoint.value < Math.min(active.emitsAfter, before.checkpoint.value)
+    ? before
+    : runner;
 }
 
 /** What a generation may do by the facts as they are now. */

@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import type { Watched } from '../runtime/watched.ts';
 import type { ParkedEvent } from './generation-store.ts';
-import type { Hosted, ProjectionHost } from './host.ts';
+import { answering, type Hosted, type ProjectionHost } from './host.ts';
 import type { PartitionState } from './partition-row.ts';
 import type { ProjectionRegistry } from './registry.ts';
 import { describeFault, type GenerationRunner } from './runner.ts';
@@ -89,7 +89,7 @@ export class ProjectionQueries {
     const hosted = await this.host.hosted(name);
     const { projection, generations, emitter } = hosted;
     const building = projection.building && generations.get(projection.building.generation);
-    const runner = activeOf(hosted);
+    const runner = generations.get(projection.active.generation) ?? answeringOf(hosted);
     const refused = emitter?.refused?.message;
     const active = this.generationStatus(projection, runner);
     return {
@@ -163,7 +163,7 @@ export class ProjectionQueries {
 
   /** Neither state nor result: the partition does not exist, or no more. */
   private async stateNow(name: string, partition: string): Promise<StateAnswer> {
-    const runner = activeOf(await this.host.hosted(name));
+    const runner = answeringOf(await this.host.hosted(name));
     const at = runner.checkpoint.value;
     const { state, result } = (await runner.store.partition(partition)) ?? { state: undefined, result: undefined };
     return { partition, state, result, generation: runner.generation.generation, at };
@@ -172,15 +172,16 @@ export class ProjectionQueries {
   /** The generation that answers, once it has come as far as was asked. */
   private async fresh(name: string, { atLeast, waitMs }: Freshness, signal: AbortSignal): Promise<GenerationRunner> {
     const hosted = await this.host.hosted(name);
-    const runner = activeOf(hosted);
-    if (runner.checkpoint.value >= atLeast) return runner;
+    const now = answeringOf(hosted);
+    if (now.checkpoint.value >= atLeast) return now;
     const bounded = withDeadline(this.clock, waitMs, signal);
     try {
-      await runner.checkpoint.reached(atLeast, bounded.signal);
+      const { active } = hosted.projection;
+      await (hosted.generations.get(active.generation) ?? now).checkpoint.reached(atLeast, bounded.signal);
     } finally {
       bounded.release();
     }
-    const current = activeOf(hosted);
+    const current = answeringOf(hosted);
     const at = current.checkpoint.value;
     if (at >= atLeast) return current;
     const fault = current.faulted ? `: it stands still (${describeFault(current.faulted)})` : '';
@@ -213,8 +214,9 @@ export class ProjectionQueries {
   }
 }
 
-function activeOf({ projection, generations }: Hosted): GenerationRunner {
-  const runner = generations.get(projection.active.generation);
+function answeringOf(hosted: Hosted): GenerationRunner {
+  const { projection } = hosted;
+  const runner = answering(hosted);
   if (runner) return runner;
   throw new FactstoreError('NOT_READY', `projection ${JSON.stringify(projection.name)} is being opened on this node`);
 }
