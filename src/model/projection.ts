@@ -36,11 +36,18 @@ export interface Generation {
   readonly generation: number;
   readonly source: string;
   readonly onError: ErrorPolicy;
-  /**
-   * It emits for source events behind this position only (rule P2): that of the fact which made it active. No node can
-   * have processed anything behind it by then, and the generation before goes on to just there.
-   */
-  readonly emitsAfter: number;
+}
+
+/**
+ * A span of the log for whose events one generation emits (rule P2). It begins behind the fact that made the generation
+ * active, and ends with the fact that made another one so: no node can have processed anything behind such a fact when it
+ * applies it.
+ */
+export interface Segment {
+  readonly generation: number;
+  readonly after: number;
+  /** Infinity: it is the last one. */
+  readonly until: number;
 }
 
 /** A projection, as its facts have it. */
@@ -63,7 +70,14 @@ export interface Projection {
   readonly building: Generation | undefined;
   /** The one before the last takeover or reset. It has processed all up to that fact and stands still, to be rolled back to. */
   readonly previous: Generation | undefined;
+  /** Which generation emits where, in order, without gaps; the last one is the active one's. */
+  readonly segments: readonly Segment[];
+  /** The generations that the segments name: until their last emissions are appended, they are needed. */
+  readonly emitting: readonly Generation[];
 }
+
+/** So many segments are remembered: what a generation further back has not emitted by then, it never will. */
+const SEGMENTS_MAX = 16;
 
 const STREAM_PREFIX = '$projection-';
 const PRODUCER_PREFIX = 'projection:';
@@ -162,7 +176,8 @@ export function projectionAfter(
   const counted = prior && { ...prior, facts: revision + 1, position, lastChange: id };
   if (!change || refusalOf(prior, name, change)) return counted;
   if (change.kind === 'create') {
-    const active = { generation: revision, source: change.source, onError: change.onError, emitsAfter: 0 };
+    const active = { generation: revision, source: change.source, onError: change.onError };
+    const segments = [{ generation: revision, after: 0, until: Number.POSITIVE_INFINITY }];
     const lasting = { name, created: revision, enabled: true, deleted: false };
     return {
       ...lasting,
@@ -172,6 +187,8 @@ export function projectionAfter(
       active,
       building: undefined,
       previous: undefined,
+      segments,
+      emitting: [active],
     };
   }
   return counted && changed(counted, change, { revision, position });
@@ -188,31 +205,38 @@ function changed(
       return projection;
     case 'update': {
       const { source, onError } = change;
-      return { ...projection, building: { generation: revision, source, onError, emitsAfter: position } };
+      return { ...projection, building: { generation: revision, source, onError } };
     }
     case 'enable':
       return { ...projection, enabled: true };
     case 'disable':
       return { ...projection, enabled: false };
     case 'reset':
-      return {
-        ...projection,
-        active: { ...active, generation: revision, emitsAfter: position },
-        building: undefined,
-        previous: active,
-      };
+      return activated(projection, { ...active, generation: revision }, position);
     case 'delete':
       return { ...projection, deleted: true, enabled: false, building: undefined, previous: undefined };
     case 'takeOver':
-      return {
-        ...projection,
-        active: { ...(building ?? active), emitsAfter: position },
-        building: undefined,
-        previous: active,
-      };
+      return activated(projection, building ?? active, position);
     case 'rollBack':
-      return { ...projection, active: { ...(previous ?? active), emitsAfter: position }, previous: active };
+      return activated(projection, previous ?? active, position);
   }
+}
+
+/** From a position on, another generation answers and emits. */
+function activated(projection: Projection, next: Generation, position: number): Projection {
+  const { active, emitting } = projection;
+  const closed = projection.segments.map((segment) => ({ ...segment, until: Math.min(segment.until, position) }));
+  const last = { generation: next.generation, after: position, until: Number.POSITIVE_INFINITY };
+  const segments = [...closed, last].slice(-SEGMENTS_MAX);
+  const named = [...emitting.filter(({ generation }) => generation !== next.generation), next];
+  return {
+    ...projection,
+    active: next,
+    building: undefined,
+    previous: active,
+    segments,
+    emitting: named.filter(({ generation }) => segments.some((segment) => segment.generation === generation)),
+  };
 }
 
 /** Why a change cannot be made; undefined: it can. `asIs` in its details: nothing needs to be done. */

@@ -4,6 +4,7 @@ import { decodeAppendResponse } from '../proto/append-response.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
+import type { OutboxRow } from './generation-store.ts';
 import { appendOfRow } from './outbox.ts';
 import type { GenerationRunner } from './runner.ts';
 
@@ -16,6 +17,14 @@ export interface EmitterPorts {
   cursor(producer: string): Promise<number>;
   /** Appends that are judged in the order in which they are handed over: AppendRequest in, AppendResponse out. */
   openRoute(): { append(request: Uint8Array, deadlineMs: number): Promise<Uint8Array> };
+}
+
+/** A span of the log, and the generation that emits in it. */
+export interface EmittedSegment {
+  /** Undefined: it is not open yet. */
+  readonly runner: GenerationRunner | undefined;
+  readonly after: number;
+  readonly until: number;
 }
 
 const IDLE_MS = 100;
@@ -32,23 +41,19 @@ const DEADLINE_MS = 10_000;
  */
 export class Emitter {
   private readonly ports: EmitterPorts;
-  /** The generation before first: its emissions come first. */
-  private readonly generations: () => readonly { readonly runner: GenerationRunner; readonly until: number }[];
+  /** In the order of the log; without those of which nothing is left to send. */
+  private readonly segments: () => readonly EmittedSegment[];
   private readonly producer: string;
   private readonly name: string;
   private readonly stopping = new AbortController();
   private readonly running: Promise<void>;
   private refusal: FactstoreError | undefined;
 
-  constructor(
-    ports: EmitterPorts,
-    projection: Projection,
-    generations: () => readonly { readonly runner: GenerationRunner; readonly until: number }[],
-  ) {
+  constructor(ports: EmitterPorts, projection: Projection, segments: () => readonly EmittedSegment[]) {
     this.ports = ports;
     this.name = projection.name;
     this.producer = producerOf(projection);
-    this.generations = generations;
+    this.segments = segments;
     this.running = this.run();
   }
 
@@ -71,11 +76,11 @@ export class Emitter {
       let waitMs = IDLE_MS;
       try {
         const current = await cursor(this.producer);
-        const store = await this.nextStore(current);
-        if (current !== seen || !store) movedMs = clock.monotonicMs();
+        const rows = await this.nextRows(current);
+        if (current !== seen || rows.length === 0) movedMs = clock.monotonicMs();
         seen = current;
-        if (store && (leads() || clock.monotonicMs() - movedMs >= STAND_BY_MS)) {
-          await this.send(store, current);
+        if (rows.length > 0 && (leads() || clock.monotonicMs() - movedMs >= STAND_BY_MS)) {
+          await this.send(rows, current);
           waitMs = 0;
         }
       } catch (error) {
@@ -88,19 +93,24 @@ export class Emitter {
     }
   }
 
-  /** The first generation that has something to send, trimmed by what the cursor has passed. */
-  private async nextStore(current: number): Promise<GenerationRunner['store'] | undefined> {
-    for (const { runner, until } of this.generations()) {
-      await runner.store.trimOutbox(current);
-      if (runner.store.outboxRows > 0) return runner.store;
-      // Its last emissions are not known yet, and none of the next generation may pass them.
-      if (runner.checkpoint.value < until && until !== Number.POSITIVE_INFINITY) return undefined;
+  /** What is to be sent next, of one segment; what the cursor has passed is forgotten. */
+  private async nextRows(current: number): Promise<readonly OutboxRow[]> {
+    for (const { runner, after, until } of this.segments()) {
+      if (!runner) return [];
+      const { store } = runner;
+      // Asked before the rows are read: what it writes meanwhile would be in neither.
+      const complete = runner.checkpoint.value >= until;
+      await store.trimOutbox(current);
+      const rows = store.outboxRows > 0 ? await store.outbox(Math.max(current, after) + 1, IN_FLIGHT) : [];
+      const own = rows.filter(({ position }) => position <= until);
+      if (own.length > 0) return own;
+      // Its last emissions are not known yet, and none of the next segment may pass them.
+      if (!complete) return [];
     }
-    return undefined;
+    return [];
   }
 
-  private async send(store: GenerationRunner['store'], current: number): Promise<void> {
-    const rows = await store.outbox(current + 1, IN_FLIGHT);
+  private async send(rows: readonly OutboxRow[], current: number): Promise<void> {
     const route = this.ports.openRoute();
     let before = current;
     const answers = rows.map(({ position, row }) => {

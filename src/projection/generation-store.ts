@@ -19,6 +19,12 @@ export interface ParkedEvent {
   readonly message: string;
 }
 
+/** What was emitted at one event and waits to be appended. */
+export interface OutboxRow {
+  readonly position: number;
+  readonly row: Uint8Array;
+}
+
 /** What one batch changes. */
 export interface StateBatch {
   readonly position: number;
@@ -155,7 +161,7 @@ export class GenerationStore {
   }
 
   /** The first rows of the outbox from a position on, in order. */
-  async outbox(from: number, limit: number): Promise<{ position: number; row: Uint8Array }[]> {
+  async outbox(from: number, limit: number): Promise<OutboxRow[]> {
     const scan = this.store.scan({ from: this.keys.outbox(from), to: this.keys.wholeOutbox.to, limit });
     try {
       return (await readUpTo(scan, limit)).map(([key, row]) => ({ position: this.keys.numberOf(key), row }));
@@ -168,7 +174,9 @@ export class GenerationStore {
   async trimOutbox(upTo: number): Promise<void> {
     if (this.waiting === 0) return;
     const { from } = this.keys.wholeOutbox;
-    this.waiting -= await removeAll(this.store, { from, to: this.keys.outbox(upTo + 1) });
+    const removed = await removeAll(this.store, { from, to: this.keys.outbox(upTo + 1) });
+    // Only now: a batch may have added some meanwhile.
+    this.waiting -= removed;
   }
 
   /** Removes all of it. */
@@ -176,6 +184,17 @@ export class GenerationStore {
     await removeAll(this.store, this.keys.all);
     this.current = BEGINNING;
     this.waiting = 0;
+  }
+
+  /** The same, but it is remembered that nothing of it is needed any more. */
+  async retire(): Promise<void> {
+    await this.drop();
+    await this.store.write([put(this.keys.checkpoint, json({ retired: true }))], false);
+  }
+
+  static async isRetired(store: Store, name: string, generation: number): Promise<boolean> {
+    const row = await store.get(new GenerationKeys(name, generation).checkpoint);
+    return row !== undefined && (parse(row) as { retired?: boolean } | undefined)?.retired === true;
   }
 }
 

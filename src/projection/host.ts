@@ -4,7 +4,7 @@ import type { Store } from '../storage/store.ts';
 import { Emitter, type EmitterPorts } from './emitter.ts';
 import { GenerationStore } from './generation-store.ts';
 import type { ProjectionRegistry } from './registry.ts';
-import { GenerationRunner, type RunnerPorts } from './runner.ts';
+import { GenerationRunner, type RunnerPorts, type RunnerRange } from './runner.ts';
 import { Watchers } from './watchers.ts';
 
 /** What a host of projections is built on. */
@@ -22,9 +22,13 @@ export interface Hosted {
   readonly generations: Map<number, GenerationRunner>;
   emitter: Emitter | undefined;
   readonly watchers: Watchers;
+  /** Generations whose last emissions are known to be in the store. */
+  readonly retired: Set<number>;
+  /** Since when the generation being built has caught up, and waits for somebody to say so. */
+  caughtUpMs: number | undefined;
 }
 
-const WATCH_TAKEOVER_MS = 100;
+const ROUND_MS = 100;
 /** A node that does not lead says so too, once nobody has for so long. */
 const STAND_BY_MS = 5_000;
 
@@ -39,12 +43,12 @@ export class ProjectionHost {
   private readonly turns = new Map<string, Promise<void>>();
   private readonly stopping = new AbortController();
   private readonly watching: { stop(): void };
-  private readonly takeovers: Promise<void>;
+  private readonly rounds: Promise<void>;
 
   private constructor(ports: HostPorts) {
     this.ports = ports;
     this.watching = ports.registry.watch((projection) => void this.follow(projection));
-    this.takeovers = this.watchTakeovers();
+    this.rounds = this.goRound();
   }
 
   /** Starts what is enabled. What is on the disk of generations that are no more is removed. */
@@ -67,7 +71,7 @@ export class ProjectionHost {
   async stop(): Promise<void> {
     this.stopping.abort();
     this.watching.stop();
-    await this.takeovers;
+    await this.rounds;
     await Promise.all(this.turns.values());
     await Promise.all(Array.from(this.byName.values(), (hosted) => halt(hosted)));
   }
@@ -77,8 +81,12 @@ export class ProjectionHost {
     // At once: what a generation may process and emit is asked while the fact is being applied.
     const known = this.byName.get(name);
     if (known && known.projection.created === projection.created) known.projection = projection;
+    return this.inTurn(name, () => this.carryOut(name));
+  }
+
+  private inTurn(name: string, work: () => Promise<void>): Promise<void> {
     const turn: Promise<void> = (this.turns.get(name) ?? Promise.resolve())
-      .then(() => this.carryOut(name))
+      .then(work)
       .catch((error: unknown) => this.ports.fatal(error))
       .finally(() => {
         if (this.turns.get(name) === turn) this.turns.delete(name);
@@ -97,10 +105,17 @@ export class ProjectionHost {
       hosted = undefined;
     }
     if (wanted.deleted) return;
-    hosted ??= { projection: wanted, generations: new Map(), emitter: undefined, watchers: new Watchers() };
+    hosted ??= {
+      projection: wanted,
+      generations: new Map(),
+      emitter: undefined,
+      watchers: new Watchers(),
+      retired: new Set(),
+      caughtUpMs: undefined,
+    };
     hosted.projection = wanted;
     this.byName.set(name, hosted);
-    const kept = [wanted.active, wanted.building, wanted.previous].filter((generation) => generation !== undefined);
+    const kept = await this.needed(hosted);
     for (const [number, runner] of hosted.generations) {
       if (kept.some(({ generation }) => generation === number)) continue;
       await runner.stop();
@@ -111,6 +126,33 @@ export class ProjectionHost {
     for (const generation of kept) await this.openGeneration(hosted, generation, wanted.enabled);
     hosted.watchers.changed([], wanted.position);
     if (wanted.enabled) hosted.emitter ??= this.newEmitter(hosted);
+  }
+
+  /** The generations that this node has to have: an old one until what it has emitted is appended (rule P2). */
+  private async needed({ projection, retired }: Hosted): Promise<Generation[]> {
+    const { name, active, building, previous, emitting } = projection;
+    const needed = [active, building, previous].filter((generation) => generation !== undefined);
+    for (const generation of emitting) {
+      if (needed.some((other) => other.generation === generation.generation)) continue;
+      if (await GenerationStore.isRetired(this.ports.store, name, generation.generation)) {
+        retired.add(generation.generation);
+      } else needed.push(generation);
+    }
+    return needed;
+  }
+
+  /** Lets go of old generations whose last emissions are in the store. */
+  private async retire({ projection, generations, emitter, retired }: Hosted): Promise<void> {
+    const { active, building, previous } = projection;
+    for (const [number, runner] of generations) {
+      if ([active, building, previous].some((generation) => generation?.generation === number)) continue;
+      const { until } = rangeOf(projection, number);
+      if (!emitter || runner.checkpoint.value < until || runner.store.outboxRows > 0) continue;
+      await runner.stop();
+      await runner.store.retire();
+      retired.add(number);
+      generations.delete(number);
+    }
   }
 
   private async openGeneration(hosted: Hosted, generation: Generation, run: boolean): Promise<void> {
@@ -136,13 +178,11 @@ export class ProjectionHost {
   }
 
   private newEmitter(hosted: Hosted): Emitter {
-    return new Emitter(this.ports, hosted.projection, () => {
-      const { active, previous } = hosted.projection;
-      const all = [previous, active].map((generation) => generation && hosted.generations.get(generation.generation));
-      return all
-        .filter((runner) => runner !== undefined)
-        .map((runner) => ({ runner, until: rangeOf(hosted.projection, runner.generation.generation).until }));
-    });
+    return new Emitter(this.ports, hosted.projection, () =>
+      hosted.projection.segments
+        .filter(({ generation }) => !hosted.retired.has(generation))
+        .map(({ generation, after, until }) => ({ runner: hosted.generations.get(generation), after, until })),
+    );
   }
 
   private async remove(name: string, hosted: Hosted): Promise<void> {
@@ -152,27 +192,33 @@ export class ProjectionHost {
     for (const runner of hosted.generations.values()) await runner.store.drop();
   }
 
-  /** A generation that has caught up takes over by a fact (rule P3); the leader says it first. */
-  private async watchTakeovers(): Promise<void> {
-    const { clock, logger, head, leads } = this.ports;
-    const since = new Map<string, number>();
+  /** Goes round the projections: some generation may have caught up, or be needed no longer. */
+  private async goRound(): Promise<void> {
+    const { clock, head } = this.ports;
     while (!this.stopping.signal.aborted) {
       // What was the head a moment ago: a generation that has come there has caught up, whatever is appended meanwhile.
       const wanted = head.value;
-      await clock.sleep(WATCH_TAKEOVER_MS, this.stopping.signal);
-      for (const [name, { projection, generations }] of this.byName) {
-        const { building, enabled } = projection;
-        const runner = building && generations.get(building.generation);
-        if (!enabled || !runner || runner.faulted || runner.checkpoint.value < wanted) continue;
-        const key = `${name}\n${runner.generation.generation}`;
-        if (!since.has(key)) since.set(key, clock.monotonicMs());
-        if (!leads() && clock.monotonicMs() - (since.get(key) ?? 0) < STAND_BY_MS) continue;
-        since.set(key, clock.monotonicMs());
-        await this.ports.takeOver(name, runner.generation.generation, this.stopping.signal).catch((error: Error) => {
-          logger.info({ event: 'projection.takeOver', projection: name }, `no takeover yet: ${error.message}`);
-        });
+      await clock.sleep(ROUND_MS, this.stopping.signal);
+      for (const [name, hosted] of this.byName) {
+        if (!hosted.projection.enabled || this.stopping.signal.aborted) continue;
+        await this.inTurn(name, () => this.retire(hosted));
+        await this.takeOver(hosted, wanted);
       }
     }
+  }
+
+  /** A generation that has caught up takes over by a fact (rule P3); the leader says it first. */
+  private async takeOver(hosted: Hosted, wanted: number): Promise<void> {
+    const { clock, logger, leads } = this.ports;
+    const { name, building } = hosted.projection;
+    const runner = building && hosted.generations.get(building.generation);
+    if (!runner || runner.faulted || runner.checkpoint.value < wanted) return;
+    hosted.caughtUpMs ??= clock.monotonicMs();
+    if (!leads() && clock.monotonicMs() - hosted.caughtUpMs < STAND_BY_MS) return;
+    hosted.caughtUpMs = undefined;
+    await this.ports.takeOver(name, runner.generation.generation, this.stopping.signal).catch((error: Error) => {
+      logger.info({ event: 'projection.takeOver', projection: name }, `no takeover yet: ${error.message}`);
+    });
   }
 }
 
@@ -181,19 +227,18 @@ export class ProjectionHost {
  * node that lags would otherwise go back in time when another one takes over. One that is rolled back from does not answer.
  */
 export function answering({ projection, generations }: Hosted): GenerationRunner | undefined {
-  const { active, previous } = projection;
+  const { active, previous, segments } = projection;
+  const since = segments.at(-1)?.after ?? 0;
   const runner = generations.get(active.generation);
   const before = previous && previous.generation < active.generation ? generations.get(previous.generation) : undefined;
-  return runner && before && runner.checkpoint.value < Math.min(active.emitsAfter, before.checkpoint.value)
-    ? before
-    : runner;
+  return runner && before && runner.checkpoint.value < Math.min(since, before.checkpoint.value) ? before : runner;
 }
 
 /** What a generation may do by the facts as they are now. */
-function rangeOf({ active, previous }: Projection, generation: number) {
-  if (generation === active.generation) return { until: Number.POSITIVE_INFINITY, emitsAfter: active.emitsAfter };
-  if (generation === previous?.generation) return { until: active.emitsAfter, emitsAfter: previous.emitsAfter };
-  return { until: Number.POSITIVE_INFINITY, emitsAfter: Number.POSITIVE_INFINITY };
+function rangeOf({ active, building, segments }: Projection, generation: number): RunnerRange {
+  const own = segments.filter((segment) => segment.generation === generation);
+  const goesOn = generation === active.generation || generation === building?.generation;
+  return { until: goesOn ? Number.POSITIVE_INFINITY : Math.max(0, ...own.map(({ until }) => until)), segments: own };
 }
 
 /** Stops whatever runs; what is on the disk stays, and can be asked for. */
@@ -207,8 +252,8 @@ async function removeStrays({ registry, store, logger }: HostPorts): Promise<voi
   const kept = new Set(
     registry
       .list()
-      .flatMap(({ name, active, building, previous }) =>
-        [active, building, previous].map((generation) => `${name}\n${generation?.generation}`),
+      .flatMap(({ name, active, building, previous, emitting }) =>
+        [active, building, previous, ...emitting].map((generation) => `${name}\n${generation?.generation}`),
       ),
   );
   for (const { name, generation } of await GenerationStore.all(store)) {

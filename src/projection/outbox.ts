@@ -42,9 +42,10 @@ export function outboxRows(
   const rows = new Map<number, Uint8Array>();
   let { emitted } = context;
   for (const [position, list] of byPosition) {
-    const previous = emitted <= range.emitsAfter && range.emitsAfter > 0 ? UNKNOWN : BigInt(emitted);
+    const segment = range.segments.find(({ after, until }) => position > after && position <= until);
+    const previous = segment && (emitted > segment.after || segment.after === 0) ? BigInt(emitted) : UNKNOWN;
     emitted = position;
-    if (position <= range.emitsAfter || position <= applied) continue;
+    if (!segment || position <= applied) continue;
     const row = encodeEmissions(list, {
       projection,
       producer,

@@ -1,4 +1,4 @@
-import { type Generation, type Projection, producerOf } from '../model/projection.ts';
+import { type Generation, type Projection, producerOf, type Segment } from '../model/projection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Watched } from '../runtime/watched.ts';
@@ -30,8 +30,8 @@ export interface RunnerPorts {
 export interface RunnerRange {
   /** It processes events up to this position; infinity: as they come. */
   readonly until: number;
-  /** It emits for events behind this position; infinity: never. */
-  readonly emitsAfter: number;
+  /** Where it emits. */
+  readonly segments: readonly Segment[];
 }
 
 /** Hears of each batch that was written. */
