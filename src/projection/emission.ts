@@ -7,7 +7,7 @@ import { encodeNewEvent } from '../proto/event.ts';
 import type { Emission } from './program.ts';
 
 /** An emitted event that has come through more projections than this goes round in circles (rule P6). */
-export const HOPS_MAX = 16;
+const HOPS_MAX = 16;
 
 /** The media type of an event that stands for another one. */
 export const LINK_CONTENT_TYPE = 'application/vnd.factstore.link+json';

@@ -18,7 +18,7 @@ export interface Freshness {
 }
 
 /** What every answer about a state tells of itself. */
-export interface AnswerPlace {
+interface AnswerPlace {
   /** The state is that of this generation, with everything up to `at`. */
   readonly generation: number;
   readonly at: number;

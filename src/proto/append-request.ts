@@ -22,7 +22,7 @@ interface DecodedWrite {
 }
 
 /** A ProjectionFact. */
-export interface ProjectionFact {
+interface ProjectionFact {
   readonly name: string;
   readonly facts: number;
   readonly type: string;

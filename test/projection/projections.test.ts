@@ -232,6 +232,27 @@ test('P3: an update builds beside the old generation, takes over by a fact, and 
   ]);
 });
 
+test('P3: a generation that stands still does not take over, and the one before goes on', async () => {
+  const db = await start(1);
+  await db.projections.create('p', COUNT);
+  await appendMany(db, 5);
+  await db.projections.update(
+    'p',
+    '{ handle: (state = 0, { data }) => { if (data.n === 4) throw new Error("no"); return state; } }',
+  );
+  const info = await until('it stands still', async () => {
+    const info = await db.projections.get('p');
+    return info.building?.state === 'faulted' && info;
+  });
+  expect(info).toMatchObject({ active: { generation: 0n }, building: { generation: 1n, fault: { position: 6n } } });
+  const position = await appendMany(db, 3);
+  expect(await db.projections.state('p', '', { atLeast: position })).toMatchObject({
+    generation: 0n,
+    state: { count: 8 },
+  });
+  expect(await db.read('$projection-p').toArray()).toHaveLength(2);
+});
+
 const DOUBLES = `{
   source: { kind: 'categories', categories: ['in'] },
   handle: (state = 0, { data, event, emit }) => { emit('out', 'Doubled', { n: data.n * 2, of: String(event.position) }); return state + 1; },
