@@ -13,7 +13,7 @@ import { NodeStorage } from './node/open-storage.ts';
 import type { EntriesRequest } from './peer/entries.ts';
 import { Founding } from './peer/founding.ts';
 import { PeerServer } from './peer/peer-server.ts';
-import type { Program } from './projection/program.ts';
+import { openProgram, type Program } from './projection/program.ts';
 import { type Clock, every, systemClock, type Timer } from './runtime/clock.ts';
 import { deferred } from './runtime/deferred.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
@@ -55,8 +55,8 @@ export async function startNode(options: NodeOptions, dependencies: Partial<Node
     ballastBytes: options.ballastBytes,
   });
   const knownFeatureLevel = dependencies.knownFeatureLevel ?? FEATURE_LEVEL;
-  const openProgram = dependencies.openProgram ?? noProgramYet;
-  const node = new Node(options, { clock, logger, knownFeatureLevel, openProgram }, directory);
+  const open = dependencies.openProgram ?? openProgram;
+  const node = new Node(options, { clock, logger, knownFeatureLevel, openProgram: open }, directory);
   try {
     await node.start();
   } catch (error) {
@@ -396,8 +396,4 @@ function cannotJoinYet(): FactstoreError {
     'UNIMPLEMENTED',
     'join: a node cannot join an existing cluster yet; name all founders with --cluster when the cluster is founded',
   );
-}
-
-async function noProgramYet(): Promise<Program> {
-  throw new FactstoreError('UNIMPLEMENTED', 'this build of factstore has no engine for projections');
 }
