@@ -1,6 +1,7 @@
 import { isProjectionProducer } from '../model/projection.ts';
 import type { Query } from '../model/query.ts';
 import { categoryOf, isSystemName } from '../model/stream.ts';
+import { virtualStream } from '../model/virtual-stream.ts';
 import { decodeRecordedEvent } from '../proto/event.ts';
 import type { EventReader, ReadBatch, ReadEvent } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
@@ -115,7 +116,9 @@ function queryOf({ source, handlesDeleted }: ProgramDescription): Query | undefi
     case 'all':
       return undefined;
     case 'streams':
-      items.push({ ...none, streams: source.streams });
+      for (const stream of source.streams) {
+        items.push(...(virtualStream(stream)?.items ?? [{ ...none, streams: [stream] }]));
+      }
       if (handlesDeleted) items.push({ ...none, streams: source.streams.map((name) => ABOUT_STREAMS + name) });
       return { items };
     case 'categories':

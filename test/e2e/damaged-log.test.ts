@@ -72,8 +72,7 @@ describe('a node whose log is damaged below its commit index', () => {
     await converged(client);
     const own = await nodes.client(n);
     let count = 0;
-    for await (const event of own.readAll({ userEvents: true }))
-      count += event.position > 0n ? 1 : 0;
+    for await (const event of own.readAll({ userEvents: true })) count += event.position > 0n ? 1 : 0;
     expect(count).toBe(303);
     expect(await readdir(nodes.data(n))).not.toContain('log.damaged');
     await fill(client, 10);

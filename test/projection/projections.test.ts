@@ -314,3 +314,29 @@ test('an emission to a system stream is an error of the projection, at the event
   expect(info.active).toMatchObject({ checkpoint: 1n, fault: { position } });
   expect((await db.projections.state('bad')).state).toBe(1);
 });
+
+test('virtual streams give the events of a category, of a type and of a correlation, to readers, subscribers and projections', async () => {
+  const db = await start(1);
+  const tags = ['correlation:7'];
+  await db.append('order-1', [{ type: 'Placed', data: { n: 1 }, tags }]);
+  await db.append('user-1', [{ type: 'Named', data: { n: 2 } }]);
+  await db.append('order-2', [
+    { type: 'Placed', data: { n: 3 } },
+    { type: 'Paid', data: { n: 4 }, tags },
+  ]);
+  const positions = async (stream: string, options = {}) =>
+    (await db.read(stream, options).toArray()).map((event) => Number(event.position));
+  expect(await positions('$ce-order')).toEqual([1, 3, 4]);
+  expect(await positions('$et-Placed')).toEqual([1, 3]);
+  expect(await positions('$bc-7')).toEqual([1, 4]);
+  expect(await positions('$ce-order', { backwards: true, limit: 2 })).toEqual([4, 3]);
+  expect(await positions('$ce-order', { from: 3n })).toEqual([3, 4]);
+  expect(await positions('$ce-nothing')).toEqual([]);
+  const subscription = db.subscribe({ stream: '$et-Placed' });
+  expect((await subscription.next()).value).toMatchObject({ kind: 'event', event: { stream: 'order-1' } });
+  await subscription.return();
+  const source = `{ source: { kind: 'streams', streams: ['$ce-order'] }, handle: (state = 0, { data }) => state + data.n }`;
+  const { position } = await db.projections.create('sum', source);
+  expect((await db.projections.state('sum', '', { atLeast: position })).state).toBe(8);
+  await expect(db.append('$ce-order', [{ type: 'X' }])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+});
