@@ -1,4 +1,5 @@
 import { appendSuite } from './append.ts';
+import { projectionSuite } from './projection.ts';
 import { querySuite } from './query.ts';
 import { sandboxSuite } from './sandbox.ts';
 import { stepsSuite } from './steps.ts';
@@ -17,6 +18,7 @@ const shared =
 
 const suites: Readonly<Record<string, Suite>> = {
   append: shared(appendSuite),
+  projection: projectionSuite,
   query: querySuite,
   sandbox: sandboxSuite,
   steps: shared(stepsSuite),
