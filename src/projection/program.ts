@@ -22,6 +22,12 @@ export interface Program {
   close(): Promise<void>;
 }
 
+/** A program that can forget all but its source. */
+export interface RestartableProgram extends Program {
+  /** Goes on in a fresh sandbox: what handlers may have remembered outside of states is gone, and states are loaded anew. */
+  restart(): Promise<void>;
+}
+
 export type LoadStates = (partitions: readonly string[]) => Promise<ReadonlyMap<string, Uint8Array>>;
 
 /** What a projection's source says of itself, found by running its top level once. */
@@ -161,6 +167,6 @@ export interface ProgramSourceError extends FactstoreError {
 }
 
 /** Ends in a ProgramSourceError (INVALID_ARGUMENT, with line and column) for what is not a projection. */
-export function openProgram(source: string, limits: ProgramLimits = PROGRAM_LIMITS): Promise<Program> {
+export function openProgram(source: string, limits: ProgramLimits = PROGRAM_LIMITS): Promise<RestartableProgram> {
   return openSandboxedProgram(source, limits);
 }

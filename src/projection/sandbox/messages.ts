@@ -3,13 +3,13 @@ import type { PackedEvents } from './packed-events.ts';
 
 /** What the worker is started with. */
 export interface WorkerStart {
-  readonly source: string;
-  readonly limits: ProgramLimits;
   /** One number, which the worker raises now and then: a sign of life. */
   readonly alive: SharedArrayBuffer;
 }
 
 export type Request =
+  /** A projection in a sandbox of its own; what was open before is gone. Answered by `opened` or `refused`. */
+  | { readonly kind: 'open'; readonly source: string; readonly limits: ProgramLimits }
   /** A batch; answered by `missing` where states are needed first, else by `ran`. */
   | { readonly kind: 'batch'; readonly events: PackedEvents }
   /** The states that were asked for; undefined: there is none. Answered by `ran`. */
@@ -17,7 +17,9 @@ export type Request =
   /** All states that changed since the last time; answered by `settled`. */
   | { readonly kind: 'settle' }
   /** Lets go of all states; answered by `forgotten`. */
-  | { readonly kind: 'forget' };
+  | { readonly kind: 'forget' }
+  /** Lets go of the projection; answered by `closed`. */
+  | { readonly kind: 'close' };
 
 export type Answer =
   | { readonly kind: 'opened'; readonly description: ProgramDescription }
@@ -35,6 +37,7 @@ export type Answer =
   /** In `rows` partition, length of the state, length of the result; in `texts` state and result of each. */
   | { readonly kind: 'settled'; readonly rows: readonly (string | number)[]; readonly texts: PackedTexts }
   | { readonly kind: 'forgotten' }
+  | { readonly kind: 'closed' }
   /** The call came to nothing, or only to the event before `at`. */
   | { readonly kind: 'failed'; readonly failure: Failure; readonly log: readonly string[] };
 

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import releaseSync from '@jitl/quickjs-wasmfile-release-sync';
 import {
   newQuickJSWASMModuleFromVariant,
@@ -8,6 +9,11 @@ import {
 declare global {
   /** The types of Node leave it out. */
   namespace WebAssembly {
+    class Module {}
+    class Instance {
+      constructor(module: Module, imports: object);
+    }
+    function compile(bytes: Uint8Array): Promise<Module>;
     class Memory {
       readonly buffer: ArrayBuffer;
       constructor(descriptor: { initial: number; maximum: number });
@@ -26,6 +32,16 @@ const PAGE_BYTES = 65_536;
 /** With which the module begins; there is no sandbox with less. */
 const INITIAL_PAGES = 256;
 
+/** Compiled once a thread, because that takes longer than to begin a sandbox with it. */
+let compiled: Promise<WebAssembly.Module> | undefined;
+
+function compiledQuickJs(): Promise<WebAssembly.Module> {
+  compiled ??= readFile(new URL(import.meta.resolve('@jitl/quickjs-wasmfile-release-sync/wasm'))).then(
+    WebAssembly.compile,
+  );
+  return compiled;
+}
+
 /**
  * A module of its own for each projection: a runtime that ran out of memory makes the others of its module hang.
  *
@@ -35,12 +51,15 @@ const INITIAL_PAGES = 256;
 export async function loadQuickJs(memoryBytesMax: number): Promise<QuickJSWASMModule> {
   const maximum = Math.max(INITIAL_PAGES, Math.floor(memoryBytesMax / PAGE_BYTES));
   const wasmMemory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum });
+  const wasm = await compiledQuickJs();
+  const instantiateWasm = (imports: object, received: (instance: WebAssembly.Instance) => void) =>
+    received(new WebAssembly.Instance(wasm, imports));
   return newQuickJSWASMModuleFromVariant({
     ...variant,
     importModuleLoader: async () => {
       const imported = await variant.importModuleLoader();
       const load = ('default' in imported ? imported.default : imported) as Loader;
-      return async (options) => passTextsNatively(await load({ ...options, wasmMemory }), wasmMemory);
+      return async (options) => passTextsNatively(await load({ ...options, wasmMemory, instantiateWasm }), wasmMemory);
     },
   });
 }

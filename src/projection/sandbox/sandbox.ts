@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { every, systemClock } from '../../runtime/clock.ts';
 import { deferred } from '../../runtime/deferred.ts';
-import type { ProgramLimits } from '../program.ts';
+import { PROGRAM_LIMITS, type ProgramLimits } from '../program.ts';
 import type { Answer, Request, WorkerStart } from './messages.ts';
 
 /** The worker thread of a projection has ended without an answer. */
@@ -17,30 +17,35 @@ const START_MS_MAX = 20_000;
 /** How often the watchdog looks within the time after which it strikes. */
 const LOOKS = 4;
 
+/** Threads without a projection that are kept for the next one: to start one takes many times as long as to open one in it. */
+const IDLE_MAX = 2;
+
+const idle: Sandbox[] = [];
+
 /** A worker thread with a projection in it, and the watchdog that ends it when it gives no sign of life. */
 export class Sandbox {
   readonly #worker: Worker;
-  readonly #limits: ProgramLimits;
   readonly #alive: Int32Array<SharedArrayBuffer>;
+  #limits = PROGRAM_LIMITS;
   #waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined;
   #ended: SandboxDied | undefined;
 
-  /** Starts one; the answer is `opened` or `refused`. */
+  /** Opens a projection, in a thread that is there or in a new one; the answer is `opened` or `refused`. */
   static async start(source: string, limits: ProgramLimits): Promise<{ sandbox: Sandbox; answer: Answer }> {
-    const sandbox = new Sandbox(source, limits);
+    const sandbox = idle.pop() ?? new Sandbox();
+    sandbox.#worker.ref();
     try {
-      return { sandbox, answer: await sandbox.#answer(Math.max(limits.stuckMsMax, START_MS_MAX)) };
+      return { sandbox, answer: await sandbox.reopen(source, limits) };
     } catch (error) {
       await sandbox.close();
       throw error;
     }
   }
 
-  private constructor(source: string, limits: ProgramLimits) {
-    this.#limits = limits;
+  private constructor() {
     const alive = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     this.#alive = new Int32Array(alive);
-    this.#worker = startWorker({ source, limits, alive });
+    this.#worker = startWorker({ alive });
     this.#worker.on('message', (answer: Answer) => {
       const waiting = this.#waiting;
       this.#waiting = undefined;
@@ -55,14 +60,34 @@ export class Sandbox {
     return this.#ended !== undefined;
   }
 
+  /** Opens a projection in place of what it held; the answer is `opened` or `refused`. */
+  reopen(source: string, limits: ProgramLimits): Promise<Answer> {
+    this.#limits = limits;
+    return this.ask({ kind: 'open', source, limits }, Math.max(limits.stuckMsMax, START_MS_MAX));
+  }
+
   /** One at a time. Ends in SandboxDied where the worker does. */
-  ask(request: Request): Promise<Answer> {
-    const answer = this.#answer(this.#limits.stuckMsMax);
+  ask(request: Request, stuckMsMax = this.#limits.stuckMsMax): Promise<Answer> {
+    const answer = this.#answer(stuckMsMax);
     if (!this.#ended) {
       const transfer = request.kind === 'batch' ? [request.events.bytes.buffer, request.events.numbers.buffer] : [];
       this.#worker.postMessage(request, transfer);
     }
     return answer;
+  }
+
+  /** Lets go of its projection, and keeps the thread for another one, where it is sound. */
+  async release(): Promise<void> {
+    if (this.#ended || this.#waiting || idle.length >= IDLE_MAX) return this.close();
+    try {
+      await this.ask({ kind: 'close' });
+      if (idle.length >= IDLE_MAX) return this.close();
+      // It must not keep a process alive that has nothing else to do.
+      this.#worker.unref();
+      idle.push(this);
+    } catch {
+      await this.close();
+    }
   }
 
   async close(): Promise<void> {
@@ -95,6 +120,7 @@ export class Sandbox {
   #end(why: string): void {
     if (this.#ended) return;
     this.#ended = new SandboxDied(why);
+    if (idle.includes(this)) idle.splice(idle.indexOf(this), 1);
     this.#waiting?.reject(this.#ended);
     this.#waiting = undefined;
   }

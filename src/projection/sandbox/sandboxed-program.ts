@@ -3,23 +3,23 @@ import type {
   BatchOutcome,
   Fault,
   LoadStates,
-  Program,
   ProgramDescription,
   ProgramEvent,
   ProgramLimits,
+  RestartableProgram,
 } from '../program.ts';
 import { Attempt } from './attempt.ts';
-import type { Failure } from './messages.ts';
+import type { Answer, Failure } from './messages.ts';
 import { Sandbox } from './sandbox.ts';
 
 /** How many events the sandbox is given at once. Enough that a call from outside costs little of each. */
 const EVENTS_AT_ONCE = 1_000;
 
-export async function openSandboxedProgram(source: string, limits: ProgramLimits): Promise<Program> {
+export async function openSandboxedProgram(source: string, limits: ProgramLimits): Promise<RestartableProgram> {
   if (source.includes('\0')) throw sourceError('contains a zero character');
   const { sandbox, answer } = await Sandbox.start(source, limits);
   if (answer.kind === 'opened') return new SandboxedProgram(source, limits, answer.description, sandbox);
-  await sandbox.close();
+  await sandbox.release();
   if (answer.kind !== 'refused') throw new FactstoreError('INTERNAL', `the sandbox answered ${answer.kind}`);
   throw sourceError(answer.failure.message, answer.failure);
 }
@@ -38,7 +38,7 @@ function sourceError(message: string, { line, column }: Partial<Failure> = {}): 
  * events before the failed one are run again, from the states as the store has them: that gives exactly what these events
  * amount to, because a projection is deterministic.
  */
-class SandboxedProgram implements Program {
+class SandboxedProgram implements RestartableProgram {
   readonly description: ProgramDescription;
   readonly #source: string;
   readonly #limits: ProgramLimits;
@@ -70,8 +70,13 @@ class SandboxedProgram implements Program {
     }
   }
 
+  async restart(): Promise<void> {
+    if (this.#sandbox.ended) return this.#makeReady();
+    this.#checkReopened(await this.#sandbox.reopen(this.#source, this.#limits));
+  }
+
   async close(): Promise<void> {
-    await this.#sandbox.close();
+    await this.#sandbox.release();
   }
 
   /** Runs events to the end or to a failure; after a failure the sandbox is fit for another attempt. */
@@ -95,8 +100,11 @@ class SandboxedProgram implements Program {
     if (!this.#sandbox.ended) return;
     const { sandbox, answer } = await Sandbox.start(this.#source, this.#limits);
     this.#sandbox = sandbox;
+    this.#checkReopened(answer);
+  }
+
+  #checkReopened(answer: Answer): void {
     if (answer.kind !== 'refused') return;
-    await sandbox.close();
     throw new FactstoreError('INTERNAL', `the projection could not be started anew: ${answer.failure.message}`);
   }
 
