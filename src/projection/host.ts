@@ -210,9 +210,10 @@ export class ProjectionHost {
   /** A generation that has caught up takes over by a fact (rule P3); the leader says it first. */
   private async takeOver(hosted: Hosted, wanted: number): Promise<void> {
     const { clock, logger, leads } = this.ports;
-    const { name, building } = hosted.projection;
+    const { name, building, position } = hosted.projection;
     const runner = building && hosted.generations.get(building.generation);
-    if (!runner || runner.faulted || runner.checkpoint.value < wanted) return;
+    // The head of a moment ago may lie before the fact that began the generation.
+    if (!runner || runner.faulted || runner.checkpoint.value < Math.max(wanted, position)) return;
     hosted.caughtUpMs ??= clock.monotonicMs();
     if (!leads() && clock.monotonicMs() - hosted.caughtUpMs < STAND_BY_MS) return;
     hosted.caughtUpMs = undefined;

@@ -48,6 +48,15 @@ export const PROJECTION_MUTANTS: readonly Mutant[] = [
     test: 'projection/outbox.test.ts',
   },
   {
+    id: 'taken-over-at-once',
+    file: 'src/projection/host.ts',
+    search: 'if (!runner || runner.faulted || runner.checkpoint.value < Math.max(wanted, position)) return;',
+    replacement: 'if (!runner || runner.faulted) return;',
+    bug: 'a generation takes over before it has caught up',
+    rule: 'P3',
+    test: 'projection/projections.test.ts',
+  },
+  {
     id: 'answers-go-back',
     file: 'src/projection/host.ts',
     search: '  return runner && before &&',
