@@ -1,10 +1,23 @@
 import { afterEach, expect, test } from 'vitest';
 import type { FactstoreClient } from '../../src/client/index.ts';
+import type { Program } from '../../src/projection/program.ts';
+import { deferred } from '../../src/runtime/deferred.ts';
 import { TestNodes } from '../support/test-node.ts';
 import { until } from '../support/wait.ts';
 import { openSmallProgram } from './small-program.ts';
 
 let nodes: TestNodes | undefined;
+/** Programs whose source says "waits" process nothing until it is open. */
+let gate = deferred<void>();
+
+async function openGated(source: string): Promise<Program> {
+  const program = await openSmallProgram(source);
+  const process: Program['process'] = async (events, load) => {
+    if (source.includes('waits')) await gate.promise;
+    return program.process(events, load);
+  };
+  return { description: program.description, process, close: () => program.close() };
+}
 
 afterEach(async () => {
   await nodes?.dispose();
@@ -19,7 +32,7 @@ async function start(size: number, more: Record<string, unknown> = {}): Promise<
 }
 
 async function startNode(n: number, more: Record<string, unknown> = {}): Promise<void> {
-  await nodes?.startNode(n, more, { openProgram: openSmallProgram });
+  await nodes?.startNode(n, more, { openProgram: openGated });
 }
 
 const COUNT = '{ handle: (state = { count: 0 }) => ({ count: state.count + 1 }) }';
@@ -251,6 +264,27 @@ test('P3: a generation that stands still does not take over, and the one before 
     state: { count: 8 },
   });
   expect(await db.read('$projection-p').toArray()).toHaveLength(2);
+});
+
+test('P3: a generation takes over once it has caught up, and not before', async () => {
+  gate = deferred();
+  const db = await start(1);
+  for (const name of ['waiting', 'other']) await db.projections.create(name, COUNT);
+  await appendMany(db, 5);
+  await db.projections.update('waiting', '{ handle: (state = 0) => state + 1 /* waits */ }');
+  // Another one takes over after it: this one could have long since.
+  for (const generation of [1n, 3n]) {
+    await db.projections.update('other', '{ handle: (state = 0) => state + 1 }');
+    await until('the other one takes over', async () => {
+      return (await db.projections.get('other')).active?.generation === generation;
+    });
+  }
+  expect(await db.projections.get('waiting')).toMatchObject({
+    active: { generation: 0n },
+    building: { generation: 1n },
+  });
+  gate.resolve();
+  await until('it takes over', async () => (await db.projections.get('waiting')).active?.generation === 1n);
 });
 
 const DOUBLES = `{
