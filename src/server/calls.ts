@@ -103,11 +103,7 @@ class Untaken<Message> {
   private bytes = 0;
   private wake: (() => void) | undefined;
 
-  constructor(
-    call: ServerWritableStream<unknown, Message>,
-    signal: AbortSignal,
-    sizeOf: (message: Message) => number,
-  ) {
+  constructor(call: ServerWritableStream<unknown, Message>, signal: AbortSignal, sizeOf: (message: Message) => number) {
     this.sizeOf = sizeOf;
     this.call = call;
     this.signal = signal;

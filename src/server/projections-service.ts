@@ -89,11 +89,15 @@ export function projectionsHandlers(projections: () => NodeProjections, logger: 
       const { at, generation, next } = page;
       return { at, generation, next, partitions: page.partitions.map((row) => stateOf({ ...row, at, generation })) };
     }),
-    Watch: streaming<WatchProjectionRequest__Output, WireState>(logger, async function* (request, signal) {
-      const partition = request.which === 'partition' ? request.partition : undefined;
-      const wanted = { partition, prefix: request.prefix ?? '' };
-      for await (const state of running(projections()).watch(request.name, wanted, signal)) yield stateOf(state);
-    }),
+    Watch: streaming<WatchProjectionRequest__Output, WireState>(
+      logger,
+      async function* (request, signal) {
+        const partition = request.which === 'partition' ? request.partition : undefined;
+        const wanted = { partition, prefix: request.prefix ?? '' };
+        for await (const state of running(projections()).watch(request.name, wanted, signal)) yield stateOf(state);
+      },
+      sizeOfState,
+    ),
   };
 }
 
@@ -111,6 +115,10 @@ function policyOf(policy: DefineProjectionRequest__Output['onError']): ErrorPoli
 function changeOf({ action }: ChangeProjectionRequest__Output): ProjectionChange {
   if (!Object.hasOwn(ACTIONS, action)) throw invalid('action', `${JSON.stringify(action)} is nothing that can be done`);
   return { kind: ACTIONS[action as keyof typeof ACTIONS] };
+}
+
+function sizeOfState({ partition = '', state, result }: WireState): number {
+  return 32 + partition.length + (state?.length ?? 0) + (result?.length ?? 0);
 }
 
 function stateOf({ partition, state, result, at, generation }: StateAnswer): WireState {
