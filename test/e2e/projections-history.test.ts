@@ -84,7 +84,7 @@ describe('projections of a git history on three nodes', () => {
     }
     cluster = await ProcessCluster.prepare(3);
     cluster.startAll();
-    client = await connect(cluster.url);
+    client = await connect(cluster.url, { connectTimeoutMs: 30_000 });
   }, 60_000);
 
   afterAll(async () => {
@@ -94,7 +94,7 @@ describe('projections of a git history on three nodes', () => {
   });
 
   async function checkNode(url: string): Promise<void> {
-    const own = await connect(url);
+    const own = await connect(url, { connectTimeoutMs: 60_000 });
     try {
       const fresh = { atLeast: head, timeoutMs: 60_000 };
       const files = await patiently(() => own.projections.state<{ paths: object }>('live-files', '', fresh));
