@@ -1,5 +1,7 @@
 import { appendSuite } from './append.ts';
+import { projectionSuite } from './projection.ts';
 import { querySuite } from './query.ts';
+import { sandboxSuite } from './sandbox.ts';
 import { stepsSuite } from './steps.ts';
 import { runAndCleanUp } from './support/cleanup.ts';
 import { type BenchOptions, parseOptions } from './support/options.ts';
@@ -16,7 +18,9 @@ const shared =
 
 const suites: Readonly<Record<string, Suite>> = {
   append: shared(appendSuite),
+  projection: projectionSuite,
   query: querySuite,
+  sandbox: sandboxSuite,
   steps: shared(stepsSuite),
 };
 

@@ -13,6 +13,7 @@ import { NodeStorage } from './node/open-storage.ts';
 import type { EntriesRequest } from './peer/entries.ts';
 import { Founding } from './peer/founding.ts';
 import { PeerServer } from './peer/peer-server.ts';
+import { openProgram, type Program } from './projection/program.ts';
 import { type Clock, every, systemClock, type Timer } from './runtime/clock.ts';
 import { deferred } from './runtime/deferred.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
@@ -31,6 +32,8 @@ export interface NodeDependencies {
   readonly logger: Logger;
   /** The highest feature level that it knows (rule S16). */
   readonly knownFeatureLevel: number;
+  /** Opens the source of a projection. */
+  readonly openProgram: (source: string) => Promise<Program>;
 }
 
 /** How long a start waits to be able to say what the node has become; a lone node leads within milliseconds. */
@@ -52,7 +55,8 @@ export async function startNode(options: NodeOptions, dependencies: Partial<Node
     ballastBytes: options.ballastBytes,
   });
   const knownFeatureLevel = dependencies.knownFeatureLevel ?? FEATURE_LEVEL;
-  const node = new Node(options, { clock, logger, knownFeatureLevel }, directory);
+  const open = dependencies.openProgram ?? openProgram;
+  const node = new Node(options, { clock, logger, knownFeatureLevel, openProgram: open }, directory);
   try {
     await node.start();
   } catch (error) {
@@ -72,6 +76,7 @@ export class Node {
   private readonly clock: Clock;
   private readonly logger: Logger;
   private readonly knownFeatureLevel: number;
+  private readonly openProgram: NodeDependencies['openProgram'];
   private readonly directory: DataDirectory;
   private readonly reserve: DiskReserve;
   private readonly stopping = new AbortController();
@@ -93,12 +98,14 @@ export class Node {
   private readonly budget: ReceiveBudget;
   private readonly metrics: NodeMetrics;
 
-  constructor(options: NodeOptions, { clock, logger, knownFeatureLevel }: NodeDependencies, directory: DataDirectory) {
+  constructor(options: NodeOptions, dependencies: NodeDependencies, directory: DataDirectory) {
+    const { clock, logger } = dependencies;
     this.options = options;
     this.nodeId = options.nodeId;
     this.clock = clock;
     this.logger = logger;
-    this.knownFeatureLevel = knownFeatureLevel;
+    this.knownFeatureLevel = dependencies.knownFeatureLevel;
+    this.openProgram = dependencies.openProgram;
     this.directory = directory;
     this.startedMs = clock.monotonicMs();
     this.ended = this.end.promise;
@@ -183,9 +190,11 @@ export class Node {
       directoryId: this.directoryId,
       knownFeatureLevel: this.knownFeatureLevel,
       observe: this.metrics,
+      openProgram: this.openProgram,
       fatal: (error) => this.fail(error),
     });
     this.member = member;
+    await member.startProjections();
     if (this.stopping.signal.aborted) return;
     await member.firstRole(FIRST_ROLE_MS);
     this.tellServing();
@@ -275,6 +284,7 @@ export class Node {
       http: httpHandler({ notReady: () => this.notReady(), metrics: () => this.metrics.text() }),
       database: () => member().database,
       openRoute: (patient: boolean) => member().openRoute(patient),
+      projections: () => member().projections,
       cluster: {
         status: () => ({ ...this.identityStatus(), ...this.member?.status() }),
         transferLeadership: (nodeId: string, signal: AbortSignal) => member().transferLeadership(nodeId, signal),

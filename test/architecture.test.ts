@@ -20,12 +20,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   replica: ['base', 'model', 'raft', 'runtime', 'storage', 'sequencer'],
   peer: ['base', 'model', 'raft', 'runtime', 'proto', 'storage', 'replica'],
   subscription: ['base', 'model', 'runtime', 'storage', 'replica'],
+  projection: ['base', 'model', 'runtime', 'proto', 'storage'],
   database: ['base', 'model', 'raft', 'runtime', 'storage', 'sequencer', 'replica', 'peer', 'subscription'],
-  server: ['base', 'model', 'runtime', 'config', 'proto', 'storage', 'replica', 'peer', 'subscription', 'database'],
+  server: [
+    ...['base', 'model', 'runtime', 'config', 'proto', 'storage', 'replica', 'peer', 'subscription', 'projection'],
+    ...['database'],
+  ],
   admin: ['base', 'runtime', 'server', 'proto'],
   node: [
     ...['base', 'model', 'raft', 'runtime', 'config', 'proto', 'storage', 'sequencer', 'replica', 'peer'],
-    ...['subscription', 'database', 'server', 'admin'],
+    ...['subscription', 'projection', 'database', 'server', 'admin'],
   ],
   ops: ['base', 'model', 'raft', 'runtime', 'storage'],
   client: ['base', 'model', 'runtime', 'proto'],

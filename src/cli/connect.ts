@@ -22,11 +22,13 @@ export async function connectStore(url: string): Promise<Store> {
 /** The SDK as the commands see it: payloads stay bytes. */
 class ClientStore implements Store {
   readonly streams: Store['streams'];
+  readonly projections: Store['projections'];
   private readonly client: FactstoreClient;
 
   constructor(client: FactstoreClient) {
     this.client = client;
     this.streams = client.streams;
+    this.projections = client.projections;
   }
 
   append(writes: readonly WriteToAppend[], options: AppendOptions) {

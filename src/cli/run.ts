@@ -8,6 +8,7 @@ import { addExport } from './export.ts';
 import { ExitCode, errorJson, errorText, exitCodeOf, UsageError } from './failure.ts';
 import { addImport } from './import.ts';
 import { type Io, Output } from './io.ts';
+import { addProjections } from './projections.ts';
 import { addQuery } from './query.ts';
 import { addRead } from './read.ts';
 import { addServe } from './serve.ts';
@@ -93,6 +94,7 @@ async function buildProgram(context: Context, argv: readonly string[], json: boo
   addStreams(program, context);
   addImport(program, context);
   addExport(program, context);
+  addProjections(program, context);
   addCluster(program, context);
   addVerify(program, context);
   return program;

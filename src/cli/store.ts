@@ -1,6 +1,13 @@
 import type { ClusterStatus } from '../client/cluster.ts';
 import type { ProducerState, StreamInfo } from '../client/lookups.ts';
 import type { Consistency } from '../client/options.ts';
+import type {
+  ProjectionInfo,
+  ProjectionOnMember,
+  ProjectionProgress,
+  ProjectionState,
+  ProjectionsClient,
+} from '../client/projections.ts';
 import type { AppendCondition, Query, QueryItem } from '../client/queries.ts';
 import type { ChangeOptions, ChangeResult, ListedStream, StreamMetadata, StreamsClient } from '../client/streams.ts';
 
@@ -12,6 +19,10 @@ export type {
   Consistency,
   ListedStream,
   ProducerState,
+  ProjectionInfo,
+  ProjectionOnMember,
+  ProjectionProgress,
+  ProjectionState,
   Query,
   QueryItem,
   StreamInfo,
@@ -109,9 +120,12 @@ export type SubscriptionMessage =
   | { readonly kind: 'event'; readonly event: StoredEvent }
   | { readonly kind: 'caughtUp'; readonly position: bigint };
 
+export type Projections = Pick<ProjectionsClient, keyof ProjectionsClient>;
+
 export interface Store {
   /** What becomes of streams, and lists of them. */
   readonly streams: Pick<StreamsClient, 'list' | 'setMetadata' | 'truncate' | 'delete' | 'tombstone'>;
+  readonly projections: Projections;
   append(writes: readonly WriteToAppend[], options: AppendOptions): Promise<AppendOutcome>;
   read(target: Target, options: ReadOptions): AsyncIterable<StoredEvent>;
   subscribe(target: Target, options: SubscribeOptions): AsyncIterable<SubscriptionMessage>;

@@ -1,6 +1,5 @@
 import { appendWrites, asWrites } from './append.ts';
 import type { AppendPipeline } from './append-pipeline.ts';
-import { textArgument } from './arguments.ts';
 import type { ClusterClient } from './cluster.ts';
 import { type DecideOnQuery, decideOnQuery } from './decide.ts';
 import type { EventShape, NewEvent } from './event-types.ts';
@@ -18,7 +17,8 @@ import type {
   SubscribeOptions,
   UpdateOptions,
 } from './options.ts';
-import { type Query, queryArgument } from './queries.ts';
+import { ProjectionsClient } from './projections.ts';
+import { type Query, queryArgument, streamTarget } from './queries.ts';
 import { EventRead, readRequest } from './read.ts';
 import type { Session } from './session.ts';
 import { StreamsClient } from './streams.ts';
@@ -46,6 +46,8 @@ export class FactstoreClient implements AsyncDisposable {
   readonly cluster: ClusterClient;
   /** Streams as such: what is known of them, and what becomes of them. */
   readonly streams: StreamsClient;
+  /** Projections: states that follow from the events. */
+  readonly projections: ProjectionsClient;
   private readonly parts: ClientParts;
   private closing: Promise<void> | undefined;
 
@@ -54,6 +56,7 @@ export class FactstoreClient implements AsyncDisposable {
     this.parts = parts;
     this.cluster = parts.cluster;
     this.streams = new StreamsClient(parts.session, parts.pipeline);
+    this.projections = new ProjectionsClient(parts.session, parts.cluster);
   }
 
   /**
@@ -86,12 +89,12 @@ export class FactstoreClient implements AsyncDisposable {
 
   /**
    * Reads one stream, forwards or backwards, up to the head as it is when the read begins. A stream without events reads
-   * as nothing.
+   * as nothing. `$ce-CATEGORY`, `$et-TYPE` and `$bc-CORRELATION` are the events of a category, of a type, and with the tag
+   * `correlation:CORRELATION`; in these, `from` is a position.
    */
   read<E extends EventShape = EventShape>(stream: string, options: ReadStreamOptions = {}): EventRead<E> {
     const { session } = this.parts;
-    const target = { kind: 'stream', stream: textArgument('stream', stream) } as const;
-    return new EventRead(session, readRequest(session, target, options), options);
+    return new EventRead(session, readRequest(session, streamTarget(stream), options), options);
   }
 
   /** Reads every stream in the order of positions, up to the head as it is when the read begins. */

@@ -44,6 +44,19 @@ export type {
   SubscribeOptions,
   UpdateOptions,
 } from './options.ts';
+export type {
+  DefineOptions,
+  PartitionsOptions,
+  ProjectionChanged,
+  ProjectionErrorPolicy,
+  ProjectionInfo,
+  ProjectionOnMember,
+  ProjectionProgress,
+  ProjectionState,
+  ProjectionsClient,
+  StateOptions,
+  WatchOptions,
+} from './projections.ts';
 export type { AppendCondition, Query, QueryItem } from './queries.ts';
 export type { EventRead, ReadHead } from './read.ts';
 export type {

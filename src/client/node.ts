@@ -113,7 +113,10 @@ export class Node {
   }
 
   /** A call with one message there and many back. */
-  serverStream<Response>(method: WireMethod<unknown, Response>, request: Uint8Array): ClientReadableStream<Response> {
+  serverStream<Request, Response>(
+    method: ClientMethod<Request, Response>,
+    request: Request,
+  ): ClientReadableStream<Response> {
     const { path, requestSerialize, responseDeserialize } = method;
     return this.open().makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, NO_METADATA);
   }

@@ -1,5 +1,7 @@
 import { invalid } from '../base/errors.ts';
 import type { AppendCondition as WireCondition, QueryItem as WireItem, Query as WireQuery } from '../model/query.ts';
+import { virtualStream } from '../model/virtual-stream.ts';
+import type { Target } from '../proto/read.ts';
 import { describe, placeArgument, textArgument } from './arguments.ts';
 
 /** What an event must be like: each list that is given must hold, and at least one is given. */
@@ -77,4 +79,11 @@ export function conditionsArgument(conditions: readonly AppendCondition[] | unde
       after: placeArgument(`${field}.after`, condition.after ?? 0n),
     };
   });
+}
+
+/** What is read or followed under a stream's name: of a virtual stream, the query that it stands for. */
+export function streamTarget(stream: string): Target {
+  const name = textArgument('stream', stream);
+  const query = virtualStream(name);
+  return query ? { kind: 'query', query } : { kind: 'stream', stream: name };
 }

@@ -2,13 +2,13 @@ import { FactstoreError, invalid } from '../base/errors.ts';
 import type { Target } from '../proto/read.ts';
 import { eventsService } from '../proto/services.ts';
 import { encodeSubscribeRequest, type SubscribeResponse } from '../proto/subscribe.ts';
-import { placeArgument, textArgument } from './arguments.ts';
+import { placeArgument } from './arguments.ts';
 import type { EventShape, RecordedEvent } from './event-types.ts';
 import { head } from './lookups.ts';
 import type { Node } from './node.ts';
 import { Attempts } from './nodes.ts';
 import type { SubscribeOptions } from './options.ts';
-import { queryArgument } from './queries.ts';
+import { queryArgument, streamTarget } from './queries.ts';
 import { toRecordedEvent } from './recorded-event.ts';
 import { ServerStream } from './server-stream.ts';
 import { linkSignals, type Session } from './session.ts';
@@ -157,5 +157,5 @@ function targetOf({ stream, all, query, userEvents }: SubscribeOptions): Target 
   if (userEvents) throw invalid('userEvents', 'is only for subscriptions to all streams');
   if (query !== undefined) return { kind: 'query', query: queryArgument('query', query) };
   if (stream === undefined) throw invalid('stream', 'name a stream, ask for all, or give a query');
-  return { kind: 'stream', stream: textArgument('stream', stream) };
+  return streamTarget(stream);
 }

@@ -70,6 +70,11 @@ const tellableAddress = parsed((value): Address | BadValue => {
   return address;
 });
 
+function booleanOf(value: unknown): boolean | BadValue {
+  if (value === true || value === 'true') return true;
+  return value === false || value === 'false' ? false : new BadValue(`${show(value)} is neither true nor false`);
+}
+
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 function meta(values: KeyMeta): KeyMeta {
@@ -201,6 +206,16 @@ const running = {
     3_600_000,
     'How long a stop may take to hand leadership over and finish open calls before it is cut short.',
   ),
+  projections: parsed(booleanOf)
+    .default(true)
+    .meta(
+      meta({
+        description:
+          'Whether this node runs projections and answers for their states. False leaves them to the others, of a busy leader say.',
+        unit: 'true|false',
+        defaultText: 'true',
+      }),
+    ),
   diskReserveBytes: whole(
     'bytes',
     GIB,

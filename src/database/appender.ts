@@ -224,6 +224,7 @@ export class Appender {
     if (!replica.acceptsProposals) throw this.notLeader();
     if (append.attemptAgeMs > APPEND_ID_WINDOW_MS) throw expired(append);
     if (append.change) this.ports.checkLevel(kindOfChange(append.change));
+    if (append.fact !== undefined) this.ports.checkLevel(append.fact);
     if (!this.ports.diskHasRoom()) throw diskReserve();
     if (this.overloaded(append)) throw overloaded(replica.unappliedBytes);
     if (replica.clockHasJumped) throw clockNotTrusted();

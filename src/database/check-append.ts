@@ -9,6 +9,7 @@ import type { StreamChange } from '../model/retention.ts';
 import { checkName, checkStreamName, refuseSystemName } from '../model/stream.ts';
 import { PIECE_BYTES } from '../storage/record.ts';
 import { checkChange } from './check-change.ts';
+import { checkProjectionFact, type NamedProjectionChange, projectionWrite } from './projection-write.ts';
 
 /** An append as a client sent it: its wire form is right, nothing else is known of it. */
 export interface RawAppend {
@@ -21,6 +22,7 @@ export interface RawAppend {
   readonly conditions?: readonly AppendCondition[];
   readonly producer?: ProducerCursor;
   readonly change?: StreamChange | undefined;
+  readonly projection?: NamedProjectionChange | undefined;
   readonly attemptAgeMs: number;
   /** The client's bytes from which repeats are recognised. */
   readonly content: readonly Uint8Array[];
@@ -42,6 +44,7 @@ export function checkAppend(raw: RawAppend, limits: AppendLimits = LIMITS, diges
   if (raw.appendId.length !== 16) {
     throw invalid('append_id', `is not a UUID of 16 bytes: it has ${raw.appendId.length}`);
   }
+  if (raw.projection) return checkProjectionAppend(raw, raw.projection, digest);
   if (raw.writes.length === 0 && !raw.change) throw invalid('writes', 'is empty: an append needs at least one event');
   if (raw.writes.length > limits.streamsPerAppendMax) {
     throw overLimit('writes', limits.streamsPerAppendMax, raw.writes.length, 'streams');
@@ -62,6 +65,17 @@ export function checkAppend(raw: RawAppend, limits: AppendLimits = LIMITS, diges
     eventCount,
     eventBytes,
   };
+}
+
+/** A change of a projection is one fact in its stream, and nothing beside it. */
+function checkProjectionAppend(raw: RawAppend, change: NamedProjectionChange, digest: Uint8Array): Append {
+  if (raw.writes.length > 0 || raw.change || raw.conditions?.length || raw.producer) {
+    throw invalid('projection', 'goes with nothing else; make this change on its own');
+  }
+  checkProjectionFact('projection', change);
+  const { fact, write, eventBytes } = projectionWrite(raw.appendId, change);
+  const { appendId: id, attemptAgeMs } = raw;
+  return { id, digest, writes: [write], conditions: NO_CONDITIONS, fact, attemptAgeMs, eventCount: 1, eventBytes };
 }
 
 function sizes(raw: RawAppend, limits: AppendLimits): { eventCount: number; eventBytes: number } {

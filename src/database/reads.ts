@@ -1,6 +1,7 @@
 import { invalid } from '../base/errors.ts';
 import { checkQuery, type Query } from '../model/query.ts';
 import { checkStreamName, type StreamState } from '../model/stream.ts';
+import { virtualStream } from '../model/virtual-stream.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
 import type { AllRange, EventReader, ReadBatch as Turn } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
@@ -65,13 +66,14 @@ export class Reads {
   /** Ends in INVALID_ARGUMENT where the request makes no sense. */
   check(request: ReadRequest): void {
     this.checkTarget(request.target);
-    if (request.target.kind !== 'stream' && request.start?.kind === 'revision')
+    if (resolved(request.target).kind !== 'stream' && request.start?.kind === 'revision')
       throw invalid('from_revision', 'goes with a stream; use from_position');
   }
 
-  async *read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<ReadBatch> {
+  async *read(asked: ReadRequest, signal: AbortSignal): AsyncGenerator<ReadBatch> {
     const view = this.index.view();
-    const { target } = request;
+    const target = resolved(asked.target);
+    const request = { ...asked, target };
     let start: ReadBatch['start'] = { head: view.head };
     if (target.kind === 'stream') {
       const { state, revision } = await view.streamHead(target.stream);
@@ -89,12 +91,13 @@ export class Reads {
 
   /** The matching events behind a position, up to the head as it is now; for subscriptions. */
   async *behind(
-    target: Target,
+    asked: Target,
     userEvents: boolean,
     after: number,
     signal: AbortSignal,
   ): AsyncGenerator<{ readonly events: readonly Uint8Array[]; readonly lookedTo: number }> {
     const view = this.index.view();
+    const target = resolved(asked);
     if (after >= view.head) return;
     const turns =
       target.kind === 'stream'
@@ -157,6 +160,12 @@ export class Reads {
     const first = index === undefined ? view.head + 1 : ((await this.log.get(index))?.firstPosition ?? view.head + 1);
     return backwards ? first - 1 : first;
   }
+}
+
+/** A virtual stream is a query. */
+function resolved(target: Target): Target {
+  const query = target.kind === 'stream' ? virtualStream(target.stream) : undefined;
+  return query ? { kind: 'query', query } : target;
 }
 
 /** Neighbours of one append. One whose entry was fetched twice is recognised by its id. */

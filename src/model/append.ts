@@ -39,6 +39,8 @@ export interface Append {
   readonly producer?: ProducerCursor;
   /** A change of a stream's lifecycle; the writes are then checks alone. */
   readonly change?: StreamChange | undefined;
+  /** The kind of system fact that its one event is, where it is one: the feature level has to allow it (rule S16). */
+  readonly fact?: string | undefined;
   /** Milliseconds since the client's first attempt with this id. */
   readonly attemptAgeMs: number;
   /** How many events all writes have together. */

@@ -1,4 +1,5 @@
 import { decodeUtf8, encodeUtf8 } from '../base/bytes.ts';
+import { PROJECTION_FACTS } from './projection.ts';
 import { FieldReader, varintLength, WireType, writeVarint } from './wire.ts';
 
 /**
@@ -13,7 +14,7 @@ import { FieldReader, varintLength, WireType, writeVarint } from './wire.ts';
  * The highest feature level that this version knows. Whatever older versions would not understand (a new kind of fact,
  * a new rule of judging or of visibility) is used from a new level on.
  */
-export const FEATURE_LEVEL = 2;
+export const FEATURE_LEVEL = 3;
 
 export const FEATURES_STREAM = '$features';
 export const LEVEL_RAISED = '$FeatureLevelRaised';
@@ -25,6 +26,7 @@ export const FACT_KINDS: Readonly<Record<string, number>> = {
   $streamTruncated: 2,
   $streamDeleted: 2,
   $streamTombstoned: 2,
+  ...Object.fromEntries(Object.values(PROJECTION_FACTS).map((kind) => [kind, 3])),
 };
 
 export interface Fact {

@@ -11,11 +11,14 @@ import { Handshake } from '../peer/handshake.ts';
 import { memberId, nodeIdOf } from '../peer/identity.ts';
 import { PeerNetwork } from '../peer/peer-network.ts';
 import type { PeerServer } from '../peer/peer-server.ts';
+import type { Program } from '../projection/program.ts';
+import { ProjectionRegistry } from '../projection/registry.ts';
 import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { AppendRoute, type Leadership } from '../server/append-routing.ts';
+import type { NodeProjections } from '../server/projections-service.ts';
 import type { DiskReserve } from '../storage/disk-reserve.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
 import { EventReader } from '../storage/index/event-reader.ts';
@@ -25,6 +28,7 @@ import { raiseFeatureLevel } from './feature-level.ts';
 import { ForwardedLanes } from './forwarded-lanes.ts';
 import { MemberCore } from './member-core.ts';
 import type { NodeStorage } from './open-storage.ts';
+import { Projections } from './projections.ts';
 import { raftOptions } from './raft-options.ts';
 import { type KnownMember, memberStatus, visibility } from './status.ts';
 
@@ -40,6 +44,7 @@ export interface MemberPorts {
   /** The highest feature level that this node knows. */
   readonly knownFeatureLevel: number;
   readonly observe: MemberObserver;
+  openProgram(source: string): Promise<Program>;
   fatal(error: unknown): void;
 }
 
@@ -55,6 +60,7 @@ interface Opened {
   readonly index: EventIndex;
   readonly seenPeers: PeerMemory;
   readonly facts: Facts;
+  readonly registry: ProjectionRegistry;
   readonly chainHash: Uint8Array;
 }
 
@@ -75,12 +81,15 @@ export class Member {
   private readonly seenPeers: PeerMemory;
   private readonly facts: Facts;
   private readonly handshake: Handshake;
+  private readonly registry: ProjectionRegistry;
+  private opened: Projections | undefined;
   private chainHash: Uint8Array;
 
   private constructor(ports: MemberPorts, opened: Opened) {
     this.ports = ports;
     this.seenPeers = opened.seenPeers;
     this.facts = opened.facts;
+    this.registry = opened.registry;
     this.index = opened.index;
     this.chainHash = opened.chainHash;
     this.self = memberId(ports.options.nodeId, ports.directoryId);
@@ -115,15 +124,26 @@ export class Member {
   static async start(ports: MemberPorts): Promise<Member> {
     const { storage, logger, knownFeatureLevel: known } = ports;
     const facts = new Facts({ founded: storage.founding.featureLevel, known, logger });
-    const index = await storage.openIndex(logger, ports.fatal, (event) => facts.applied(event));
+    const registry = new ProjectionRegistry();
+    const index = await storage.openIndex(logger, ports.fatal, (event) => {
+      facts.applied(event);
+      registry.applied(event);
+    });
     const recent = () => undefined;
     const reader = new EventReader({ log: storage.log, recent, yieldTurn: ports.clock.yieldTurn });
     await facts.load(new Reads(index, reader, storage.log));
+    await registry.load(index.view(), reader);
     const { chain: chainHash } = await storage.log.placeAt(index.appliedIndex);
     const seenPeers = await PeerMemory.open(ports.options.data, ports.fatal);
-    const member = new Member(ports, { index, seenPeers, facts, chainHash });
+    const member = new Member(ports, { index, seenPeers, facts, registry, chainHash });
     member.replica.start();
     return member;
+  }
+
+  /** Ends in NOT_READY until they are opened. */
+  get projections(): NodeProjections {
+    if (this.opened) return this.opened;
+    throw new FactstoreError('NOT_READY', 'the projections of this node are being opened');
   }
 
   /** `leader`, `follower` and so on. */
@@ -218,6 +238,21 @@ export class Member {
     this.seenPeers.remember(this.replica.acknowledged);
   }
 
+  /** Opens the projections of this node, and runs them where it is to. */
+  async startProjections(): Promise<void> {
+    const { options, storage, clock, logger, openProgram, fatal } = this.ports;
+    const { replica, database, index, registry } = this;
+    this.opened = await Projections.start({
+      nodeId: options.nodeId,
+      clusterId: storage.founding.clusterId,
+      path: storage.projectionsPath,
+      run: options.projections,
+      log: storage.log,
+      openRoute: () => this.openRoute(true),
+      ...{ registry, replica, database, index, clock, logger, openProgram, fatal },
+    });
+  }
+
   /** Ends what would never end by itself. */
   endSubscriptions(): void {
     this.ending.abort();
@@ -225,6 +260,7 @@ export class Member {
 
   async stop(): Promise<void> {
     this.ending.abort();
+    await this.opened?.stop();
     this.forwarder.close();
     await this.replica.stop();
     this.network.close();

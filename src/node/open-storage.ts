@@ -84,6 +84,10 @@ export class NodeStorage {
     return this.founded.record;
   }
 
+  get projectionsPath(): string {
+    return this.directory.projectionsPath;
+  }
+
   get log(): RaftLog {
     assert(this.opened, 'the raft log is not open yet');
     return this.opened;

@@ -21,6 +21,14 @@ interface DecodedWrite {
   events: Uint8Array[];
 }
 
+/** A ProjectionFact. */
+interface ProjectionFact {
+  readonly name: string;
+  readonly facts: number;
+  readonly type: string;
+  readonly data: string;
+}
+
 /** An AppendRequest as it arrived: its wire form is right, nothing else is checked. */
 export interface DecodedAppend {
   /** Of any length; empty where it is missing. */
@@ -29,6 +37,7 @@ export interface DecodedAppend {
   conditions: AppendCondition[];
   producer?: ProducerCursor;
   change?: StreamChange;
+  projection?: ProjectionFact;
   attemptAgeMs: number;
   /** Absent means true. */
   forward: boolean;
@@ -38,7 +47,16 @@ export interface DecodedAppend {
   raw: Uint8Array;
 }
 
-const Field = { appendId: 1, writes: 2, producer: 3, attemptAgeMs: 4, forward: 5, conditions: 6, change: 10 } as const;
+const Field = {
+  appendId: 1,
+  writes: 2,
+  producer: 3,
+  attemptAgeMs: 4,
+  forward: 5,
+  conditions: 6,
+  change: 10,
+  projection: 12,
+} as const;
 
 /** Ends in INVALID_ARGUMENT where the bytes are not an AppendRequest. */
 export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
@@ -81,6 +99,11 @@ export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
       case Field.change:
         if (append.change) throw invalid('change', 'stands there twice');
         append.change = decodeStreamChange(reader.nested('change', 'StreamChange'));
+        append.content.push(bytes.subarray(reader.fieldStart, reader.offset));
+        break;
+      case Field.projection:
+        if (append.projection) throw invalid('projection', 'stands there twice');
+        append.projection = decodeProjectionFact(reader.nested('projection', 'ProjectionFact'));
         append.content.push(bytes.subarray(reader.fieldStart, reader.offset));
         break;
       default:
@@ -127,6 +150,18 @@ function decodeProducer(reader: MessageReader): ProducerCursor {
   return cursor;
 }
 
+function decodeProjectionFact(reader: MessageReader): ProjectionFact {
+  const fact = { name: '', facts: 0, type: '', data: '' };
+  while (reader.next()) {
+    if (reader.field === 1) fact.name = reader.text('name');
+    else if (reader.field === 2) fact.facts = reader.uint('facts');
+    else if (reader.field === 3) fact.type = reader.text('type');
+    else if (reader.field === 4) fact.data = reader.text('data');
+    else throw reader.foreign();
+  }
+  return fact;
+}
+
 /** What an AppendRequest is encoded from. */
 export interface AppendToEncode {
   readonly appendId: Uint8Array;
@@ -139,6 +174,7 @@ export interface AppendToEncode {
   readonly producer?: ProducerCursor | undefined;
   readonly conditions?: readonly AppendCondition[] | undefined;
   readonly change?: StreamChange | undefined;
+  readonly projection?: ProjectionFact | undefined;
   /** 0 on the first attempt. */
   readonly attemptAgeMs?: number | undefined;
   readonly forward?: boolean | undefined;
@@ -170,6 +206,12 @@ export function encodeAppendRequest(append: AppendToEncode): Buffer {
   }
   const { change } = append;
   if (change) writer.nested(Field.change, (nested) => writeStreamChange(nested, change));
+  const { projection } = append;
+  if (projection) {
+    writer.nested(Field.projection, (nested) => {
+      nested.text(1, projection.name).uint(2, projection.facts).text(3, projection.type).text(4, projection.data);
+    });
+  }
   writer.uint(Field.attemptAgeMs, append.attemptAgeMs ?? 0);
   if (append.forward !== undefined) writer.uintAlways(Field.forward, append.forward ? 1 : 0);
   for (const condition of append.conditions ?? []) {

@@ -61,21 +61,22 @@ export function unary<Request, Response>(
 const UNTAKEN_BYTES_MAX = 1 << 20;
 
 /**
- * A server-streaming handler from an async generator of encoded messages. The generator is asked for more only when
+ * A server-streaming handler from an async generator of messages: bytes, unless `sizeOf` tells how many others take. The generator is asked for more only when
  * the client has taken enough of what was written, so a slow client costs that much memory, or one message, and no more.
  */
-export function streaming<Request>(
+export function streaming<Request, Message = Uint8Array>(
   logger: Logger,
   handle: (
     request: Request,
     signal: AbortSignal,
-    call: ServerWritableStream<Received<Request>, Uint8Array>,
-  ) => AsyncIterable<Uint8Array>,
+    call: ServerWritableStream<Received<Request>, Message>,
+  ) => AsyncIterable<Message>,
+  sizeOf = (message: Message) => (message as Uint8Array).length,
 ) {
-  return (call: ServerWritableStream<Received<Request>, Uint8Array>): void => {
+  return (call: ServerWritableStream<Received<Request>, Message>): void => {
     const signal = signalOf(call);
     const { request } = call;
-    const untaken = new Untaken(call, signal);
+    const untaken = new Untaken(call, signal, sizeOf);
     const run = async () => {
       if (request instanceof FactstoreError) throw request;
       for await (const message of handle(request as Request, signal, call)) {
@@ -95,22 +96,25 @@ export function streaming<Request>(
 }
 
 /** The messages of a call that were written and that the client has not taken. */
-class Untaken {
-  private readonly call: ServerWritableStream<unknown, Uint8Array>;
+class Untaken<Message> {
+  private readonly call: ServerWritableStream<unknown, Message>;
+  private readonly sizeOf: (message: Message) => number;
   private readonly signal: AbortSignal;
   private bytes = 0;
   private wake: (() => void) | undefined;
 
-  constructor(call: ServerWritableStream<unknown, Uint8Array>, signal: AbortSignal) {
+  constructor(call: ServerWritableStream<unknown, Message>, signal: AbortSignal, sizeOf: (message: Message) => number) {
+    this.sizeOf = sizeOf;
     this.call = call;
     this.signal = signal;
     signal.addEventListener('abort', () => this.wake?.(), { once: true });
   }
 
   /** Undefined where there is room for another one; else resolves once there is, or the call has ended. */
-  write(message: Uint8Array): Promise<void> | undefined {
-    this.bytes += message.length;
-    this.call.write(message, () => this.taken(message.length));
+  write(message: Message): Promise<void> | undefined {
+    const size = this.sizeOf(message);
+    this.bytes += size;
+    this.call.write(message, () => this.taken(size));
     if (this.bytes <= UNTAKEN_BYTES_MAX) return undefined;
     return new Promise((resolve) => {
       this.wake = resolve;

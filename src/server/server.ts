@@ -3,12 +3,13 @@ import { Server as GrpcServer, type UntypedServiceImplementation } from '@grpc/g
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { LIMITS } from '../model/limits.ts';
-import { clientPackage, clusterService } from '../proto/load.ts';
+import { clientPackage, clusterService, projectionsService } from '../proto/load.ts';
 import { eventsService, streamsService } from '../proto/services.ts';
 import type { OpenSessions } from './append-stream.ts';
 import { type ClusterPorts, clusterHandlers } from './cluster-service.ts';
 import { type EventsPorts, eventsHandlers } from './events-service.ts';
 import { Listener } from './listener.ts';
+import { type NodeProjections, projectionsHandlers } from './projections-service.ts';
 import { meterCalls, ReceiveLimit } from './receive-limit.ts';
 import { streamsHandlers } from './streams-service.ts';
 import { countCalls } from './traffic.ts';
@@ -25,12 +26,14 @@ export interface ServerPorts extends EventsPorts {
   /** What answers HTTP/1.1 on the port. */
   readonly http: RequestListener;
   readonly cluster: ClusterPorts;
+  /** Ends in NOT_READY until the node has joined its cluster. */
+  projections(): NodeProjections;
 }
 
 /** A message of AppendStream is a chunk and a few bytes; a unary one has the limit of DESIGN §9. */
 const MESSAGE_BYTES_MAX = LIMITS.unaryBytesMax + 1024;
 /** What health checks ask for (`''`: all of it): these serve while the node can serve … */
-const SERVICES = ['', 'factstore.v1.Events', 'factstore.v1.Streams'];
+const SERVICES = ['', ...['Events', 'Streams', 'Projections'].map((name) => `factstore.v1.${name}`)];
 /** … and this one as long as the node runs: it tells why the others do not. */
 const ALWAYS = 'factstore.v1.Cluster';
 
@@ -75,6 +78,8 @@ export class Server {
       streamsService,
       streamsHandlers(() => ports.database(), logger, clock) as unknown as UntypedServiceImplementation,
     );
+    const projections = projectionsHandlers(() => ports.projections(), logger, clock);
+    grpc.addService(projectionsService, projections as unknown as UntypedServiceImplementation);
     grpc.addService(clusterService, clusterHandlers(ports.cluster, logger) as unknown as UntypedServiceImplementation);
     const states = Object.fromEntries(SERVICES.map((name) => [name, 'NOT_SERVING'] as const));
     const health = new HealthImplementation({ ...states, [ALWAYS]: 'SERVING' });

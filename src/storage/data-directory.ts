@@ -25,6 +25,7 @@ export interface DataDirectoryOptions {
  *     log/            LevelDB: the raft log (raft-log-rows.ts); beside it, while it is repaired, two more (log-swap.ts)
  *     damaged.json    damage that was found while the node ran (damage-note.ts); absent: none
  *     index/          LevelDB: the event index, which follows from the log
+ *     projections/    LevelDB: the states of projections, which follow from the log
  *     lock/           held while a node runs on it (directory-lock.ts)
  *     ballast         removed when the disk is full (ballast.ts)
  */
@@ -78,6 +79,10 @@ export class DataDirectory {
 
   get indexPath(): string {
     return join(this.path, 'index');
+  }
+
+  get projectionsPath(): string {
+    return join(this.path, 'projections');
   }
 
   /** Counts a start of the node, durably, and gives its number (rule D9). */

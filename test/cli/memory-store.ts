@@ -19,6 +19,10 @@ import type {
 /** A store in memory, with the rules for append ids (S6), producer cursors (S7) and expected state (S10). */
 export class MemoryStore implements Store {
   /** Lifecycles are the node's; what commands make of them is tested against one. */
+  get projections(): never {
+    throw new Error('the memory store has no projections: they are tested on real nodes');
+  }
+
   get streams(): never {
     throw new Error('a store in memory has no lifecycles');
   }

@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.ts';
 import { DATABASE_MUTANTS } from './mutants/database.ts';
 import { ELECTION_MUTANTS } from './mutants/elections.ts';
+import { PROJECTION_MUTANTS } from './mutants/projection.ts';
 import { REPLICA_MUTANTS } from './mutants/replica.ts';
 import { REPLICATION_MUTANTS } from './mutants/replication.ts';
 import { SEQUENCER_MUTANTS } from './mutants/sequencer.ts';
@@ -22,4 +23,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...REPLICA_MUTANTS,
   ...DATABASE_MUTANTS,
   ...SUBSCRIPTION_MUTANTS,
+  ...PROJECTION_MUTANTS,
 ];

@@ -3,7 +3,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { clusterService, peerService, protoFiles, reflectedEvents, reflectedStreams } from '../../src/proto/load.ts';
+import {
+  clusterService,
+  peerService,
+  projectionsService,
+  protoFiles,
+  reflectedEvents,
+  reflectedStreams,
+} from '../../src/proto/load.ts';
 import { eventsService, streamsService, type WireMethod } from '../../src/proto/services.ts';
 
 const repository = join(import.meta.dirname, '../..');
@@ -41,5 +48,8 @@ test('every service has the methods of its .proto file, with their paths and dir
     }
   }
   expect(Object.keys(clusterService)).toEqual(['Status', 'TransferLeadership', 'RaiseFeatureLevel']);
+  expect(Object.keys(projectionsService)).toEqual([
+    ...['Create', 'Update', 'Change', 'List', 'Get', 'State', 'Partitions', 'Watch'],
+  ]);
   expect(Object.keys(peerService).sort()).toEqual(['Entries', 'Forward', 'Found', 'Identify', 'Messages']);
 });

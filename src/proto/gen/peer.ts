@@ -38,6 +38,7 @@ import type { HeadRequest as _factstore_v1_HeadRequest, HeadRequest__Output as _
 import type { HeadResponse as _factstore_v1_HeadResponse, HeadResponse__Output as _factstore_v1_HeadResponse__Output } from './factstore/v1/HeadResponse.ts';
 import type { NewEvent as _factstore_v1_NewEvent, NewEvent__Output as _factstore_v1_NewEvent__Output } from './factstore/v1/NewEvent.ts';
 import type { ProducerCursor as _factstore_v1_ProducerCursor, ProducerCursor__Output as _factstore_v1_ProducerCursor__Output } from './factstore/v1/ProducerCursor.ts';
+import type { ProjectionFact as _factstore_v1_ProjectionFact, ProjectionFact__Output as _factstore_v1_ProjectionFact__Output } from './factstore/v1/ProjectionFact.ts';
 import type { Query as _factstore_v1_Query, Query__Output as _factstore_v1_Query__Output } from './factstore/v1/Query.ts';
 import type { QueryItem as _factstore_v1_QueryItem, QueryItem__Output as _factstore_v1_QueryItem__Output } from './factstore/v1/QueryItem.ts';
 import type { ReadRequest as _factstore_v1_ReadRequest, ReadRequest__Output as _factstore_v1_ReadRequest__Output } from './factstore/v1/ReadRequest.ts';
@@ -101,6 +102,7 @@ export interface ProtoGrpcType {
       HeadResponse: MessageTypeDefinition<_factstore_v1_HeadResponse, _factstore_v1_HeadResponse__Output>
       NewEvent: MessageTypeDefinition<_factstore_v1_NewEvent, _factstore_v1_NewEvent__Output>
       ProducerCursor: MessageTypeDefinition<_factstore_v1_ProducerCursor, _factstore_v1_ProducerCursor__Output>
+      ProjectionFact: MessageTypeDefinition<_factstore_v1_ProjectionFact, _factstore_v1_ProjectionFact__Output>
       Query: MessageTypeDefinition<_factstore_v1_Query, _factstore_v1_Query__Output>
       QueryItem: MessageTypeDefinition<_factstore_v1_QueryItem, _factstore_v1_QueryItem__Output>
       ReadRequest: MessageTypeDefinition<_factstore_v1_ReadRequest, _factstore_v1_ReadRequest__Output>

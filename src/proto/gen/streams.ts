@@ -27,6 +27,7 @@ import type { ListStreamsResponse as _factstore_v1_ListStreamsResponse, ListStre
 import type { ListedStream as _factstore_v1_ListedStream, ListedStream__Output as _factstore_v1_ListedStream__Output } from './factstore/v1/ListedStream.ts';
 import type { NewEvent as _factstore_v1_NewEvent, NewEvent__Output as _factstore_v1_NewEvent__Output } from './factstore/v1/NewEvent.ts';
 import type { ProducerCursor as _factstore_v1_ProducerCursor, ProducerCursor__Output as _factstore_v1_ProducerCursor__Output } from './factstore/v1/ProducerCursor.ts';
+import type { ProjectionFact as _factstore_v1_ProjectionFact, ProjectionFact__Output as _factstore_v1_ProjectionFact__Output } from './factstore/v1/ProjectionFact.ts';
 import type { Query as _factstore_v1_Query, Query__Output as _factstore_v1_Query__Output } from './factstore/v1/Query.ts';
 import type { QueryItem as _factstore_v1_QueryItem, QueryItem__Output as _factstore_v1_QueryItem__Output } from './factstore/v1/QueryItem.ts';
 import type { ReadRequest as _factstore_v1_ReadRequest, ReadRequest__Output as _factstore_v1_ReadRequest__Output } from './factstore/v1/ReadRequest.ts';
@@ -75,6 +76,7 @@ export interface ProtoGrpcType {
       ListedStream: MessageTypeDefinition<_factstore_v1_ListedStream, _factstore_v1_ListedStream__Output>
       NewEvent: MessageTypeDefinition<_factstore_v1_NewEvent, _factstore_v1_NewEvent__Output>
       ProducerCursor: MessageTypeDefinition<_factstore_v1_ProducerCursor, _factstore_v1_ProducerCursor__Output>
+      ProjectionFact: MessageTypeDefinition<_factstore_v1_ProjectionFact, _factstore_v1_ProjectionFact__Output>
       Query: MessageTypeDefinition<_factstore_v1_Query, _factstore_v1_Query__Output>
       QueryItem: MessageTypeDefinition<_factstore_v1_QueryItem, _factstore_v1_QueryItem__Output>
       ReadRequest: MessageTypeDefinition<_factstore_v1_ReadRequest, _factstore_v1_ReadRequest__Output>

@@ -43,7 +43,7 @@ export interface ReadEvent {
   readonly position: number;
   readonly revision: number;
   /** The append that it came with: one object for all its events that are read in one go. */
-  readonly append: { readonly id: Uint8Array };
+  readonly append: { readonly id: Uint8Array; readonly producer: string | undefined };
 }
 
 /** What one turn read (rule C3). */
@@ -59,6 +59,8 @@ export interface ReadRange {
   readonly backwards?: boolean | undefined;
   /** How many events at most; without it, all. */
   readonly limit?: number | undefined;
+  /** Also events that are hidden by now: a projection is fed each event as it was when it was appended (rule P1). */
+  readonly hidden?: boolean | undefined;
 }
 
 export interface AllRange extends ReadRange {
@@ -131,6 +133,7 @@ export class EventReader {
     let left = range.limit ?? Number.POSITIVE_INFINITY;
     if (position < 1 || position > view.head || left <= 0) return;
     const turn = new Turn(this.limits);
+    const showsAll = range.hidden === true;
     const visibility = new Visibility(view);
     const walk = new EntryWalk(this.ports, view.appliedIndex, (await view.locate(position)).logIndex, backwards);
     for await (const record of walk.entries()) {
@@ -141,7 +144,7 @@ export class EventReader {
         position += backwards ? -1 : 1;
         turn.looked++;
         const wanted = !range.userEvents || !this.scanner.isSystem();
-        if (wanted && (visibility.hidesNothing || (await this.shows(visibility, event.revision)))) {
+        if (wanted && (showsAll || visibility.hidesNothing || (await this.shows(visibility, event.revision)))) {
           turn.add(event);
           left--;
         }
@@ -176,7 +179,7 @@ export class EventReader {
         entries.begin(await view.locateMany(wanted));
         for (let i = 0; i < wanted.length; i++) {
           const event = this.eventAt(await entries.payload(i), wanted[i] as number);
-          const shown = visibility.hidesNothing || (await this.shows(visibility, event.revision));
+          const shown = range.hidden || visibility.hidesNothing || (await this.shows(visibility, event.revision));
           if (shown && isOf(query, event)) {
             turn.add(event);
             left--;
@@ -287,6 +290,11 @@ class PlacedPayload {
   get id(): Uint8Array {
     this.appendId ??= this.payload.appendId;
     return this.appendId;
+  }
+
+  /** The name of the producer that sent it, where one did. */
+  get producer(): string | undefined {
+    return this.payload.producer?.producer;
   }
 
   holds(position: number): boolean {

@@ -4,6 +4,7 @@ import type { Write as _factstore_v1_Write, Write__Output as _factstore_v1_Write
 import type { ProducerCursor as _factstore_v1_ProducerCursor, ProducerCursor__Output as _factstore_v1_ProducerCursor__Output } from '../../factstore/v1/ProducerCursor.ts';
 import type { AppendCondition as _factstore_v1_AppendCondition, AppendCondition__Output as _factstore_v1_AppendCondition__Output } from '../../factstore/v1/AppendCondition.ts';
 import type { StreamChange as _factstore_v1_StreamChange, StreamChange__Output as _factstore_v1_StreamChange__Output } from '../../factstore/v1/StreamChange.ts';
+import type { ProjectionFact as _factstore_v1_ProjectionFact, ProjectionFact__Output as _factstore_v1_ProjectionFact__Output } from '../../factstore/v1/ProjectionFact.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface AppendRequest {
@@ -14,6 +15,7 @@ export interface AppendRequest {
   'forward'?: (boolean);
   'conditions'?: (_factstore_v1_AppendCondition)[];
   'change'?: (_factstore_v1_StreamChange | null);
+  'projection'?: (_factstore_v1_ProjectionFact | null);
   '_forward'?: "forward";
 }
 
@@ -25,5 +27,6 @@ export interface AppendRequest__Output {
   'forward'?: (boolean);
   'conditions': (_factstore_v1_AppendCondition__Output)[];
   'change': (_factstore_v1_StreamChange__Output | null);
+  'projection': (_factstore_v1_ProjectionFact__Output | null);
   '_forward'?: "forward";
 }

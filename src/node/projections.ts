@@ -1,0 +1,133 @@
+import { rm } from 'node:fs/promises';
+import { uuidText } from '../base/bytes.ts';
+import { FactstoreError } from '../base/errors.ts';
+import type { Database } from '../database/database.ts';
+import { ProjectionChanges } from '../projection/changes.ts';
+import { ProjectionHost } from '../projection/host.ts';
+import type { Program } from '../projection/program.ts';
+import { ProjectionQueries } from '../projection/queries.ts';
+import type { ProjectionRegistry } from '../projection/registry.ts';
+import type { Replica } from '../replica/replica.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { AppendRoute } from '../server/append-routing.ts';
+import type { NodeProjections } from '../server/projections-service.ts';
+import type { EventIndex } from '../storage/index/event-index.ts';
+import { EventReader } from '../storage/index/event-reader.ts';
+import { LevelStore } from '../storage/level-store.ts';
+import type { RaftLog } from '../storage/raft-log.ts';
+
+export interface ProjectionsPorts {
+  readonly nodeId: string;
+  readonly clusterId: Uint8Array;
+  /** `projections/` of the data directory. */
+  readonly path: string;
+  /** False: this node only knows which projections there are. */
+  readonly run: boolean;
+  readonly registry: ProjectionRegistry;
+  readonly replica: Replica;
+  readonly database: Database;
+  readonly index: EventIndex;
+  readonly log: RaftLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  openProgram(source: string): Promise<Program>;
+  openRoute(): AppendRoute;
+  fatal(error: unknown): void;
+}
+
+const MIB = 1 << 20;
+const STORE_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
+/** The row that says of which cluster the states are; no generation's key begins so. */
+const OWNER = Uint8Array.of(0);
+
+/** The projections of a member, put together: what there is to know of them, and their states on this node. */
+export class Projections implements NodeProjections {
+  readonly nodeId: string;
+  readonly registry: ProjectionRegistry;
+  readonly changes: ProjectionChanges;
+  private readonly ports: ProjectionsPorts;
+  private running:
+    | { readonly host: ProjectionHost; readonly queries: ProjectionQueries; readonly store: LevelStore }
+    | undefined;
+
+  private constructor(ports: ProjectionsPorts) {
+    const { registry, database } = ports;
+    this.ports = ports;
+    this.nodeId = ports.nodeId;
+    this.registry = registry;
+    this.changes = new ProjectionChanges({
+      registry,
+      openProgram: (source) => ports.openProgram(source),
+      openRoute: () => ports.openRoute(),
+      linearize: async (signal) => void (await database.head({ kind: 'linearizable' }, signal)),
+      reached: (position, signal) => this.reached(position, signal),
+    });
+  }
+
+  static async start(ports: ProjectionsPorts): Promise<Projections> {
+    const projections = new Projections(ports);
+    if (ports.run) await projections.startHost();
+    return projections;
+  }
+
+  get queries(): ProjectionQueries | undefined {
+    return this.running?.queries;
+  }
+
+  async reached(position: number, signal: AbortSignal): Promise<void> {
+    await this.ports.database.head({ kind: 'atLeast', position }, signal);
+  }
+
+  async stop(): Promise<void> {
+    await this.running?.host.stop();
+    await this.running?.store.close();
+    this.running = undefined;
+  }
+
+  private async startHost(): Promise<void> {
+    const { ports, changes } = this;
+    const { registry, replica, index, log, clock, logger } = ports;
+    const store = await openStore(ports);
+    const { head } = replica;
+    const host = await ProjectionHost.start({
+      registry,
+      store,
+      head,
+      clock,
+      logger,
+      reader: new EventReader({ log, recent: (at) => replica.inMemory(at), yieldTurn: clock.yieldTurn }),
+      view: () => index.view(),
+      openProgram: (source) => ports.openProgram(source),
+      openRoute: () => ports.openRoute(),
+      leads: () => replica.role === 'leader' && replica.acceptsProposals,
+      cursor: async (producer) => (await index.lookup([], [producer])).cursor(producer)?.current ?? 0,
+      takeOver: async (name, generation, signal) =>
+        void (await changes.make(name, { kind: 'takeOver', generation }, new Uint8Array(0), signal)),
+      fatal: (error) => ports.fatal(error),
+    });
+    this.running = { host, store, queries: new ProjectionQueries({ registry, host, head, clock }) };
+  }
+}
+
+/** What is there of another cluster, or cannot be opened, is removed: all of it follows from the log. */
+async function openStore({ path, clusterId, logger }: ProjectionsPorts): Promise<LevelStore> {
+  const owner = uuidText(clusterId);
+  const store = await LevelStore.open(path, STORE_OPTIONS).catch((error: unknown) => {
+    if (error instanceof FactstoreError && error.code === 'DATA_LOSS') return undefined;
+    throw error;
+  });
+  const known = store && (await store.get(OWNER));
+  if (store && known?.toString() === owner) return store;
+  await store?.close();
+  if (!store || known) {
+    logger.warn(
+      { event: 'projection.rebuilt' },
+      'the states of projections are damaged and are built anew from the log',
+    );
+  }
+  await rm(path, { recursive: true, force: true });
+  const fresh = await LevelStore.open(path, STORE_OPTIONS);
+  await fresh.write([{ type: 'put', key: OWNER, value: Buffer.from(owner) }], true);
+  return fresh;
+}

@@ -1,0 +1,285 @@
+import type { Operation, Store } from '../storage/store.ts';
+import { GenerationKeys, generationOfKey } from './keys.ts';
+import { decodePartition, encodePartition, type PartitionState } from './partition-row.ts';
+import { type BatchOutcome, SHARED_STATE } from './program.ts';
+
+/** How far a generation has come. */
+export interface Checkpoint {
+  /** Everything up to here has been processed. */
+  readonly position: number;
+  /** The last event at which something was emitted; 0: none. */
+  readonly emitted: number;
+  /** How many batches were written. */
+  readonly sequence: number;
+}
+
+/** An event at which a handler threw, and which was left out (rule P4). */
+export interface ParkedEvent {
+  readonly position: number;
+  readonly message: string;
+}
+
+/** What was emitted at one event and waits to be appended. */
+export interface OutboxRow {
+  readonly position: number;
+  readonly row: Uint8Array;
+}
+
+/** What one batch changes. */
+export interface StateBatch {
+  readonly position: number;
+  readonly emitted: number;
+  readonly changed: BatchOutcome['changed'];
+  readonly parked: readonly ParkedEvent[];
+  /** What waits to be appended, by the position at which it was emitted. */
+  readonly outbox: ReadonlyMap<number, Uint8Array>;
+}
+
+const BEGINNING: Checkpoint = { position: 0, emitted: 0, sequence: 0 };
+/** So many batches can be told to be all there. */
+const JOURNAL_ROWS = 4_096;
+const ROWS_PER_SCAN = 1_000;
+
+/**
+ * What one generation has on this node's disk: state and checkpoint in one batch (rule P5). It follows from the log; lost
+ * or damaged, it is built anew.
+ */
+export class GenerationStore {
+  readonly keys: GenerationKeys;
+  private readonly store: Store;
+  private current: Checkpoint;
+  private waiting: number;
+
+  private constructor(store: Store, keys: GenerationKeys, checkpoint: Checkpoint, waiting: number) {
+    this.store = store;
+    this.keys = keys;
+    this.current = checkpoint;
+    this.waiting = waiting;
+  }
+
+  /** Opens what there is. Where batches are missing from it, which LevelDB would not tell, it begins anew. */
+  static async open(
+    store: Store,
+    name: string,
+    generation: number,
+    onDamage: (reason: string) => void = () => {},
+  ): Promise<GenerationStore> {
+    const keys = new GenerationKeys(name, generation);
+    const checkpoint = await readCheckpoint(store, keys);
+    const damage = checkpoint && (await journalDamage(store, keys, checkpoint));
+    if (damage !== undefined) {
+      onDamage(damage);
+      await removeAll(store, keys.all);
+    }
+    let waiting = 0;
+    await scanRows(store, keys.wholeOutbox, () => void waiting++);
+    return new GenerationStore(store, keys, (damage === undefined && checkpoint) || BEGINNING, waiting);
+  }
+
+  /** The generations that have rows in a store. */
+  static async all(store: Store): Promise<{ readonly name: string; readonly generation: number }[]> {
+    const found: { name: string; generation: number }[] = [];
+    let from: Uint8Array | undefined = Uint8Array.of(1);
+    while (from) {
+      const scan = store.scan({ from, limit: 1 });
+      const [row] = await scan.next(1);
+      await scan.close();
+      const named: { name: string; generation: number } | undefined = row && generationOfKey(row[0]);
+      if (named) found.push(named);
+      from = named && new GenerationKeys(named.name, named.generation).all.to;
+    }
+    return found;
+  }
+
+  get checkpoint(): Checkpoint {
+    return this.current;
+  }
+
+  /** How many rows the outbox has. */
+  get outboxRows(): number {
+    return this.waiting;
+  }
+
+  async commit(batch: StateBatch, sync: boolean): Promise<void> {
+    const { keys } = this;
+    const before = this.current;
+    const sequence = before.sequence + 1;
+    const checkpoint = { position: batch.position, emitted: batch.emitted, sequence };
+    const operations: Operation[] = [
+      put(keys.checkpoint, json(checkpoint)),
+      put(keys.journal(sequence), json([before.position, batch.position])),
+    ];
+    if (sequence > JOURNAL_ROWS) operations.push({ type: 'del', key: keys.journal(sequence - JOURNAL_ROWS) });
+    for (const [partition, { state, result }] of batch.changed) {
+      const key = keys.partition(partition);
+      operations.push(state || result ? put(key, encodePartition(state, result)) : { type: 'del', key });
+    }
+    for (const { position, message } of batch.parked) operations.push(put(keys.parked(position), json(message)));
+    for (const [position, row] of batch.outbox) operations.push(put(keys.outbox(position), row));
+    await this.store.write(operations, sync);
+    this.current = checkpoint;
+    this.waiting += batch.outbox.size;
+  }
+
+  /** The states of those of the partitions that have one. */
+  async states(partitions: readonly string[]): Promise<Map<string, Uint8Array>> {
+    const rows = await this.store.getMany(partitions.map((partition) => this.keys.partition(partition)));
+    const states = new Map<string, Uint8Array>();
+    rows.forEach((row, n) => {
+      const state = row && decodePartition(row).state;
+      if (state) states.set(partitions[n] as string, state);
+    });
+    return states;
+  }
+
+  async partition(name: string): Promise<PartitionState | undefined> {
+    const row = await this.store.get(this.keys.partition(name));
+    return row && decodePartition(row);
+  }
+
+  /** A page of partitions in the order of their names, byte by byte. */
+  async partitions(prefix: string, after: string, limit: number): Promise<[name: string, state: PartitionState][]> {
+    const scan = this.store.scan({ ...this.keys.partitions(prefix, after), limit });
+    try {
+      const rows = await readUpTo(scan, limit);
+      return rows
+        .map(([key, row]): [string, PartitionState] => [this.keys.partitionOf(key), decodePartition(row)])
+        .filter(([partition]) => partition !== SHARED_STATE);
+    } finally {
+      await scan.close();
+    }
+  }
+
+  async parked(limit: number): Promise<ParkedEvent[]> {
+    const scan = this.store.scan({ ...this.keys.allParked, limit });
+    try {
+      const rows = await readUpTo(scan, limit);
+      return rows.map(([key, row]) => ({ position: this.keys.numberOf(key), message: String(parse(row)) }));
+    } finally {
+      await scan.close();
+    }
+  }
+
+  /** The first rows of the outbox from a position on, in order. */
+  async outbox(from: number, limit: number): Promise<OutboxRow[]> {
+    const scan = this.store.scan({ from: this.keys.outbox(from), to: this.keys.wholeOutbox.to, limit });
+    try {
+      return (await readUpTo(scan, limit)).map(([key, row]) => ({ position: this.keys.numberOf(key), row }));
+    } finally {
+      await scan.close();
+    }
+  }
+
+  /** Forgets what was appended: everything up to a position. */
+  async trimOutbox(upTo: number): Promise<void> {
+    if (this.waiting === 0) return;
+    const { from } = this.keys.wholeOutbox;
+    const removed = await removeAll(this.store, { from, to: this.keys.outbox(upTo + 1) });
+    // Only now: a batch may have added some meanwhile.
+    this.waiting -= removed;
+  }
+
+  /** Removes all of it. */
+  async drop(): Promise<void> {
+    await removeAll(this.store, this.keys.all);
+    this.current = BEGINNING;
+    this.waiting = 0;
+  }
+
+  /** The same, but it is remembered that nothing of it is needed any more. */
+  async retire(): Promise<void> {
+    await this.drop();
+    await this.store.write([put(this.keys.checkpoint, json({ retired: true }))], false);
+  }
+
+  static async isRetired(store: Store, name: string, generation: number): Promise<boolean> {
+    const row = await store.get(new GenerationKeys(name, generation).checkpoint);
+    return row !== undefined && (parse(row) as { retired?: boolean } | undefined)?.retired === true;
+  }
+}
+
+function put(key: Uint8Array, value: Uint8Array): Operation {
+  return { type: 'put', key, value };
+}
+
+function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+function parse(row: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(row).toString());
+  } catch {
+    return undefined;
+  }
+}
+
+async function readCheckpoint(store: Store, keys: GenerationKeys): Promise<Checkpoint | undefined> {
+  const row = await store.get(keys.checkpoint);
+  return row && (parse(row) as Checkpoint | undefined);
+}
+
+/**
+ * What is missing of the last batches: LevelDB can lose one from the middle without a word, and the state would be wrong
+ * for ever. Each names the checkpoint that it went on from.
+ */
+async function journalDamage(store: Store, keys: GenerationKeys, last: Checkpoint): Promise<string | undefined> {
+  let expected = Math.max(1, last.sequence - JOURNAL_ROWS + 1);
+  let position: number | undefined;
+  let damage: string | undefined;
+  await scanRows(store, keys.wholeJournal, (key, row) => {
+    const [from, to] = (parse(row) ?? []) as number[];
+    const sequence = keys.numberOf(key);
+    if (sequence !== expected || (position !== undefined && from !== position))
+      damage ??= `batch ${expected} is missing`;
+    expected = sequence + 1;
+    position = to;
+  });
+  if (damage === undefined && (expected !== last.sequence + 1 || position !== last.position)) {
+    damage = `batch ${last.sequence} is missing`;
+  }
+  return damage;
+}
+
+async function scanRows(
+  store: Store,
+  range: { readonly from: Uint8Array; readonly to: Uint8Array },
+  each: (key: Uint8Array, row: Uint8Array) => void,
+): Promise<void> {
+  const scan = store.scan(range);
+  try {
+    for (let rows = await scan.next(ROWS_PER_SCAN); rows.length > 0; rows = await scan.next(ROWS_PER_SCAN)) {
+      for (const [key, row] of rows) each(key, row);
+    }
+  } finally {
+    await scan.close();
+  }
+}
+
+async function readUpTo(scan: ReturnType<Store['scan']>, limit: number): Promise<[Buffer, Buffer][]> {
+  const all: [Buffer, Buffer][] = [];
+  while (all.length < limit) {
+    const rows = await scan.next(limit - all.length);
+    if (rows.length === 0) break;
+    all.push(...rows);
+  }
+  return all;
+}
+
+/** Removes rows in batches of a bounded size; tells how many there were. */
+async function removeAll(store: Store, range: { readonly from: Uint8Array; readonly to: Uint8Array }): Promise<number> {
+  const scan = store.scan(range);
+  let removed = 0;
+  try {
+    for (let rows = await scan.next(ROWS_PER_SCAN); rows.length > 0; rows = await scan.next(ROWS_PER_SCAN)) {
+      await store.write(
+        rows.map(([key]) => ({ type: 'del', key })),
+        false,
+      );
+      removed += rows.length;
+    }
+  } finally {
+    await scan.close();
+  }
+  return removed;
+}

@@ -1,0 +1,265 @@
+import { FactstoreError } from '../base/errors.ts';
+import type { Generation, Projection } from '../model/projection.ts';
+import type { Store } from '../storage/store.ts';
+import { Emitter, type EmitterPorts } from './emitter.ts';
+import { GenerationStore } from './generation-store.ts';
+import type { ProjectionRegistry } from './registry.ts';
+import { GenerationRunner, type RunnerPorts, type RunnerRange } from './runner.ts';
+import { Watchers } from './watchers.ts';
+
+/** What a host of projections is built on. */
+export interface HostPorts extends RunnerPorts, EmitterPorts {
+  readonly registry: ProjectionRegistry;
+  /** `projections/` of the data directory. */
+  readonly store: Store;
+  /** Says in a fact that a generation takes over. */
+  takeOver(name: string, generation: number, signal: AbortSignal): Promise<void>;
+}
+
+/** One projection as this node runs it. */
+export interface Hosted {
+  projection: Projection;
+  readonly generations: Map<number, GenerationRunner>;
+  emitter: Emitter | undefined;
+  readonly watchers: Watchers;
+  /** Generations whose last emissions are known to be in the store. */
+  readonly retired: Set<number>;
+  /** Since when the generation being built has caught up, and waits for somebody to say so. */
+  caughtUpMs: number | undefined;
+}
+
+const ROUND_MS = 100;
+/** A node that does not lead says so too, once nobody has for so long. */
+const STAND_BY_MS = 5_000;
+
+/**
+ * Runs the projections of this node. The registry says what there is to be; each change of one is carried out in turn, so
+ * that starts and stops of one projection never overlap.
+ */
+export class ProjectionHost {
+  private readonly ports: HostPorts;
+  private readonly byName = new Map<string, Hosted>();
+  /** The last change of each projection that is still being carried out. */
+  private readonly turns = new Map<string, Promise<void>>();
+  private readonly stopping = new AbortController();
+  private readonly watching: { stop(): void };
+  private readonly rounds: Promise<void>;
+
+  private constructor(ports: HostPorts) {
+    this.ports = ports;
+    this.watching = ports.registry.watch((projection) => void this.follow(projection));
+    this.rounds = this.goRound();
+  }
+
+  /** Starts what is enabled. What is on the disk of generations that are no more is removed. */
+  static async start(ports: HostPorts): Promise<ProjectionHost> {
+    await removeStrays(ports);
+    const host = new ProjectionHost(ports);
+    for (const projection of ports.registry.list()) void host.follow(projection);
+    return host;
+  }
+
+  /** What this node has of a projection, once it is as the facts have it. */
+  async hosted(name: string): Promise<Hosted> {
+    const projection = this.ports.registry.get(name);
+    await this.turns.get(name);
+    const hosted = this.byName.get(name);
+    if (hosted?.generations.has(hosted.projection.active.generation)) return hosted;
+    throw new FactstoreError('NOT_READY', `projection ${JSON.stringify(projection.name)} is being opened on this node`);
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.watching.stop();
+    await this.rounds;
+    await Promise.all(this.turns.values());
+    await Promise.all(Array.from(this.byName.values(), (hosted) => halt(hosted)));
+  }
+
+  private follow(projection: Projection): Promise<void> {
+    const { name } = projection;
+    // At once: what a generation may process and emit is asked while the fact is being applied.
+    const known = this.byName.get(name);
+    if (known && known.projection.created === projection.created) known.projection = projection;
+    return this.inTurn(name, () => this.carryOut(name));
+  }
+
+  private inTurn(name: string, work: () => Promise<void>): Promise<void> {
+    const turn: Promise<void> = (this.turns.get(name) ?? Promise.resolve())
+      .then(work)
+      .catch((error: unknown) => this.ports.fatal(error))
+      .finally(() => {
+        if (this.turns.get(name) === turn) this.turns.delete(name);
+      });
+    this.turns.set(name, turn);
+    return turn;
+  }
+
+  /** Makes this node's part of a projection what the last fact wants. */
+  private async carryOut(name: string): Promise<void> {
+    const wanted = this.ports.registry.find(name);
+    if (this.stopping.signal.aborted || !wanted) return;
+    let hosted = this.byName.get(name);
+    if (hosted && (wanted.deleted || hosted.projection.created !== wanted.created)) {
+      await this.remove(name, hosted);
+      hosted = undefined;
+    }
+    if (wanted.deleted) return;
+    hosted ??= {
+      projection: wanted,
+      generations: new Map(),
+      emitter: undefined,
+      watchers: new Watchers(),
+      retired: new Set(),
+      caughtUpMs: undefined,
+    };
+    hosted.projection = wanted;
+    this.byName.set(name, hosted);
+    const kept = await this.needed(hosted);
+    for (const [number, runner] of hosted.generations) {
+      if (kept.some(({ generation }) => generation === number)) continue;
+      await runner.stop();
+      hosted.generations.delete(number);
+      await runner.store.drop();
+    }
+    if (!wanted.enabled) await halt(hosted);
+    for (const generation of kept) await this.openGeneration(hosted, generation, wanted.enabled);
+    hosted.watchers.changed([], wanted.position);
+    if (wanted.enabled) hosted.emitter ??= this.newEmitter(hosted);
+  }
+
+  /** The generations that this node has to have: an old one until what it has emitted is appended (rule P2). */
+  private async needed({ projection, retired }: Hosted): Promise<Generation[]> {
+    const { name, active, building, previous, emitting } = projection;
+    const needed = [active, building, previous].filter((generation) => generation !== undefined);
+    for (const generation of emitting) {
+      if (needed.some((other) => other.generation === generation.generation)) continue;
+      if (await GenerationStore.isRetired(this.ports.store, name, generation.generation)) {
+        retired.add(generation.generation);
+      } else needed.push(generation);
+    }
+    return needed;
+  }
+
+  /** Lets go of old generations whose last emissions are in the store. */
+  private async retire({ projection, generations, emitter, retired }: Hosted): Promise<void> {
+    const { active, building, previous } = projection;
+    for (const [number, runner] of generations) {
+      if ([active, building, previous].some((generation) => generation?.generation === number)) continue;
+      const { until } = rangeOf(projection, number);
+      if (!emitter || runner.checkpoint.value < until || runner.store.outboxRows > 0) continue;
+      await runner.stop();
+      await runner.store.retire();
+      retired.add(number);
+      generations.delete(number);
+    }
+  }
+
+  private async openGeneration(hosted: Hosted, generation: Generation, run: boolean): Promise<void> {
+    const { generation: number } = generation;
+    const { name } = hosted.projection;
+    const known = hosted.generations.get(number);
+    if (known && !(run && known.stopped)) return;
+    const { store, logger } = this.ports;
+    const rows = await GenerationStore.open(store, name, number, (reason) =>
+      logger.warn(
+        { event: 'projection.rebuilt', projection: name, generation: number, reason },
+        `the state of projection ${name} is damaged (${reason}) and is built anew from the log`,
+      ),
+    );
+    const runner = new GenerationRunner(this.ports, hosted.projection, generation, rows, {
+      range: () => rangeOf(hosted.projection, number),
+      written: (partitions, position) => {
+        if (answering(hosted)?.generation.generation === number) hosted.watchers.changed(partitions, position);
+      },
+    });
+    hosted.generations.set(number, runner);
+    if (run) runner.start();
+  }
+
+  private newEmitter(hosted: Hosted): Emitter {
+    return new Emitter(this.ports, hosted.projection, () =>
+      hosted.projection.segments
+        .filter(({ generation }) => !hosted.retired.has(generation))
+        .map(({ generation, after, until }) => ({ runner: hosted.generations.get(generation), after, until })),
+    );
+  }
+
+  private async remove(name: string, hosted: Hosted): Promise<void> {
+    this.byName.delete(name);
+    await halt(hosted);
+    hosted.watchers.close();
+    for (const runner of hosted.generations.values()) await runner.store.drop();
+  }
+
+  /** Goes round the projections: some generation may have caught up, or be needed no longer. */
+  private async goRound(): Promise<void> {
+    const { clock, head } = this.ports;
+    while (!this.stopping.signal.aborted) {
+      // What was the head a moment ago: a generation that has come there has caught up, whatever is appended meanwhile.
+      const wanted = head.value;
+      await clock.sleep(ROUND_MS, this.stopping.signal);
+      for (const [name, hosted] of this.byName) {
+        if (!hosted.projection.enabled || this.stopping.signal.aborted) continue;
+        await this.inTurn(name, () => this.retire(hosted));
+        await this.takeOver(hosted, wanted);
+      }
+    }
+  }
+
+  /** A generation that has caught up takes over by a fact (rule P3); the leader says it first. */
+  private async takeOver(hosted: Hosted, wanted: number): Promise<void> {
+    const { clock, logger, leads } = this.ports;
+    const { name, building, position } = hosted.projection;
+    const runner = building && hosted.generations.get(building.generation);
+    // The head of a moment ago may lie before the fact that began the generation.
+    if (!runner || runner.faulted || runner.checkpoint.value < Math.max(wanted, position)) return;
+    hosted.caughtUpMs ??= clock.monotonicMs();
+    if (!leads() && clock.monotonicMs() - hosted.caughtUpMs < STAND_BY_MS) return;
+    hosted.caughtUpMs = undefined;
+    await this.ports.takeOver(name, runner.generation.generation, this.stopping.signal).catch((error: Error) => {
+      logger.info({ event: 'projection.takeOver', projection: name }, `no takeover yet: ${error.message}`);
+    });
+  }
+}
+
+/**
+ * The generation that answers on this node: the active one, but until it has come as far as the one before it, that one. A
+ * node that lags would otherwise go back in time when another one takes over. One that is rolled back from does not answer.
+ */
+export function answering({ projection, generations }: Hosted): GenerationRunner | undefined {
+  const { active, previous, segments } = projection;
+  const since = segments.at(-1)?.after ?? 0;
+  const runner = generations.get(active.generation);
+  const before = previous && previous.generation < active.generation ? generations.get(previous.generation) : undefined;
+  return runner && before && runner.checkpoint.value < Math.min(since, before.checkpoint.value) ? before : runner;
+}
+
+/** What a generation may do by the facts as they are now. */
+function rangeOf({ active, building, segments }: Projection, generation: number): RunnerRange {
+  const own = segments.filter((segment) => segment.generation === generation);
+  const goesOn = generation === active.generation || generation === building?.generation;
+  return { until: goesOn ? Number.POSITIVE_INFINITY : Math.max(0, ...own.map(({ until }) => until)), segments: own };
+}
+
+/** Stops whatever runs; what is on the disk stays, and can be asked for. */
+async function halt(hosted: Hosted): Promise<void> {
+  await hosted.emitter?.stop();
+  hosted.emitter = undefined;
+  await Promise.all(Array.from(hosted.generations.values(), (runner) => runner.stop()));
+}
+
+async function removeStrays({ registry, store, logger }: HostPorts): Promise<void> {
+  const kept = new Set(
+    registry
+      .list()
+      .flatMap(({ name, active, building, previous, emitting }) =>
+        [active, building, previous, ...emitting].map((generation) => `${name}\n${generation?.generation}`),
+      ),
+  );
+  for (const { name, generation } of await GenerationStore.all(store)) {
+    if (kept.has(`${name}\n${generation}`)) continue;
+    logger.info({ event: 'projection.removed', projection: name, generation }, `an old state of ${name} is removed`);
+    await (await GenerationStore.open(store, name, generation)).drop();
+  }
+}

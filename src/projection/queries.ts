@@ -1,0 +1,231 @@
+import { FactstoreError, invalid, overLimit } from '../base/errors.ts';
+import { LIMITS } from '../model/limits.ts';
+import type { Projection } from '../model/projection.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
+import type { Watched } from '../runtime/watched.ts';
+import type { ParkedEvent } from './generation-store.ts';
+import { answering, type Hosted, type ProjectionHost } from './host.ts';
+import type { PartitionState } from './partition-row.ts';
+import type { ProjectionRegistry } from './registry.ts';
+import { describeFault, type GenerationRunner } from './runner.ts';
+
+/** How fresh an answer must be, and how long to wait for that. */
+export interface Freshness {
+  /** The state includes everything up to this position; 0: what this node has. */
+  readonly atLeast: number;
+  readonly waitMs: number;
+}
+
+/** What every answer about a state tells of itself. */
+interface AnswerPlace {
+  /** The state is that of this generation, with everything up to `at`. */
+  readonly generation: number;
+  readonly at: number;
+}
+
+/** The state of one partition; of a projection without partitions, of the empty one. */
+export interface StateAnswer extends PartitionState, AnswerPlace {
+  readonly partition: string;
+}
+
+/** A page of partitions. */
+export interface PartitionPage extends AnswerPlace {
+  readonly partitions: readonly ({ readonly partition: string } & PartitionState)[];
+  /** Empty: there is no other page. */
+  readonly next: string;
+}
+
+/** How a generation is on this node. */
+export interface GenerationStatus {
+  readonly generation: number;
+  readonly state: 'running' | 'catchingUp' | 'faulted' | 'disabled';
+  readonly checkpoint: number;
+  readonly lag: number;
+  readonly percent: number;
+  readonly eventsPerSecond: number;
+  /** Why it stands still; empty: it does not. */
+  readonly fault: string;
+  /** The event before which it stands still; 0: none. */
+  readonly faultPosition: number;
+  /** Appends that wait to be made. */
+  readonly outbox: number;
+}
+
+/** How a projection is on this node. */
+export interface ProjectionStatus {
+  readonly projection: Projection;
+  readonly head: number;
+  readonly active: GenerationStatus;
+  readonly building: GenerationStatus | undefined;
+  readonly parked: readonly ParkedEvent[];
+}
+
+const DEFAULT_PARTITIONS = 100;
+const PARKED_SHOWN = 10;
+/** That many positions behind, a projection still counts as running. */
+const RUNNING_LAG = 1_000;
+const PAGE_BYTES_MAX = 3 << 20;
+
+/** Answers what is asked about the projections of this node. */
+export class ProjectionQueries {
+  private readonly registry: ProjectionRegistry;
+  private readonly host: ProjectionHost;
+  private readonly head: Watched;
+  private readonly clock: Clock;
+
+  constructor(ports: { registry: ProjectionRegistry; host: ProjectionHost; head: Watched; clock: Clock }) {
+    this.registry = ports.registry;
+    this.host = ports.host;
+    this.head = ports.head;
+    this.clock = ports.clock;
+  }
+
+  list(): Promise<ProjectionStatus[]> {
+    return Promise.all(this.registry.list().map(({ name }) => this.status(name)));
+  }
+
+  async status(name: string): Promise<ProjectionStatus> {
+    const hosted = await this.host.hosted(name);
+    const { projection, generations, emitter } = hosted;
+    const building = projection.building && generations.get(projection.building.generation);
+    const runner = generations.get(projection.active.generation) ?? answeringOf(hosted);
+    const refused = emitter?.refused?.message;
+    const active = this.generationStatus(projection, runner);
+    return {
+      projection,
+      head: this.head.value,
+      active: refused === undefined ? active : { ...active, state: 'faulted', fault: refused },
+      building: building && this.generationStatus(projection, building),
+      parked: await runner.store.parked(PARKED_SHOWN),
+    };
+  }
+
+  /** Ends in NOT_FOUND where the projection or the partition does not exist. */
+  async state(name: string, partition: string, freshness: Freshness, signal: AbortSignal): Promise<StateAnswer> {
+    const runner = await this.fresh(name, freshness, signal);
+    const at = runner.checkpoint.value;
+    const found = await runner.store.partition(partition);
+    if (!found) throw noPartition(name, partition, at);
+    return { partition, ...found, generation: runner.generation.generation, at };
+  }
+
+  async partitions(
+    name: string,
+    page: { readonly prefix: string; readonly after: string; readonly limit: number },
+    freshness: Freshness,
+    signal: AbortSignal,
+  ): Promise<PartitionPage> {
+    const { prefix, after } = page;
+    if (page.limit > LIMITS.listedPartitionsMax) {
+      throw overLimit('limit', LIMITS.listedPartitionsMax, page.limit, 'partitions');
+    }
+    if (after !== '' && !after.startsWith(prefix)) throw invalid('after', 'does not begin with the prefix');
+    const limit = page.limit || DEFAULT_PARTITIONS;
+    const runner = await this.fresh(name, freshness, signal);
+    const at = runner.checkpoint.value;
+    const rows = await runner.store.partitions(prefix, after, limit + 1);
+    const partitions: { partition: string; state: Uint8Array | undefined; result: Uint8Array | undefined }[] = [];
+    let bytes = 0;
+    for (const [partition, { state, result }] of rows.slice(0, limit)) {
+      bytes += (state?.length ?? 0) + (result?.length ?? 0) + partition.length;
+      if (bytes > PAGE_BYTES_MAX && partitions.length > 0) break;
+      partitions.push({ partition, state, result });
+    }
+    const next = partitions.length < rows.length ? (partitions.at(-1)?.partition ?? '') : '';
+    return { partitions, next, generation: runner.generation.generation, at };
+  }
+
+  /** The states as they are now, then each that changes; of several changes of one in a row, the last. */
+  async *watch(
+    name: string,
+    wanted: { readonly partition: string | undefined; readonly prefix: string },
+    signal: AbortSignal,
+  ): AsyncGenerator<StateAnswer> {
+    const { partition: one, prefix } = wanted;
+    const { watchers } = await this.host.hosted(name);
+    const watcher = watchers.watch((partition) =>
+      one === undefined ? partition.startsWith(prefix) : partition === one,
+    );
+    try {
+      if (one !== undefined) yield await this.stateNow(name, one);
+      for (let changes = await watcher.next(signal); changes; changes = await watcher.next(signal)) {
+        if (changes.missed) {
+          const text = `more partitions of projection ${JSON.stringify(name)} changed than this watch could tell; begin it anew`;
+          throw new FactstoreError('OVERLOADED', text, { projection: name });
+        }
+        for (const partition of changes.partitions) yield await this.stateNow(name, partition);
+      }
+    } finally {
+      watcher.close();
+    }
+  }
+
+  /** Neither state nor result: the partition does not exist, or no more. */
+  private async stateNow(name: string, partition: string): Promise<StateAnswer> {
+    const runner = answeringOf(await this.host.hosted(name));
+    const at = runner.checkpoint.value;
+    const { state, result } = (await runner.store.partition(partition)) ?? { state: undefined, result: undefined };
+    return { partition, state, result, generation: runner.generation.generation, at };
+  }
+
+  /** The generation that answers, once it has come as far as was asked. */
+  private async fresh(name: string, { atLeast, waitMs }: Freshness, signal: AbortSignal): Promise<GenerationRunner> {
+    const hosted = await this.host.hosted(name);
+    const now = answeringOf(hosted);
+    if (now.checkpoint.value >= atLeast) return now;
+    const bounded = withDeadline(this.clock, waitMs, signal);
+    try {
+      const { active } = hosted.projection;
+      await (hosted.generations.get(active.generation) ?? now).checkpoint.reached(atLeast, bounded.signal);
+    } finally {
+      bounded.release();
+    }
+    const current = answeringOf(hosted);
+    const at = current.checkpoint.value;
+    if (at >= atLeast) return current;
+    const fault = current.faulted ? `: it stands still (${describeFault(current.faulted)})` : '';
+    const disabled = hosted.projection.enabled ? '' : ': it is disabled';
+    throw new FactstoreError(
+      'BEHIND',
+      `projection ${JSON.stringify(name)} is at position ${at} on this node and did not reach ${atLeast} in time${fault}${disabled}; ask another node, or wait longer`,
+      { projection: name, at, wanted: atLeast },
+    );
+  }
+
+  private generationStatus({ enabled }: Projection, runner: GenerationRunner): GenerationStatus {
+    const head = this.head.value;
+    const { generation } = runner.generation;
+    const checkpoint = runner.checkpoint.value;
+    const lag = Math.max(0, head - checkpoint);
+    const { faulted } = runner;
+    const moving = lag <= RUNNING_LAG ? 'running' : 'catchingUp';
+    return {
+      generation,
+      state: faulted ? 'faulted' : enabled ? moving : 'disabled',
+      checkpoint,
+      lag,
+      percent: head === 0 ? 100 : Math.floor((1000 * Math.min(checkpoint, head)) / head) / 10,
+      eventsPerSecond: runner.progress.eventsPerSecond,
+      fault: faulted ? describeFault(faulted) : '',
+      faultPosition: faulted ? Number(faulted.position) : 0,
+      outbox: runner.store.outboxRows,
+    };
+  }
+}
+
+function answeringOf(hosted: Hosted): GenerationRunner {
+  const { projection } = hosted;
+  const runner = answering(hosted);
+  if (runner) return runner;
+  throw new FactstoreError('NOT_READY', `projection ${JSON.stringify(projection.name)} is being opened on this node`);
+}
+
+function noPartition(name: string, partition: string, at: number): FactstoreError {
+  const what = partition === '' ? 'no state' : `no partition ${JSON.stringify(partition)}`;
+  return new FactstoreError('NOT_FOUND', `projection ${JSON.stringify(name)} has ${what} at position ${at}`, {
+    projection: name,
+    partition,
+    at,
+  });
+}

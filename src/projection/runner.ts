@@ -1,0 +1,294 @@
+import { type Generation, type Projection, producerOf, type Segment } from '../model/projection.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { Watched } from '../runtime/watched.ts';
+import type { EventReader } from '../storage/index/event-reader.ts';
+import type { IndexView } from '../storage/index/index-view.ts';
+import { emissionRefusal } from './emission.ts';
+import { EventSource, type SourceBatch } from './event-source.ts';
+import type { GenerationStore, ParkedEvent } from './generation-store.ts';
+import { outboxRows } from './outbox.ts';
+import type { BatchOutcome, Fault, Program } from './program.ts';
+import { Progress } from './progress.ts';
+
+/** What runners are built on. */
+export interface RunnerPorts {
+  /** The last applied position. */
+  readonly head: Watched;
+  readonly reader: EventReader;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  view(): IndexView;
+  openProgram(source: string): Promise<Program>;
+  /** How far a producer has come, as this node has applied it. */
+  cursor(producer: string): Promise<number>;
+  /** State that can no longer be trusted. */
+  fatal(error: unknown): void;
+}
+
+/** What a generation may do, which changes with the facts. */
+export interface RunnerRange {
+  /** It processes events up to this position; infinity: as they come. */
+  readonly until: number;
+  /** Where it emits. */
+  readonly segments: readonly Segment[];
+}
+
+/** Hears of each batch that was written. */
+export type BatchListener = (partitions: Iterable<string>, position: number) => void;
+
+/** Rows of the outbox, at most: beyond it the projection pauses until some were appended (rule P2). */
+const OUTBOX_ROWS_MAX = 10_000;
+const OUTBOX_RETRY_MS = 50;
+const SYNC_EVERY_MS = 1_000;
+/** How often a fault that is this node's own is tried again in a fresh sandbox before it stands (rule P4). */
+const RETRIES = 3;
+const RETRY_MS = 1_000;
+/** A checkpoint is written, though no event was the program's, each time that it has moved by so much. */
+const QUIET_CHECKPOINT = 10_000;
+
+/**
+ * Runs one generation of a projection on this node: reads its source in batches, has the program process them, and writes
+ * state, checkpoint and outbox together. A fault stops it alone.
+ */
+export class GenerationRunner {
+  readonly generation: Generation;
+  readonly store: GenerationStore;
+  /** The position up to which the state in the store has come. */
+  readonly checkpoint: Watched;
+  readonly progress: Progress;
+  private readonly projection: Projection;
+  private readonly ports: RunnerPorts;
+  private readonly range: () => RunnerRange;
+  private readonly written: BatchListener;
+  private readonly stopping = new AbortController();
+  private program: Program | undefined;
+  private source: EventSource | undefined;
+  private running: Promise<void> | undefined;
+  private fault: Fault | undefined;
+  private retriedAt = -1;
+  private retries = 0;
+  private syncedMs = 0;
+
+  constructor(
+    ports: RunnerPorts,
+    projection: Projection,
+    generation: Generation,
+    store: GenerationStore,
+    options: { readonly range: () => RunnerRange; readonly written: BatchListener },
+  ) {
+    this.ports = ports;
+    this.projection = projection;
+    this.generation = generation;
+    this.store = store;
+    this.range = options.range;
+    this.written = options.written;
+    this.checkpoint = new Watched(store.checkpoint.position);
+    this.progress = new Progress(ports.clock);
+  }
+
+  /** Why it stands still; undefined: it does not. */
+  get faulted(): Fault | undefined {
+    return this.fault;
+  }
+
+  /** Whether it has processed all that there is for it. */
+  get caughtUp(): boolean {
+    return this.checkpoint.value >= Math.min(this.ports.head.value, this.range().until);
+  }
+
+  /** Whether its source emits; false while that is not known. */
+  get emits(): boolean {
+    return this.program?.description.emits ?? false;
+  }
+
+  /** Whether it was stopped: what runs on is another one on the same store. */
+  get stopped(): boolean {
+    return this.stopping.signal.aborted;
+  }
+
+  start(): void {
+    this.running ??= this.run();
+  }
+
+  /** Ends after the batch that is being written. The store stays as it is. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    try {
+      await this.openProgram();
+      while (!signal.aborted && this.program && !this.fault) {
+        if (await this.turn()) continue;
+        const next = this.checkpoint.value + 1;
+        if (next > this.range().until) await this.rangeChange(signal);
+        else await this.ports.head.reached(next, signal);
+      }
+    } catch (error) {
+      // The program's own failures end in a fault; what is left is the disk, or a bug.
+      if (!signal.aborted) this.ports.fatal(error);
+    } finally {
+      await this.program?.close();
+      this.program = undefined;
+    }
+  }
+
+  /** One batch; false: there is nothing to process now. */
+  private async turn(): Promise<boolean> {
+    const { store, ports } = this;
+    const { signal } = this.stopping;
+    const after = this.checkpoint.value;
+    const { until } = this.range();
+    if (after >= Math.min(ports.head.value, until)) return false;
+    if (store.outboxRows >= OUTBOX_ROWS_MAX) {
+      await ports.clock.sleep(OUTBOX_RETRY_MS, signal);
+      return true;
+    }
+    const batch = await (this.source as EventSource).read(ports.view(), after, until);
+    if (batch.lookedTo <= after) return false;
+    await this.process(batch);
+    await ports.clock.yieldTurn();
+    return true;
+  }
+
+  private async process(batch: SourceBatch): Promise<void> {
+    const outcome = await this.outcomeOf(batch);
+    const refused = firstRefused(outcome, batch);
+    if (refused) {
+      // What the program did from that event on must not be kept: it begins again before it, in a fresh sandbox.
+      await this.openProgram();
+      const events = batch.events.filter(({ position }) => position < refused.position);
+      const lookedTo = Number(refused.position) - 1;
+      if (lookedTo > this.checkpoint.value) await this.process({ ...batch, events, lookedTo });
+      if (!this.fault) await this.stopAt(refused);
+      return;
+    }
+    const { fault } = outcome;
+    const to = fault ? Number(fault.position) - 1 : processedTo(batch, outcome.processed);
+    if (to > this.checkpoint.value) await this.commit(outcome, batch, to, []);
+    this.progress.processed(outcome.processed);
+    for (const line of outcome.logs) this.log(line);
+    if (fault) await this.stopAt(fault);
+  }
+
+  private async outcomeOf({ events }: SourceBatch): Promise<BatchOutcome> {
+    const [first] = events;
+    if (!first || !this.program) return { processed: 0, changed: new Map(), emissions: [], logs: [] };
+    try {
+      return await this.program.process(events, (partitions) => this.store.states(partitions));
+    } catch (error) {
+      const fault = { message: (error as Error).message, position: first.position, kind: 'died' as const };
+      return { processed: 0, changed: new Map(), emissions: [], logs: [], fault };
+    }
+  }
+
+  private async commit(
+    outcome: BatchOutcome,
+    batch: SourceBatch,
+    position: number,
+    parked: readonly ParkedEvent[],
+  ): Promise<void> {
+    const { store, ports, projection } = this;
+    const { emitted } = store.checkpoint;
+    const quiet = outcome.changed.size + outcome.emissions.length + parked.length === 0;
+    if (quiet && position - store.checkpoint.position < QUIET_CHECKPOINT) return this.checkpoint.raise(position);
+    const producer = producerOf(projection);
+    const outbox =
+      outcome.emissions.length === 0
+        ? { emitted, rows: new Map<number, Uint8Array>() }
+        : outboxRows(outcome.emissions, {
+            projection: projection.name,
+            producer,
+            emitted,
+            range: this.range(),
+            applied: await ports.cursor(producer),
+            batch,
+          });
+    const nowMs = ports.clock.monotonicMs();
+    const sync = nowMs - this.syncedMs >= SYNC_EVERY_MS;
+    if (sync) this.syncedMs = nowMs;
+    await store.commit(
+      { position, emitted: outbox.emitted, changed: outcome.changed, parked, outbox: outbox.rows },
+      sync,
+    );
+    this.checkpoint.raise(position);
+    this.written(outcome.changed.keys(), position);
+  }
+
+  /** What becomes of an event at which the program stopped (rule P4). */
+  private async stopAt(fault: Fault): Promise<void> {
+    const position = Number(fault.position);
+    if (fault.kind === 'threw' && this.generation.onError === 'park') {
+      const nothing = { processed: 1, changed: new Map(), emissions: [], logs: [] };
+      const batch = { events: [], lookedTo: position, hops: new Map<number, number>() };
+      await this.commit(nothing, batch, position, [{ position, message: describeFault(fault) }]);
+      return this.openProgram();
+    }
+    if (fault.kind !== 'threw' && (await this.triesAgain(position))) return;
+    this.fault = fault;
+    const { name } = this.projection;
+    this.ports.logger.error(
+      { event: 'projection.faulted', projection: name, generation: this.generation.generation, position },
+      `projection ${name} stands still before position ${position}: ${describeFault(fault)}`,
+    );
+  }
+
+  /** Limits do not repeat exactly: such a fault is this node's alone, and may be over in a fresh sandbox. */
+  private async triesAgain(position: number): Promise<boolean> {
+    if (this.retriedAt !== position) this.retries = 0;
+    this.retriedAt = position;
+    if (++this.retries > RETRIES) return false;
+    await this.ports.clock.sleep(RETRY_MS, this.stopping.signal);
+    if (!this.stopping.signal.aborted) await this.openProgram();
+    return true;
+  }
+
+  private async openProgram(): Promise<void> {
+    await this.program?.close();
+    this.program = undefined;
+    try {
+      this.program = await this.ports.openProgram(this.generation.source);
+    } catch (error) {
+      const position = BigInt(this.checkpoint.value + 1);
+      this.fault = { message: (error as Error).message, position, kind: 'died' };
+      return;
+    }
+    const { description } = this.program;
+    this.source = new EventSource(this.ports.reader, description, producerOf(this.projection));
+  }
+
+  /** A generation that has come to its end waits for the fact that gives it another one. */
+  private async rangeChange(signal: AbortSignal): Promise<void> {
+    const { until } = this.range();
+    const { head } = this.ports;
+    // Every fact moves the head.
+    while (!signal.aborted && this.range().until === until) await head.reached(head.value + 1, signal);
+  }
+
+  private log(line: string): void {
+    const { name } = this.projection;
+    this.ports.logger.info({ event: 'projection.log', projection: name }, `projection ${name}: ${line}`);
+  }
+}
+
+/** How far a batch was processed: a program may leave the rest of a large one for another call. */
+function processedTo({ events, lookedTo }: SourceBatch, processed: number): number {
+  return processed < events.length ? Number(events[processed - 1]?.position ?? lookedTo) : lookedTo;
+}
+
+/** A fault in one line, with its place in the source. */
+export function describeFault({ message, line, column }: Fault): string {
+  return line === undefined ? message : `${message} (line ${line}${column === undefined ? '' : `, column ${column}`})`;
+}
+
+/** The first event at which something is emitted that cannot be appended: as good as an error thrown there. */
+function firstRefused({ emissions }: BatchOutcome, { hops }: SourceBatch): Fault | undefined {
+  for (const emission of emissions) {
+    const message = emissionRefusal(emission, hops.get(Number(emission.position)) ?? 0);
+    if (message !== undefined) return { message, position: emission.position, kind: 'threw' };
+  }
+  return undefined;
+}

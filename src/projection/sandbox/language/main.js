@@ -1,0 +1,272 @@
+// @ts-check
+/**
+ * The projection's own side of the sandbox. Outside calls the functions exported here, with texts; each answers with a
+ * text. All loops over events run in here, because a call from outside costs as much as handling several events.
+ */
+import { freezeGlobals, removeNondeterminism } from './determinism.js';
+import { beginEvent, defineEmissions, endEvents, hasWrittenMuch, takeWritten, utf8Length } from './emissions.js';
+import { Batch, ProjectionEvent } from './event.js';
+import * as states from './states.js';
+import { checkDefinition, defineVocabulary, definition, show } from './vocabulary.js';
+
+/** The reserved name of the state that all partitions share: no partition's name begins with a zero character. */
+const SHARED = '\u0000shared';
+const PARTITION_BYTES_MAX = 1024;
+
+const parse = JSON.parse;
+const stringify = JSON.stringify;
+const PromiseClass = Promise;
+const { isArray } = Array;
+
+/** At which event of the batch it is, or, below zero, at which state that is settled: who interrupts it looks here. */
+export const progress = { at: 0 };
+
+/** @typedef {import('./vocabulary.js').Handler} Handler */
+
+/** @type {Handler | undefined} */
+let init;
+/** @type {Handler | undefined} */
+let initShared;
+/** @type {Handler | undefined} */
+let any;
+/** @type {Handler | undefined} */
+let created;
+/** @type {Handler | undefined} */
+let deleted;
+
+/** The batch under way. */
+let batch = /** @type {Batch} */ (/** @type {unknown} */ (undefined));
+/** @type {(ProjectionEvent | undefined)[]} */
+let events = [];
+/** @type {(Handler | undefined)[]} */
+let handlersOfTypes = [];
+/** @type {{ at: number, name: string, message: string, stack: string } | undefined} */
+let failure;
+
+removeNondeterminism();
+defineVocabulary();
+defineEmissions();
+
+/** After the source has run: describes the projection, and closes the globals. @param {string} emits */
+export function describe(emits) {
+  checkDefinition();
+  definition.emits = emits === 'true';
+  const handlers = /** @type {Map<string, Handler>} */ (definition.handlers);
+  [init, initShared, any, created, deleted] = ['$init', '$initShared', '$any', '$created', '$deleted'].map((name) =>
+    handlers.get(name),
+  );
+  if (deleted && definition.partitioning === 'function') {
+    throw new Error('when: $deleted needs foreachStream(): only there a stream that is deleted is a partition');
+  }
+  freezeGlobals(ProjectionEvent);
+  return stringify({
+    source: definition.source,
+    partitioning: definition.partitioning,
+    handledTypes: any || created ? 'any' : [...handlers.keys()].filter((name) => !name.startsWith('$')),
+    handlesDeleted: deleted !== undefined,
+    sharesState: initShared !== undefined,
+    transforms: definition.steps.length > 0,
+    outputsState: definition.outputsState,
+    emits: definition.emits,
+    options: definition.options,
+  });
+}
+
+/**
+ * Takes over a batch; answers with the partitions whose states it needs, as a JSON list.
+ *
+ * @param {string} header @param {string} bodies @param {ArrayBuffer} rows @param {ArrayBuffer} places @param {ArrayBuffer} ids
+ */
+export function beginBatch(header, bodies, rows, places, ids) {
+  batch = new Batch(header, bodies, rows, places, ids);
+  const handlers = /** @type {Map<string, Handler>} */ (definition.handlers);
+  handlersOfTypes = batch.types.map((type) => (type.startsWith('$') ? undefined : handlers.get(type)) ?? any);
+  failure = undefined;
+  const missing = new Set();
+  if (initShared && !states.has(SHARED)) missing.add(SHARED);
+  if (definition.partitioning !== 'none') findPartitions(missing);
+  else if (!states.has('')) missing.add('');
+  return stringify([...missing]);
+}
+
+/** @param {Set<string>} missing */
+function findPartitions(missing) {
+  events = [];
+  /** @type {(string | undefined)[]} */
+  const partitions = [];
+  batch.partitions = partitions;
+  for (let at = 0; at < batch.count; at++) {
+    progress.at = at;
+    let partition;
+    if (concerns(at)) {
+      try {
+        partition = partitionAt(at);
+      } catch (error) {
+        fail(at, error);
+        return;
+      }
+    }
+    partitions.push(partition);
+    if (partition !== undefined && !states.has(partition)) missing.add(partition);
+  }
+}
+
+/** Whether a handler looks at it. @param {number} at */
+function concerns(at) {
+  if (batch.isDeleted(at)) return deleted !== undefined;
+  return created !== undefined || handlersOfTypes[batch.typeIndex(at)] !== undefined;
+}
+
+/** @param {number} at @returns {string | undefined} */
+function partitionAt(at) {
+  if (definition.partitioning === 'stream') return batch.stream(at);
+  const event = new ProjectionEvent(batch, at);
+  events[at] = event;
+  const given = /** @type {Handler} */ (definition.partitionOf)(event);
+  if (given === undefined || given === null || given === '') return undefined;
+  if (typeof given !== 'string' && typeof given !== 'number' && typeof given !== 'boolean') {
+    throw new Error(`partitionBy gave ${show(given)}: a text or a number is expected; null leaves the event out`);
+  }
+  const partition = String(given);
+  if (partition.charCodeAt(0) === 0 || !partition.isWellFormed()) {
+    throw new Error(
+      `partitionBy gave ${show(partition)}, which cannot be a partition's name: it is not valid Unicode text`,
+    );
+  }
+  if (partition.length * 3 > PARTITION_BYTES_MAX && utf8Length(partition) > PARTITION_BYTES_MAX) {
+    throw new Error(`partitionBy gave a name of ${utf8Length(partition)} bytes: the limit is ${PARTITION_BYTES_MAX}`);
+  }
+  return partition;
+}
+
+/** Takes over states: `[partition, length]` in the header, length -1 where there is none. @param {string} header @param {string} texts */
+export function loadStates(header, texts) {
+  let at = 0;
+  for (const [partition, length] of parse(header)) {
+    states.load(partition, length < 0 ? undefined : texts.slice(at, at + length));
+    if (length > 0) at += length;
+  }
+  return '';
+}
+
+/** Handles the events of the batch, up to the first that fails, or until much was written: `done` tells how many. */
+export function runBatch() {
+  const end = failure?.at ?? batch.count;
+  const { partitions } = batch;
+  let at = 0;
+  try {
+    for (; at < end && !hasWrittenMuch(); at++) {
+      const partition = partitions === undefined ? (concerns(at) ? '' : undefined) : partitions[at];
+      if (partition === undefined) continue;
+      progress.at = at;
+      beginEvent(at);
+      handle(at, partition);
+    }
+    // A partition that could not be found is met only now.
+    if (failure !== undefined && at < failure.at) failure = undefined;
+  } catch (error) {
+    fail(at, error);
+  }
+  endEvents();
+  events = [];
+  const { rows, texts, log } = takeWritten();
+  return `${stringify({ failure, done: at, rows, log })}\n${texts.join('')}`;
+}
+
+/** @param {number} at @param {string} partition */
+function handle(at, partition) {
+  const event = events[at] ?? new ProjectionEvent(batch, at);
+  let entry = states.find(partition);
+  if (batch.isDeleted(at)) {
+    if (entry === undefined && definition.partitioning === 'stream') return;
+    call(/** @type {Handler} */ (deleted), entry ?? beginState(partition), event);
+    return;
+  }
+  if (entry === undefined) {
+    entry = beginState(partition);
+    if (created) call(created, entry, event);
+  }
+  const handler = handlersOfTypes[batch.typeIndex(at)];
+  if (handler !== undefined) call(handler, entry, event);
+}
+
+/** @param {string} partition */
+function beginState(partition) {
+  const entry = states.begin(partition, init === undefined ? {} : init());
+  states.touch(entry);
+  return entry;
+}
+
+/** @param {Handler} handler @param {states.Entry} entry @param {ProjectionEvent} event */
+function call(handler, entry, event) {
+  states.touch(entry);
+  if (initShared !== undefined) return callWithShared(handler, entry, event);
+  const next = handler(entry.state, event);
+  if (next === undefined) return;
+  if (next instanceof PromiseClass) throw asynchronous();
+  entry.state = next;
+}
+
+/** The state is then a pair: the partition's, and the one that all share. @param {Handler} handler @param {states.Entry} entry @param {ProjectionEvent} event */
+function callWithShared(handler, entry, event) {
+  const shared = states.find(SHARED) ?? states.begin(SHARED, /** @type {Handler} */ (initShared)());
+  states.touch(shared);
+  const pair = [entry.state, shared.state];
+  const next = handler(pair, event) ?? pair;
+  if (next instanceof PromiseClass) throw asynchronous();
+  if (!isArray(next) || next.length !== 2) {
+    throw new Error(`with $initShared a handler gives [state, shared state], or nothing; it gave ${show(next)}`);
+  }
+  [entry.state, shared.state] = next;
+}
+
+function asynchronous() {
+  return new Error('the handler is async: a handler does its work at once, and cannot wait');
+}
+
+/** @param {number} at @param {unknown} error */
+function fail(at, error) {
+  const isError = typeof error === 'object' && error !== null && 'message' in error;
+  const { name, message, stack } = /** @type {Error} */ (isError ? error : {});
+  failure = {
+    at,
+    name: isError ? String(name) : '',
+    message: isError ? String(message) : `threw ${show(error)}`,
+    stack: isError ? String(stack) : '',
+  };
+}
+
+/** Gives all states that changed since the last time. @param {string} limits */
+export function settle(limits) {
+  failure = undefined;
+  try {
+    const { rows, texts } = states.settle(parse(limits), progress, definition.steps.length > 0 ? resultOf : undefined);
+    return `${stringify({ rows })}\n${texts.join('')}`;
+  } catch (error) {
+    fail(0, error);
+    return `${stringify({ failure })}\n`;
+  }
+}
+
+/** What transformBy and filterBy make of a state: they work on a copy of it. @param {string} partition @param {string} text */
+function resultOf(partition, text) {
+  if (partition === SHARED) return null;
+  let value = parse(text);
+  for (const { kind, fn } of definition.steps) {
+    const given = fn(value);
+    if (kind === 'filter' && !given) return null;
+    if (kind === 'transform' && given !== undefined) value = given;
+    if (value === null) return null;
+  }
+  const result = stringify(value);
+  if (result === undefined) throw new Error(`transformBy gave ${show(value)}, which cannot be written as JSON`);
+  return result;
+}
+
+/** Lets go of all states, and of what a batch that did not end has written. */
+export function forgetAll() {
+  states.forgetAll();
+  takeWritten();
+  endEvents();
+  return '';
+}

@@ -1,0 +1,80 @@
+// @ts-check
+/** Plain JSON: what is the same after it was written and read again. Only such a state survives a restart unchanged. */
+
+const DEPTH_MAX = 500;
+const objectPrototype = Object.prototype;
+const { getPrototypeOf, keys } = Object;
+const { isArray } = Array;
+
+/**
+ * What keeps a value from being plain JSON, such as `state.orders[3].when is a Date`; undefined: nothing.
+ *
+ * @param {string} name @param {unknown} value
+ */
+export function flawOf(name, value) {
+  const flaw = find(value, 0);
+  return flaw === undefined ? undefined : `${name}${flaw.path} ${flaw.what}`;
+}
+
+/**
+ * The path is put together on the way back, because nearly always there is nothing to be said.
+ *
+ * @param {unknown} value @param {number} depth
+ * @returns {{ path: string, what: string } | undefined}
+ */
+function find(value, depth) {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return undefined;
+    case 'number':
+      return Number.isFinite(value) ? undefined : { path: '', what: `is ${value}, which JSON has no number for` };
+    case 'object':
+      return value === null ? undefined : findWithin(value, depth);
+    case 'undefined':
+      return { path: '', what: 'is undefined: leave it out, or use null' };
+    case 'bigint':
+      return { path: '', what: 'is a BigInt: use a number or a text' };
+    default:
+      return { path: '', what: `is a ${typeof value}` };
+  }
+}
+
+/** @param {object} value @param {number} depth */
+function findWithin(value, depth) {
+  if (depth > DEPTH_MAX) return { path: '', what: `is nested more than ${DEPTH_MAX} deep, or contains itself` };
+  if (isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const flaw = find(value[i], depth + 1);
+      if (flaw !== undefined) return below(depth, `[${i}]`, flaw);
+    }
+    return undefined;
+  }
+  const prototype = getPrototypeOf(value);
+  if (prototype !== objectPrototype && prototype !== null) return { path: '', what: `is a ${className(value)}` };
+  for (const key of keys(value)) {
+    const flaw = find(/** @type {Record<string, unknown>} */ (value)[key], depth + 1);
+    if (flaw !== undefined) return below(depth, step(key), flaw);
+  }
+  return undefined;
+}
+
+/**
+ * Of what lies very deep only the beginning of the way is told.
+ * @param {number} depth @param {string} part @param {{ path: string, what: string }} flaw
+ */
+function below(depth, part, { path, what }) {
+  if (depth > 8) return { path: '…', what };
+  return { path: `${part}${path}`, what };
+}
+
+/** @param {string} key */
+function step(key) {
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key.slice(0, 80))}]`;
+}
+
+/** @param {object} value */
+function className(value) {
+  const name = value.constructor?.name;
+  return typeof name === 'string' && name !== '' ? `${name}, not a plain object` : 'class instance, not a plain object';
+}

@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from 'quickjs-emscripten-core';
+import { systemClock } from '../../runtime/clock.ts';
+import type { ProgramLimits } from '../program.ts';
+import type { Failure } from './messages.ts';
+import { loadQuickJs } from './quickjs.ts';
+
+/** The name under which the source's places stand in stack traces. */
+const SOURCE_NAME = 'projection';
+/** More than this must not count between two looks at the clock: the process was paused, or others had its core. */
+const PAUSE_MS = 50;
+/** Below what the thread's own stack bears: see the worker's `stackSizeMb`. */
+const STACK_BYTES_MAX = 1 << 20;
+
+/** A call into the sandbox that did not end well. */
+export class SandboxFailure extends Error {
+  override readonly name = 'SandboxFailure';
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** An error as it stands in the sandbox. */
+export interface ThrownInside {
+  readonly at: number;
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
+}
+
+/** QuickJS with the projection language and one source: calls of its functions with texts, under limits. */
+export class Machine {
+  readonly #limits: ProgramLimits;
+  readonly #alive: () => void;
+  readonly #context: QuickJSContext;
+  readonly #language: QuickJSHandle;
+  readonly #progress: QuickJSHandle;
+  readonly #functions = new Map<string, QuickJSHandle>();
+  /** What runs since when, and how long it has run. */
+  #at = Number.NaN;
+  #seenMs = 0;
+  #spentMs = 0;
+
+  static async start(limits: ProgramLimits, alive: () => void): Promise<Machine> {
+    const module = await loadQuickJs(limits.memoryBytesMax);
+    return new Machine(module.newRuntime(), limits, alive);
+  }
+
+  private constructor(runtime: QuickJSRuntime, limits: ProgramLimits, alive: () => void) {
+    this.#limits = limits;
+    this.#alive = alive;
+    runtime.setMaxStackSize(STACK_BYTES_MAX);
+    runtime.setModuleLoader(languageText, (_from, name) => name.replace(/^\.\//, ''));
+    this.#context = runtime.newContext();
+    this.#language = this.#context.unwrapResult(
+      this.#context.evalCode(languageText('main.js'), 'main.js', { type: 'module' }),
+    );
+    this.#progress = this.#context.getProp(this.#language, 'progress');
+    runtime.setInterruptHandler(() => this.#isOverTime());
+  }
+
+  /** Runs the source's top level. Strict, so that a forgotten declaration is an error and no global. */
+  load(source: string): void {
+    this.#begin();
+    const result = this.#context.evalCode(source, SOURCE_NAME, { strict: true });
+    if (result.error) throw this.#failureOf(result.error);
+    result.value.dispose();
+  }
+
+  /** Calls a function of language/main.js, which gives a text. */
+  call(name: string, ...values: readonly (string | ArrayBuffer)[]): string {
+    this.#begin();
+    let fn = this.#functions.get(name);
+    if (!fn) {
+      fn = this.#context.getProp(this.#language, name);
+      this.#functions.set(name, fn);
+    }
+    const args = values.map((value) =>
+      typeof value === 'string' ? this.#context.newString(value) : this.#context.newArrayBuffer(value),
+    );
+    const result = this.#context.callFunction(fn, this.#context.undefined, ...args);
+    for (const arg of args) arg.dispose();
+    if (result.error) throw this.#failureOf(result.error);
+    const text = this.#context.getString(result.value);
+    result.value.dispose();
+    return text;
+  }
+
+  /** What an error that the sandbox has caught by itself amounts to. */
+  failureOf({ at, name, message, stack }: ThrownInside): Failure {
+    if (name === 'InternalError' && message === 'out of memory') return this.#memoryFailure(at);
+    const [, line, column] = new RegExp(`\\b${SOURCE_NAME}:(\\d+):(\\d+)`).exec(stack) ?? [];
+    const place = line === undefined ? {} : { line: Number(line), column: Number(column) };
+    return { kind: 'threw', message: name === '' || name === 'Error' ? message : `${name}: ${message}`, at, ...place };
+  }
+
+  #failureOf(error: QuickJSHandle): SandboxFailure {
+    const at = this.#progressAt();
+    let thrown: Partial<ThrownInside> | null = null;
+    try {
+      thrown = this.#context.dump(error);
+      error.dispose();
+    } catch {
+      // There was no memory left to tell of it.
+    }
+    if (thrown === null) return new SandboxFailure(this.#memoryFailure(at));
+    if (typeof thrown !== 'object') thrown = { message: `threw ${String(thrown)}` };
+    const { name = '', message = '', stack = '' } = thrown;
+    if (name === 'InternalError' && message === 'interrupted') return new SandboxFailure(this.#timeFailure(at));
+    return new SandboxFailure(this.failureOf({ at, name, message, stack }));
+  }
+
+  #timeFailure(at: number): Failure {
+    return { kind: 'timeLimit', message: `ran for more than ${this.#limits.eventTimeMsMax} ms: that is the limit`, at };
+  }
+
+  #memoryFailure(at: number): Failure {
+    const mib = Math.round(this.#limits.memoryBytesMax / (1 << 20));
+    return { kind: 'memoryLimit', message: `needs more than ${mib} MiB of memory: that is the limit`, at };
+  }
+
+  #begin(): void {
+    this.#at = Number.NaN;
+  }
+
+  /** QuickJS asks it every few thousand steps. Each event has the whole time for itself. */
+  #isOverTime(): boolean {
+    this.#alive();
+    const now = systemClock.monotonicMs();
+    const at = this.#progressAt();
+    if (at === this.#at) this.#spentMs += Math.min(now - this.#seenMs, PAUSE_MS);
+    else {
+      this.#at = at;
+      this.#spentMs = 0;
+    }
+    this.#seenMs = now;
+    return this.#spentMs > this.#limits.eventTimeMsMax;
+  }
+
+  #progressAt(): number {
+    const handle = this.#context.getProp(this.#progress, 'at');
+    const at = this.#context.getNumber(handle);
+    handle.dispose();
+    return at;
+  }
+}
+
+function languageText(name: string): string {
+  return readFileSync(new URL(`./language/${name}`, import.meta.url), 'utf8');
+}

@@ -1,0 +1,93 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert } from '../../base/assert.ts';
+import { decodeUtf8 } from '../../base/bytes.ts';
+import { PROGRAM_LIMITS, type ProgramDescription, type ProgramLimits } from '../program.ts';
+import { readRun, readSettled } from './answer-text.ts';
+import { batchText } from './batch-text.ts';
+import { Machine, SandboxFailure } from './machine.ts';
+import type { Answer, Request, WorkerStart } from './messages.ts';
+import { forceUtc } from './utc.ts';
+
+/** A thread for one projection at a time: takes requests, one after the other, and answers each. */
+
+const signOfLife = new Int32Array((workerData as WorkerStart).alive);
+const WRITES = /\b(?:emit|linkTo|linkStreamTo|copyTo)\b/;
+
+let machine: Machine | undefined;
+let limits: ProgramLimits = PROGRAM_LIMITS;
+
+forceUtc();
+parentPort?.on('message', async (request: Request) => {
+  answer(request.kind === 'open' ? await open(request) : handle(request));
+});
+
+function answer(given: Answer): void {
+  Atomics.add(signOfLife, 0, 1);
+  parentPort?.postMessage(given, 'texts' in given ? [given.texts.bytes.buffer, given.texts.ends.buffer] : []);
+}
+
+async function open({ source, limits: given }: Extract<Request, { kind: 'open' }>): Promise<Answer> {
+  limits = given;
+  machine = await Machine.start(limits, () => Atomics.add(signOfLife, 0, 1));
+  try {
+    machine.load(source);
+    const text = machine.call('describe', String(WRITES.test(source)));
+    return { kind: 'opened', description: JSON.parse(text) as ProgramDescription };
+  } catch (error) {
+    return { kind: 'refused', failure: failureOf(error) };
+  }
+}
+
+function handle(request: Exclude<Request, { kind: 'open' }>): Answer {
+  assert(machine !== undefined, 'a projection is open');
+  try {
+    switch (request.kind) {
+      case 'batch':
+        return beginBatch(machine, request);
+      case 'states':
+        return loadStates(machine, request);
+      case 'settle':
+        return settle(machine);
+      case 'forget':
+        machine.call('forgetAll');
+        return { kind: 'forgotten' };
+      case 'close':
+        machine = undefined;
+        return { kind: 'closed' };
+    }
+  } catch (error) {
+    return { kind: 'failed', failure: failureOf(error), log: [] };
+  }
+}
+
+function failureOf(error: unknown) {
+  if (error instanceof SandboxFailure) return error.failure;
+  throw error;
+}
+
+function beginBatch(machine: Machine, { events }: Extract<Request, { kind: 'batch' }>): Answer {
+  const { header, bodies, rows, places, ids } = batchText(events);
+  const partitions = JSON.parse(machine.call('beginBatch', header, bodies, rows, places, ids)) as string[];
+  return partitions.length > 0 ? { kind: 'missing', partitions } : run(machine);
+}
+
+function loadStates(machine: Machine, { states }: Extract<Request, { kind: 'states' }>): Answer {
+  const texts = states.map(([, bytes]) => (bytes === undefined ? undefined : (decodeUtf8(bytes) ?? 'null')));
+  const header = states.map(([partition], i) => [partition, texts[i]?.length ?? -1]);
+  machine.call('loadStates', JSON.stringify(header), texts.join(''));
+  return run(machine);
+}
+
+function run(machine: Machine): Answer {
+  const ran = readRun(machine.call('runBatch'));
+  if ('failure' in ran) return { kind: 'failed', failure: machine.failureOf(ran.failure), log: ran.log };
+  return { kind: 'ran', done: ran.done, ...ran.value, log: ran.log };
+}
+
+function settle(machine: Machine): Answer {
+  const { stateBytesMax: stateLengthMax, heldStatesBytesMax: heldCostMax } = limits;
+  const settled = readSettled(machine.call('settle', JSON.stringify({ stateLengthMax, heldCostMax })), stateLengthMax);
+  if (!('failure' in settled)) return { kind: 'settled', ...settled.value };
+  const failure = machine.failureOf(settled.failure);
+  return { kind: 'failed', failure: failure.kind === 'threw' ? { ...failure, kind: 'state' } : failure, log: [] };
+}

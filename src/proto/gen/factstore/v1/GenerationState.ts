@@ -1,0 +1,23 @@
+// Original file: proto/factstore/v1/projections.proto
+
+export const GenerationState = {
+  GENERATION_STATE_UNSPECIFIED: 'GENERATION_STATE_UNSPECIFIED',
+  GENERATION_STATE_RUNNING: 'GENERATION_STATE_RUNNING',
+  GENERATION_STATE_CATCHING_UP: 'GENERATION_STATE_CATCHING_UP',
+  GENERATION_STATE_FAULTED: 'GENERATION_STATE_FAULTED',
+  GENERATION_STATE_DISABLED: 'GENERATION_STATE_DISABLED',
+} as const;
+
+export type GenerationState =
+  | 'GENERATION_STATE_UNSPECIFIED'
+  | 0
+  | 'GENERATION_STATE_RUNNING'
+  | 1
+  | 'GENERATION_STATE_CATCHING_UP'
+  | 2
+  | 'GENERATION_STATE_FAULTED'
+  | 3
+  | 'GENERATION_STATE_DISABLED'
+  | 4
+
+export type GenerationState__Output = typeof GenerationState[keyof typeof GenerationState]

@@ -1,0 +1,16 @@
+// Original file: proto/factstore/v1/projections.proto
+
+
+export interface WatchProjectionRequest {
+  'name'?: (string);
+  'partition'?: (string);
+  'prefix'?: (string);
+  'which'?: "partition"|"prefix";
+}
+
+export interface WatchProjectionRequest__Output {
+  'name': (string);
+  'partition'?: (string);
+  'prefix'?: (string);
+  'which'?: "partition"|"prefix";
+}
