@@ -104,7 +104,9 @@ describe('a node whose log is damaged below its commit index', () => {
     const [node] = cluster.nodes as [ProcessNode];
     await node.end('SIGTERM');
     await damage(node.data, [60]);
+    node.output.length = 0;
     node.start();
+    await until('it listens', () => said(node, 'started'));
     const own = await connect(node.url);
     onTestFinished(() => own.close());
     await until('the damaged entry is met', async () => {
