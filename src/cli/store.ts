@@ -124,7 +124,7 @@ export type Projections = Pick<ProjectionsClient, keyof ProjectionsClient>;
 
 export interface Store {
   /** What becomes of streams, and lists of them. */
-  readonly streams: Pick<StreamsClient, 'list' | 'setMetadata' | 'truncate' | 'delete' | 'tombstone'>;
+  readonly streams: Pick<StreamsClient, 'list' | 'setMetadata' | 'truncate' | 'erase' | 'delete' | 'tombstone'>;
   readonly projections: Projections;
   append(writes: readonly WriteToAppend[], options: AppendOptions): Promise<AppendOutcome>;
   read(target: Target, options: ReadOptions): AsyncIterable<StoredEvent>;

@@ -87,7 +87,7 @@ describe('wrong usage ends with exit code 2 and says what is wrong', () => {
 describe('help and version', () => {
   test('every command has a help with examples, and ends with 0', async () => {
     const commands = ['serve', 'append', 'read', 'query', 'subscribe', 'import', 'export'].map((name) => [name]);
-    const streams = ['get', 'list', 'set', 'truncate', 'delete', 'tombstone'].map((name) => ['streams', name]);
+    const streams = ['get', 'list', 'set', 'truncate', 'erase', 'delete', 'tombstone'].map((name) => ['streams', name]);
     const cluster = ['status', 'transfer', 'raise-level'].map((name) => ['cluster', name]);
     for (const command of [...commands, ...streams, ...cluster]) {
       const { code, out, err } = await run([...command, '--help']);

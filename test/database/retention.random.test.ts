@@ -40,6 +40,12 @@ const change: fc.Arbitrary<ChangeKind> = fc.oneof(
     }),
   },
   { weight: 8, arbitrary: figure.map((before) => ({ kind: 'truncate' as const, before })) },
+  {
+    weight: 12,
+    arbitrary: fc
+      .tuple(fc.nat(8), fc.integer({ min: 1, max: 3 }))
+      .map(([from, count]) => ({ kind: 'erase' as const, from, to: from + count })),
+  },
   { weight: 6, arbitrary: fc.constant({ kind: 'delete' as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'tombstone' as const }) },
 );
