@@ -1,3 +1,4 @@
+import type { ScavengeStatus } from '../client/admin.ts';
 import type { ClusterStatus } from '../client/cluster.ts';
 import type { ProducerState, StreamInfo } from '../client/lookups.ts';
 import type { Consistency } from '../client/options.ts';
@@ -25,6 +26,7 @@ export type {
   ProjectionState,
   Query,
   QueryItem,
+  ScavengeStatus,
   StreamInfo,
   StreamMetadata,
 };
@@ -136,5 +138,9 @@ export interface Store {
   transfer(to: string | undefined, signal?: AbortSignal): Promise<string>;
   /** Gives the feature level that the cluster is at then. */
   raiseLevel(level: number | undefined, signal?: AbortSignal): Promise<number>;
+  /** Gives the scavenge point. */
+  startScavenge(signal?: AbortSignal): Promise<bigint>;
+  stopScavenge(signal?: AbortSignal): Promise<void>;
+  scavengeStatus(signal?: AbortSignal): Promise<readonly ScavengeStatus[]>;
   close(): Promise<void>;
 }
