@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** The files of a data directory whose names stand for what the node keeps: all but LevelDB's own locks. */
@@ -25,4 +25,14 @@ export async function foundOnDisk(directory: string, texts: readonly string[]): 
     for (const text of left) if (content.includes(text)) left.delete(text);
   }
   return texts.filter((text) => !left.has(text));
+}
+
+/** How many bytes the files below a directory have. */
+export async function bytesOnDisk(directory: string): Promise<number> {
+  const sizes = (await filesOf(directory)).map((path) =>
+    stat(path)
+      .then(({ size }) => size)
+      .catch(() => 0),
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
