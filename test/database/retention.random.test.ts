@@ -257,6 +257,10 @@ class Run {
       for (const backwards of [false, true]) {
         for (const from of [undefined, backwards ? first + 1 : Math.max(0, first - 1)]) {
           const read = await collect(reader.readStream(view, name, { from, backwards }));
+          const some = await collect(reader.readStream(view, name, { from, backwards, limit: 3 }));
+          const flat = (batches: typeof read) =>
+            batches.flatMap(({ events }) => events.map(({ revision }) => revision));
+          expect(flat(some)).toEqual(flat(read).slice(0, 3));
           const wanted = seen.visible.filter(
             ({ revision }) => from === undefined || (backwards ? revision <= from : revision >= from),
           );

@@ -108,25 +108,30 @@ export class EventReader {
     if (left <= 0) return;
     const entries = new EntryWindow(this.ports);
     for await (const batch of places) {
-      const visible = backwards ? Math.max(0, batch.revision - first + 1) : left;
-      const wanted = batch.positions.slice(0, Math.min(left, visible));
-      if (wanted.length === 0) return;
-      const turn = new Turn(this.limits);
-      entries.begin(await view.locateMany(wanted));
-      for (let i = 0; i < wanted.length; i++) {
-        const payload = await entries.payload(i);
-        const event = this.eventAt(payload, wanted[i] as number);
-        const revision = batch.revision + i * step;
-        if (event.revision !== revision || !this.isOf(name)) throw misplaced(stream, revision, event.position);
-        if (isVisible(part, revision) && !event.erased) {
-          turn.add(event);
-          left--;
+      const count = backwards ? Math.max(0, batch.revision - first + 1) : batch.positions.length;
+      const positions = batch.positions.slice(0, count);
+      if (positions.length === 0) return;
+      for (let at = 0; at < positions.length; ) {
+        if (left <= 0) return;
+        const wanted = positions.slice(at, at + left);
+        const turn = new Turn(this.limits);
+        entries.begin(await view.locateMany(wanted));
+        for (let i = 0; i < wanted.length; i++) {
+          const payload = await entries.payload(i);
+          const event = this.eventAt(payload, wanted[i] as number);
+          const revision = batch.revision + (at + i) * step;
+          if (event.revision !== revision || !this.isOf(name)) throw misplaced(stream, revision, event.position);
+          if (isVisible(part, revision) && !event.erased) {
+            turn.add(event);
+            left--;
+          }
+          if (!turn.full && i + 1 < wanted.length) continue;
+          if (!turn.empty) yield turn.take(revision + step);
+          if (!entries.tookTurn()) await this.ports.yieldTurn();
         }
-        if (!turn.full && i + 1 < wanted.length) continue;
-        if (!turn.empty) yield turn.take(revision + step);
-        if (!entries.tookTurn()) await this.ports.yieldTurn();
+        at += wanted.length;
       }
-      if (left === 0) return;
+      if (left <= 0) return;
     }
   }
 
