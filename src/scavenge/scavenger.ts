@@ -19,6 +19,8 @@ export interface ScavengerPorts {
   readonly logger: Logger;
   /** How much of the log is looked through in a second, at most. */
   readonly bytesPerSecond: number;
+  /** How many entries one turn reads at most; 256 unless given. */
+  readonly turnEntries?: number;
   /** The disk failed, or what is on it makes no sense: the process must end. */
   fatal(error: unknown): void;
 }
@@ -164,14 +166,14 @@ export class Scavenger {
 
   /** False: a fact ended it, or the node stops. */
   private async eraseTo(last: number, point: number): Promise<boolean> {
-    const { index, reader, log, clock, bytesPerSecond } = this.ports;
+    const { index, reader, log, clock, bytesPerSecond, turnEntries = TURN_ENTRIES } = this.ports;
     const view = index.view();
     const { createdUs } = await view.locate(point);
     const eraser = new Eraser(new PointVisibility(view, reader, { position: point, createdUs }));
     for (let next = (this.progress?.through ?? 0) + 1; next <= last; ) {
       if (!this.goesOn(point)) return false;
       const begunMs = clock.monotonicMs();
-      const records = await log.read(next, Math.min(last, next + TURN_ENTRIES - 1), TURN_BYTES);
+      const records = await log.read(next, Math.min(last, next + turnEntries - 1), TURN_BYTES);
       if (records.length === 0) throw new FactstoreError('INTERNAL', `the raft log has no entry ${next} to scavenge`);
       await this.eraseAll(records, eraser);
       next += records.length;

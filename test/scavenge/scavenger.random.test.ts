@@ -120,6 +120,7 @@ class TestNode {
       clock: { ...QUICK },
       logger: LOGGER,
       bytesPerSecond: 1e12,
+      turnEntries: 4,
       fatal: (error) => {
         this.failure = error;
       },
