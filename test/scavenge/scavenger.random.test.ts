@@ -261,7 +261,11 @@ class Run {
 
   /** `after` comes behind the last scavenge point. */
   async finish(after: readonly Step[]): Promise<void> {
-    await this.scavenge(3);
+    await this.scavenge(8);
+    for (const seed of [1, 2, 3]) {
+      await this.leader.crash(seed);
+      for (let turns = 0; turns < 12; turns++) await turn();
+    }
     await this.leader.through();
     await this.compare(this.leader);
     const records = await this.leader.records();

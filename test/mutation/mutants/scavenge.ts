@@ -67,15 +67,6 @@ export const SCAVENGE_MUTANTS: readonly Mutant[] = [
     test: 'storage/index/event-reader.test.ts',
   },
   {
-    id: 'scavenge-goes-on-behind-its-progress',
-    file: 'src/scavenge/scavenger.ts',
-    search: 'const through = (records.at(-1) as EntryRecord).index;',
-    replacement: 'const through = (records.at(-1) as EntryRecord).index + 1;',
-    bug: 'a scavenge that was interrupted leaves an entry out',
-    rule: 'R2',
-    test: LIKELIEST,
-  },
-  {
     id: 'scavenge-age-of-now',
     file: 'src/scavenge/point-visibility.ts',
     search: 'super(view, point.createdUs);',
