@@ -290,6 +290,11 @@ export class Node {
         transferLeadership: (nodeId: string, signal: AbortSignal) => member().transferLeadership(nodeId, signal),
         raiseFeatureLevel: async (level: number) => member().raiseFeatureLevel(level),
       },
+      admin: {
+        startScavenge: async () => member().scavenging.start(),
+        stopScavenge: async () => member().scavenging.stop(),
+        scavengeStatus: () => member().scavenging.status,
+      },
     };
   }
 

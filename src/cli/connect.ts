@@ -75,6 +75,18 @@ class ClientStore implements Store {
     return this.client.cluster.raiseFeatureLevel(level, { signal });
   }
 
+  startScavenge(signal?: AbortSignal) {
+    return this.client.admin.startScavenge({ signal });
+  }
+
+  stopScavenge(signal?: AbortSignal) {
+    return this.client.admin.stopScavenge({ signal });
+  }
+
+  scavengeStatus(signal?: AbortSignal) {
+    return this.client.admin.scavengeStatus({ signal });
+  }
+
   close(): Promise<void> {
     return this.client.close();
   }

@@ -11,6 +11,7 @@ import { type Io, Output } from './io.ts';
 import { addProjections } from './projections.ts';
 import { addQuery } from './query.ts';
 import { addRead } from './read.ts';
+import { addScavenge } from './scavenge.ts';
 import { addServe } from './serve.ts';
 import type { Store } from './store.ts';
 import { addStreams } from './streams.ts';
@@ -96,6 +97,7 @@ async function buildProgram(context: Context, argv: readonly string[], json: boo
   addExport(program, context);
   addProjections(program, context);
   addCluster(program, context);
+  addScavenge(program, context);
   addVerify(program, context);
   return program;
 }

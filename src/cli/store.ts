@@ -1,3 +1,4 @@
+import type { ScavengeStatus } from '../client/admin.ts';
 import type { ClusterStatus } from '../client/cluster.ts';
 import type { ProducerState, StreamInfo } from '../client/lookups.ts';
 import type { Consistency } from '../client/options.ts';
@@ -25,6 +26,7 @@ export type {
   ProjectionState,
   Query,
   QueryItem,
+  ScavengeStatus,
   StreamInfo,
   StreamMetadata,
 };
@@ -124,7 +126,7 @@ export type Projections = Pick<ProjectionsClient, keyof ProjectionsClient>;
 
 export interface Store {
   /** What becomes of streams, and lists of them. */
-  readonly streams: Pick<StreamsClient, 'list' | 'setMetadata' | 'truncate' | 'delete' | 'tombstone'>;
+  readonly streams: Pick<StreamsClient, 'list' | 'setMetadata' | 'truncate' | 'erase' | 'delete' | 'tombstone'>;
   readonly projections: Projections;
   append(writes: readonly WriteToAppend[], options: AppendOptions): Promise<AppendOutcome>;
   read(target: Target, options: ReadOptions): AsyncIterable<StoredEvent>;
@@ -136,5 +138,9 @@ export interface Store {
   transfer(to: string | undefined, signal?: AbortSignal): Promise<string>;
   /** Gives the feature level that the cluster is at then. */
   raiseLevel(level: number | undefined, signal?: AbortSignal): Promise<number>;
+  /** Gives the scavenge point. */
+  startScavenge(signal?: AbortSignal): Promise<bigint>;
+  stopScavenge(signal?: AbortSignal): Promise<void>;
+  scavengeStatus(signal?: AbortSignal): Promise<readonly ScavengeStatus[]>;
   close(): Promise<void>;
 }

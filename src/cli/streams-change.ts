@@ -40,6 +40,21 @@ export function addStreamChanges(streams: Command, context: Context): void {
       );
     });
   examples(truncate, 'factstore streams truncate order-1 --before 100');
+  const erase = changeCommand(
+    streams,
+    'erase <STREAM>',
+    'hide single events, for good; the next scavenge takes their content from the disks',
+  )
+    .requiredOption('--from <REVISION>', 'the first revision')
+    .option('--to <REVISION>', 'the revision behind the last one; without it, --from alone')
+    .action((stream: string, flags: Flags & { from: string; to?: string }) => {
+      const from = parseWhole('--from', flags.from);
+      const to = flags.to === undefined ? undefined : parseWhole('--to', flags.to);
+      return change(context, stream, flags, 'erased in part', (store, options) =>
+        store.streams.erase(stream, { from, to }, options),
+      );
+    });
+  examples(erase, 'factstore streams erase order-1 --from 3', 'factstore streams erase order-1 --from 3 --to 8');
   const remove = changeCommand(
     streams,
     'delete <STREAM>',

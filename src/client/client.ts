@@ -1,3 +1,4 @@
+import { AdminClient } from './admin.ts';
 import { appendWrites, asWrites } from './append.ts';
 import type { AppendPipeline } from './append-pipeline.ts';
 import type { ClusterClient } from './cluster.ts';
@@ -44,6 +45,8 @@ export interface ClientParts {
 export class FactstoreClient implements AsyncDisposable {
   /** The cluster itself: its members, its leader. */
   readonly cluster: ClusterClient;
+  /** Work on what the nodes have on their disks. */
+  readonly admin: AdminClient;
   /** Streams as such: what is known of them, and what becomes of them. */
   readonly streams: StreamsClient;
   /** Projections: states that follow from the events. */
@@ -55,6 +58,7 @@ export class FactstoreClient implements AsyncDisposable {
   constructor(parts: ClientParts) {
     this.parts = parts;
     this.cluster = parts.cluster;
+    this.admin = new AdminClient(parts.session, parts.cluster);
     this.streams = new StreamsClient(parts.session, parts.pipeline);
     this.projections = new ProjectionsClient(parts.session, parts.cluster);
   }

@@ -110,8 +110,11 @@ export class ClusterClient {
    * a FactstoreError: INVALID_ARGUMENT (no such member), FAILED_PRECONDITION, NO_LEADER, DEADLINE_EXCEEDED.
    */
   transferLeadership(nodeId?: string, options: CallOptions = {}): Promise<string> {
-    const { timeoutMs = this.session.timeoutMs } = options;
-    return underSignals(this.session, options.signal, (signal) => this.transfer(nodeId ?? '', { timeoutMs, signal }));
+    return this.atLeader('the transfer of leadership', options, async (node, left) => {
+      const answer = await node.unary(clusterService.TransferLeadership, { nodeId: nodeId ?? '' }, left);
+      this.leaders.lost(node);
+      return answer.leader;
+    });
   }
 
   /**
@@ -120,28 +123,23 @@ export class ClusterClient {
    * not reachable or does not know it), INVALID_ARGUMENT (it never falls), NO_LEADER, DEADLINE_EXCEEDED.
    */
   raiseFeatureLevel(level?: number, options: CallOptions = {}): Promise<number> {
-    const { timeoutMs = this.session.timeoutMs } = options;
-    return underSignals(this.session, options.signal, (signal) =>
-      this.atLeader('the raise of the feature level', { timeoutMs, signal }, async (node, limits) => {
-        const answer = await node.unary(
-          clusterService.RaiseFeatureLevel,
-          { level: level === undefined ? 0 : levelArgument(level) },
-          limits,
-        );
-        return answer.level;
-      }),
-    );
-  }
-
-  private transfer(nodeId: string, limits: CallLimits & { readonly signal: AbortSignal }): Promise<string> {
-    return this.atLeader('the transfer of leadership', limits, async (node, left) => {
-      const answer = await node.unary(clusterService.TransferLeadership, { nodeId }, left);
-      this.leaders.lost(node);
-      return answer.leader;
+    return this.atLeader('the raise of the feature level', options, async (node, limits) => {
+      const answer = await node.unary(
+        clusterService.RaiseFeatureLevel,
+        { level: level === undefined ? 0 : levelArgument(level) },
+        limits,
+      );
+      return answer.level;
     });
   }
 
-  private async atLeader<T>(
+  /** @internal Calls the leader, and once more where that fails in a way that will pass. */
+  atLeader<T>(what: string, options: CallOptions, call: (node: Node, left: CallLimits) => Promise<T>): Promise<T> {
+    const { timeoutMs = this.session.timeoutMs } = options;
+    return underSignals(this.session, options.signal, (signal) => this.callLeader(what, { timeoutMs, signal }, call));
+  }
+
+  private async callLeader<T>(
     what: string,
     limits: CallLimits & { readonly signal: AbortSignal },
     call: (node: Node, left: CallLimits) => Promise<T>,

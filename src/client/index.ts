@@ -11,6 +11,7 @@
  */
 export { type ErrorCode, FactstoreError } from '../base/errors.ts';
 export type { StreamState } from '../model/stream.ts';
+export type { AdminClient, MemberScavenge, ScavengeState, ScavengeStatus, UnknownScavenge } from './admin.ts';
 export type { Expect } from './arguments.ts';
 export { FactstoreClient } from './client.ts';
 export type {
@@ -62,6 +63,7 @@ export type { EventRead, ReadHead } from './read.ts';
 export type {
   ChangeOptions,
   ChangeResult,
+  ErasedRevisions,
   ListedStream,
   ListOptions,
   StreamMetadata,

@@ -37,6 +37,13 @@ export interface ChangeOptions extends CallOptions {
   readonly appendId?: string | undefined;
 }
 
+/** Revisions of a stream. */
+export interface ErasedRevisions {
+  readonly from: bigint | number;
+  /** The revision behind the last one; without it, `from` alone. */
+  readonly to?: bigint | number | undefined;
+}
+
 /** A change that is durable on a majority of disks. */
 export interface ChangeResult {
   /** The revision of the change in `$$stream`, to be expected by the next one. */
@@ -136,6 +143,16 @@ export class StreamsClient {
     return this.change(stream, { kind: 'truncate', before: placeArgument('before', before) }, options);
   }
 
+  /**
+   * Hides these events, for good, and has the next scavenge take their content from the disks: see `scavenge` of
+   * {@link AdminClient}. Ends in OUT_OF_RANGE where the stream does not reach so far.
+   */
+  async erase(stream: string, range: ErasedRevisions, options?: ChangeOptions): Promise<ChangeResult> {
+    const from = placeArgument('from', range.from);
+    const to = range.to === undefined ? from + 1 : placeArgument('to', range.to);
+    return this.change(stream, { kind: 'erase', from, to }, options);
+  }
+
   /** Hides all the events of a stream, for good. A later append goes on with the revisions. */
   delete(stream: string, options?: ChangeOptions): Promise<ChangeResult> {
     return this.change(stream, { kind: 'delete' }, options);
@@ -170,6 +187,7 @@ export class StreamsClient {
 const VERBS = {
   metadata: 'set the metadata of',
   truncate: 'truncate',
+  erase: 'erase events of',
   delete: 'delete',
   tombstone: 'tombstone',
 } as const satisfies Record<ChangeKind['kind'], string>;

@@ -257,6 +257,13 @@ const limits = {
     64 * GIB,
     'The most bytes received from all clients together and not yet handled: of incomplete messages and, counted apart, of appends that are not answered.',
   ),
+  scavengeBytesPerSecond: whole(
+    'bytes per second',
+    32 * MIB,
+    64 * 1024,
+    64 * GIB,
+    'How much of its log a node looks through in a second, at most, while it scavenges.',
+  ),
   pendingAppendBytesMax: whole(
     'bytes',
     64 * MIB,

@@ -2,6 +2,7 @@ import { encodeUtf8 } from '../base/bytes.ts';
 import { invalid, overLimit } from '../base/errors.ts';
 import { LIMITS, PLACE_MAX } from '../model/limits.ts';
 import type { StreamChange, StreamMetadata } from '../model/retention.ts';
+import type { RevisionRange } from '../model/revision-ranges.ts';
 import { checkStreamName, refuseSystemName } from '../model/stream.ts';
 
 /** What a fact takes beside the metadata: its names and the figures that follow. */
@@ -12,7 +13,13 @@ const MAX_AGE_MS_MAX = Math.floor(PLACE_MAX / 1000);
 export function checkChange(change: StreamChange): number {
   checkStreamName('change.stream', change.stream);
   refuseSystemName('change.stream', change.stream);
+  if (change.kind === 'erase') checkRange('change.erase', change);
   return FACT_BYTES + (change.kind === 'metadata' ? checkMetadata('change.metadata', change.metadata) : 0);
+}
+
+function checkRange(field: string, { from, to }: RevisionRange): void {
+  if (to <= from)
+    throw invalid(`${field}.to`, `is ${to}, which leaves nothing from revision ${from} on: it is exclusive`);
 }
 
 function checkMetadata(field: string, { maxAgeMs, acl, custom }: StreamMetadata): number {

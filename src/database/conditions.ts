@@ -103,6 +103,7 @@ export class Conditions {
 
   /** Of a stream of which something is hidden, whether this event is takes a look-up (rule S11). */
   private isVisibleAtOnce(view: IndexView, event: ReadEvent): true | undefined {
+    if (event.erased) return undefined;
     if (!view.hidesAny) return true;
     const stream = scanRecordedEvent(event.bytes)?.stream;
     return stream === undefined || view.retentionOf(stream) ? undefined : true;

@@ -1,10 +1,12 @@
 import { hash, randomUUID } from 'node:crypto';
 import { uuidBytes } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
+import type { Expectation } from '../model/append.ts';
 import { decodeFact, encodeFact, FACT_KINDS, type Fact, FEATURES_STREAM, LEVEL_RAISED } from '../model/fact.ts';
 import { decodeChangeFact, isChangeKind } from '../model/retention-fact.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { AppendLane } from './append-lane.ts';
+import type { AppendOutcome } from './appender.ts';
 import type { Reads } from './reads.ts';
 
 export interface FactsOptions {
@@ -84,14 +86,19 @@ export class Facts {
   }
 
   /** Appends a fact. Ends in FAILED_PRECONDITION where the feature level does not allow that kind yet. */
-  async write(lane: AppendLane, stream: string, fact: Fact): Promise<void> {
+  async write(
+    lane: AppendLane,
+    stream: string,
+    fact: Fact,
+    expect: Expectation = { kind: 'any' },
+  ): Promise<AppendOutcome> {
     this.checkLevel(fact.kind);
     const id = uuidBytes(randomUUID()) as Uint8Array;
     const event = encodeFact(id, fact);
-    await lane.append({
+    return lane.append({
       id,
       digest: hash('sha256', event, 'buffer').subarray(0, 16),
-      writes: [{ stream, expect: { kind: 'any' }, events: [event] }],
+      writes: [{ stream, expect, events: [event] }],
       conditions: [],
       attemptAgeMs: 0,
       eventCount: 1,

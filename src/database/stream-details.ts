@@ -1,6 +1,7 @@
 import { FactstoreError } from '../base/errors.ts';
 import type { StreamMetadata } from '../model/retention.ts';
 import { decodeMetadata } from '../model/retention-fact.ts';
+import { countRevisions } from '../model/revision-ranges.ts';
 import { type StreamState, systemStreamOf } from '../model/stream.ts';
 import type { EventReader } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
@@ -30,13 +31,13 @@ export async function streamDetails(view: IndexView, reader: EventReader, stream
   if (found.state === 'none' && !facts) {
     throw new FactstoreError('NOT_FOUND', `no event was ever written to stream ${JSON.stringify(stream)}`, { stream });
   }
-  const firstRevision = await new Visibility(view).firstVisible(stream);
+  const { first: firstRevision, erased } = await new Visibility(view).of(stream);
   return {
     stream,
     state: found.state,
     headRevision: Math.max(found.revision, 0),
     firstRevision,
-    count: found.revision + 1 - firstRevision,
+    count: found.revision + 1 - firstRevision - countRevisions(erased, firstRevision),
     createdUs: found.createdUs,
     lastAppendedUs: found.lastAppendedUs,
     lastPosition: found.lastPosition,

@@ -156,6 +156,23 @@ export function writePlace(
   return writeVarint(to, at, createdUs);
 }
 
+/** Where the leader's fields begin in a recorded event. Throws RangeError for bytes that are not one. */
+export function placeStart(bytes: Uint8Array, start: number, end: number): number {
+  const reader = new FieldReader(bytes, start, end);
+  while (reader.next()) {
+    if (reader.field === Field.stream) return reader.fieldStart;
+  }
+  throw new RangeError('the bytes are not a recorded event');
+}
+
+/**
+ * Whether only the place of a recorded event is left, and its author's bytes are erased (rule D4). Those never begin with
+ * the stream: the leader refuses the field (rule S14).
+ */
+export function isErasedEvent(bytes: Uint8Array, start = 0): boolean {
+  return bytes[start] === ((Field.stream << 3) | WireType.bytes);
+}
+
 /** Reads what queries look at in an author's event; undefined where the bytes are not one. */
 export function scanNewEvent(bytes: Uint8Array): { type: string; tags: string[] } | undefined {
   const reader = new FieldReader(bytes);

@@ -26,6 +26,9 @@ export const FACT_KINDS: Readonly<Record<string, number>> = {
   $streamTruncated: 2,
   $streamDeleted: 2,
   $streamTombstoned: 2,
+  $eventsErased: 3,
+  $scavengeStarted: 3,
+  $scavengeStopped: 3,
   ...Object.fromEntries(Object.values(PROJECTION_FACTS).map((kind) => [kind, 3])),
 };
 

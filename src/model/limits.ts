@@ -19,6 +19,7 @@ export const LIMITS = {
   unaryBytesMax: 4 << 20,
   chunkBytesMax: 1 << 20,
   streamMetadataBytesMax: 64 << 10,
+  erasedRangesMax: 1_000,
   listedStreamsMax: 1_000,
   projectionNameBytesMax: 128,
   projectionSourceBytesMax: 256 << 10,

@@ -1,6 +1,6 @@
 import { decodeUtf8, encodeUtf8 } from '../base/bytes.ts';
 import type { Append, ProducerCursor } from './append.ts';
-import { recordedLength, writePlace, writeRecordedEvent } from './event.ts';
+import { placeStart, recordedLength, writePlace, writeRecordedEvent } from './event.ts';
 
 /**
  * The payload of an `events` entry: one append, as it is stored, replicated and read.
@@ -169,6 +169,29 @@ export class PayloadView {
   /** The n-th event (from 0), a RecordedEvent message. */
   event(n: number): Uint8Array {
     return this.bytes.subarray(this.eventStart(n), this.eventEnd(n));
+  }
+
+  /**
+   * The same payload without the author's bytes of some events, of which only the places are left (rule D4). Append id,
+   * digest and cursor stay: repeats are recognised by them for as long as ever.
+   */
+  without(erased: (n: number) => boolean): Uint8Array {
+    const { bytes, count } = this;
+    const starts = Array.from({ length: count }, (_, n) => {
+      const start = this.eventStart(n);
+      return erased(n) ? placeStart(bytes, start, this.eventEnd(n)) : start;
+    });
+    const length = starts.reduce((sum, start, n) => sum + this.eventEnd(n) - start, this.eventsAt);
+    const to = new Uint8Array(length);
+    to.set(bytes.subarray(0, this.tableAt));
+    const table = new DataView(to.buffer);
+    let at = this.eventsAt;
+    for (const [n, start] of starts.entries()) {
+      to.set(bytes.subarray(start, this.eventEnd(n)), at);
+      at += this.eventEnd(n) - start;
+      table.setUint32(this.tableAt + n * 4, at - this.eventsAt, true);
+    }
+    return to;
   }
 
   private readCursor(nameLength: number): ProducerCursor {

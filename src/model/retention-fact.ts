@@ -1,5 +1,6 @@
 import { decodeFactTexts, encodeFactTexts } from './fact.ts';
 import type { ChangeKind, Retention, StreamMetadata } from './retention.ts';
+import { NO_REVISIONS, type RevisionRange } from './revision-ranges.ts';
 
 /**
  * The facts in `$$stream`, as events. Their data is what was asked for; their metadata is what follows from it, decided by
@@ -8,6 +9,7 @@ import type { ChangeKind, Retention, StreamMetadata } from './retention.ts';
 const TYPES = {
   metadata: '$streamMetadata',
   truncate: '$streamTruncated',
+  erase: '$eventsErased',
   delete: '$streamDeleted',
   tombstone: '$streamTombstoned',
 } as const satisfies Record<ChangeKind['kind'], string>;
@@ -34,6 +36,8 @@ function dataOf(change: ChangeKind, head: number, retention: Retention): string 
       return metadataText(change.metadata);
     case 'truncate':
       return JSON.stringify({ truncateBefore: change.before, firstRevision: retention.floor });
+    case 'erase':
+      return JSON.stringify({ from: change.from, to: change.to });
     default:
       return JSON.stringify({ headRevision: head });
   }
@@ -48,8 +52,9 @@ function metadataText({ maxAgeMs, maxCount, truncateBefore, acl, custom }: Strea
 }
 
 function summaryOf(retention: Retention): string {
-  const { position: _, ...summary } = retention;
-  return JSON.stringify({ retention: summary });
+  const { position: _, erased, ...summary } = retention;
+  const pairs = erased.map(({ from, to }) => [from, to]);
+  return JSON.stringify({ retention: pairs.length > 0 ? { ...summary, erased: pairs } : summary });
 }
 
 /** The metadata that a recorded event sets; undefined where it is no such fact. */
@@ -83,11 +88,25 @@ export function decodeChangeFact(
 function retentionOf(summary: Record<string, unknown> | undefined, position: number): Retention | undefined {
   if (summary === undefined) return undefined;
   const { tombstoned, deletedAt, floor, floorUs, maxCount, maxAgeUs, metadataRevision } = summary;
+  const erased = rangesOf(summary.erased);
   if (typeof tombstoned !== 'boolean' || !isWhole(deletedAt, -1) || !isWhole(metadataRevision, -1)) return undefined;
-  if (!isWhole(floor, 0) || !isWhole(floorUs, 0)) return undefined;
+  if (!isWhole(floor, 0) || !isWhole(floorUs, 0) || !erased) return undefined;
   if (maxCount !== undefined && !isWhole(maxCount, 0)) return undefined;
   if (maxAgeUs !== undefined && !isWhole(maxAgeUs, 0)) return undefined;
-  return { position, tombstoned, deletedAt, floor, floorUs, maxCount, maxAgeUs, metadataRevision };
+  return { position, tombstoned, deletedAt, floor, floorUs, erased, maxCount, maxAgeUs, metadataRevision };
+}
+
+/** Undefined where they are no ascending pairs. */
+function rangesOf(pairs: unknown): readonly RevisionRange[] | undefined {
+  if (pairs === undefined) return NO_REVISIONS;
+  if (!Array.isArray(pairs)) return undefined;
+  const ranges: RevisionRange[] = [];
+  for (const pair of pairs as unknown[]) {
+    const [from, to] = Array.isArray(pair) ? (pair as unknown[]) : [];
+    if (!isWhole(from, ranges.at(-1)?.to ?? 0) || !isWhole(to, from + 1)) return undefined;
+    ranges.push({ from, to });
+  }
+  return ranges;
 }
 
 function isWhole(value: unknown, least: number): value is number {

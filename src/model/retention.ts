@@ -1,11 +1,13 @@
+import { addRevisions, NO_REVISIONS, type RevisionRange } from './revision-ranges.ts';
 import { type StreamHead, type StreamState, systemStreamOf } from './stream.ts';
 
 /**
  * The one visibility rule (rule R1): which events of a stream can be seen.
  *
  * It is a function of the log alone: of the last fact in `$$stream`, the stream's head, and the time of the last entry.
- * Hidden is always a beginning of the stream, and it only ever grows. Each fact carries the floors that its predecessors
- * have reached, so the last fact is enough, and what a wider limit would bring back stays hidden.
+ * Hidden is a beginning of the stream and what was erased behind it, and it only ever grows. Each fact carries the floors
+ * that its predecessors have reached and the revisions that they erased, so the last fact is enough, and what a wider
+ * limit would bring back stays hidden.
  */
 export interface Retention {
   /** The position of the fact that says so. */
@@ -17,6 +19,8 @@ export interface Retention {
   readonly floor: number;
   /** Events created before are hidden. */
   readonly floorUs: number;
+  /** Revisions from the floor on that are hidden too: they were erased. They ascend and do not touch. */
+  readonly erased: readonly RevisionRange[];
   readonly maxCount: number | undefined;
   readonly maxAgeUs: number | undefined;
   /** The revision in `$$stream` of the metadata in force; -1: none was ever set. */
@@ -41,6 +45,7 @@ export interface StreamMetadata {
 export type ChangeKind =
   | { readonly kind: 'metadata'; readonly metadata: StreamMetadata }
   | { readonly kind: 'truncate'; readonly before: number }
+  | ({ readonly kind: 'erase' } & RevisionRange)
   | { readonly kind: 'delete' }
   | { readonly kind: 'tombstone' };
 
@@ -86,6 +91,11 @@ export interface ChangePlace {
 
 /** What holds after a change. It shows nothing that was hidden before. */
 export function retentionAfter(prior: Retention | undefined, change: ChangeKind, at: ChangePlace): Retention {
+  const after = limitsAfter(prior, change, at);
+  return { ...after, erased: addRevisions(after.erased, change.kind === 'erase' ? change : undefined, after.floor) };
+}
+
+function limitsAfter(prior: Retention | undefined, change: ChangeKind, at: ChangePlace): Retention {
   const behindAll = at.head + 1;
   const kept: Retention = {
     position: at.position,
@@ -93,6 +103,7 @@ export function retentionAfter(prior: Retention | undefined, change: ChangeKind,
     deletedAt: prior?.deletedAt ?? -1,
     floor: prior ? hiddenBelow(prior, at.head) : 0,
     floorUs: prior ? hiddenBeforeUs(prior, at.createdUs) : 0,
+    erased: prior?.erased ?? NO_REVISIONS,
     maxCount: prior?.maxCount,
     maxAgeUs: prior?.maxAgeUs,
     metadataRevision: prior?.metadataRevision ?? -1,
@@ -106,6 +117,8 @@ export function retentionAfter(prior: Retention | undefined, change: ChangeKind,
     }
     case 'truncate':
       return { ...kept, floor: Math.max(kept.floor, Math.min(change.before, behindAll)) };
+    case 'erase':
+      return kept;
     case 'delete':
       return { ...kept, floor: behindAll, deletedAt: at.head };
     case 'tombstone':

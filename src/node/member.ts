@@ -17,6 +17,7 @@ import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { Scavenger } from '../scavenge/scavenger.ts';
 import { AppendRoute, type Leadership } from '../server/append-routing.ts';
 import type { NodeProjections } from '../server/projections-service.ts';
 import type { DiskReserve } from '../storage/disk-reserve.ts';
@@ -30,6 +31,7 @@ import { MemberCore } from './member-core.ts';
 import type { NodeStorage } from './open-storage.ts';
 import { Projections } from './projections.ts';
 import { raftOptions } from './raft-options.ts';
+import { Scavenging } from './scavenging.ts';
 import { type KnownMember, memberStatus, visibility } from './status.ts';
 
 export interface MemberPorts {
@@ -61,6 +63,7 @@ interface Opened {
   readonly seenPeers: PeerMemory;
   readonly facts: Facts;
   readonly registry: ProjectionRegistry;
+  readonly scavenger: Scavenger;
   readonly chainHash: Uint8Array;
 }
 
@@ -69,6 +72,7 @@ const WAIT_FOR_ROLE_MS = 10;
 /** A node's part in its cluster, from the moment on that it belongs to one. */
 export class Member {
   readonly database: Database;
+  readonly scavenging: Scavenging;
   private readonly ports: MemberPorts;
   private readonly self: string;
   private readonly members: readonly KnownMember[];
@@ -107,6 +111,7 @@ export class Member {
     this.replica = replica;
     this.database = database;
     this.leadership = this.newLeadership();
+    this.scavenging = this.newScavenging(opened.scavenger);
     const lanes = new ForwardedLanes((patient) => this.openRoute(patient, false));
     const forward = new ForwardServer({
       handshake,
@@ -125,17 +130,23 @@ export class Member {
     const { storage, logger, knownFeatureLevel: known } = ports;
     const facts = new Facts({ founded: storage.founding.featureLevel, known, logger });
     const registry = new ProjectionRegistry();
+    let scavenger: Scavenger | undefined;
     const index = await storage.openIndex(logger, ports.fatal, (event) => {
       facts.applied(event);
       registry.applied(event);
+      scavenger?.hear(event);
     });
     const recent = () => undefined;
     const reader = new EventReader({ log: storage.log, recent, yieldTurn: ports.clock.yieldTurn });
     await facts.load(new Reads(index, reader, storage.log));
     await registry.load(index.view(), reader);
+    const { scavengeBytesPerSecond: bytesPerSecond } = ports.options;
+    const { clock, fatal } = ports;
+    scavenger = new Scavenger({ log: storage.log, index, reader, clock, logger, bytesPerSecond, fatal });
+    await scavenger.start();
     const { chain: chainHash } = await storage.log.placeAt(index.appliedIndex);
     const seenPeers = await PeerMemory.open(ports.options.data, ports.fatal);
-    const member = new Member(ports, { index, seenPeers, facts, registry, chainHash });
+    const member = new Member(ports, { index, seenPeers, facts, registry, scavenger, chainHash });
     member.replica.start();
     return member;
   }
@@ -262,6 +273,7 @@ export class Member {
     this.ending.abort();
     await this.opened?.stop();
     this.forwarder.close();
+    await this.scavenging.close();
     await this.replica.stop();
     this.network.close();
     this.rememberPeers();
@@ -317,6 +329,11 @@ export class Member {
       checkLevel: (kind) => this.facts.checkLevel(kind),
       diskHasRoom: () => !reserve.short,
     });
+  }
+
+  private newScavenging(scavenger: Scavenger): Scavenging {
+    const { facts, index, database, leadership } = this;
+    return new Scavenging({ scavenger, facts, index, database, leadership });
   }
 
   private newLeadership(): Leadership {

@@ -1,11 +1,12 @@
 import { invalid } from '../base/errors.ts';
 import type { ChangeKind, StreamChange, StreamMetadata } from '../model/retention.ts';
+import type { RevisionRange } from '../model/revision-ranges.ts';
 import type { MessageReader } from './message-reader.ts';
 import type { MessageWriter } from './message-writer.ts';
 
 /** StreamChange and StreamMetadata of events.proto. */
 
-const Field = { stream: 1, metadata: 2, truncateBefore: 3, delete: 4, tombstone: 5 } as const;
+const Field = { stream: 1, metadata: 2, truncateBefore: 3, delete: 4, tombstone: 5, erase: 6 } as const;
 
 export function writeStreamChange(writer: MessageWriter, change: StreamChange): void {
   writer.text(Field.stream, change.stream);
@@ -15,6 +16,9 @@ export function writeStreamChange(writer: MessageWriter, change: StreamChange): 
       return;
     case 'truncate':
       writer.uintAlways(Field.truncateBefore, change.before);
+      return;
+    case 'erase':
+      writer.nested(Field.erase, (nested) => nested.uintAlways(1, change.from).uintAlways(2, change.to));
       return;
     case 'delete':
       writer.bool(Field.delete, true);
@@ -43,10 +47,22 @@ export function decodeStreamChange(reader: MessageReader): StreamChange {
       if (reader.bool('delete')) only({ kind: 'delete' });
     } else if (reader.field === Field.tombstone) {
       if (reader.bool('tombstone')) only({ kind: 'tombstone' });
+    } else if (reader.field === Field.erase) {
+      only({ kind: 'erase', ...decodeRevisionRange(reader.nested('erase', 'RevisionRange')) });
     } else throw reader.foreign();
   }
   if (!change) throw invalid(`${reader.path}change`, 'is missing: say what is to become of the stream');
   return { ...change, stream };
+}
+
+function decodeRevisionRange(reader: MessageReader): RevisionRange {
+  const range = { from: 0, to: 0 };
+  while (reader.next()) {
+    if (reader.field === 1) range.from = reader.uint('from');
+    else if (reader.field === 2) range.to = reader.uint('to');
+    else throw reader.foreign();
+  }
+  return range;
 }
 
 export function writeStreamMetadata(writer: MessageWriter, metadata: StreamMetadata): void {

@@ -1,5 +1,6 @@
 import { FactstoreError } from '../base/errors.ts';
-import { headWith, retentionAfter, type StreamChange } from '../model/retention.ts';
+import { LIMITS } from '../model/limits.ts';
+import { headWith, type Retention, retentionAfter, type StreamChange } from '../model/retention.ts';
 import { encodeChangeFact } from '../model/retention-fact.ts';
 import { type StreamHead, systemStreamOf } from '../model/stream.ts';
 
@@ -27,12 +28,14 @@ export function judgeChange(id: Uint8Array, change: StreamChange, ground: Change
   const { head, factRevision, position, createdUs } = ground;
   const place = { position, createdUs, revision: factRevision, head: head.revision };
   const retention = retentionAfter(head.retention, change, place);
+  if (retention.erased.length > LIMITS.erasedRangesMax) return tooManyRanges(change, retention);
   const fact = encodeChangeFact(id, change, head.revision, retention);
   return { stream: change.stream, head: headWith(retention, head.revision), fact };
 }
 
 /** Metadata may be set before the first event; everything else needs something to hide. */
-function refuse({ stream, kind }: StreamChange, { state, revision }: StreamHead): FactstoreError | undefined {
+function refuse(change: StreamChange, { state, revision }: StreamHead): FactstoreError | undefined {
+  const { stream, kind } = change;
   const name = JSON.stringify(stream);
   if (state === 'tombstoned') {
     const text = `stream ${name} is tombstoned, for ever. Nothing was written.`;
@@ -47,5 +50,15 @@ function refuse({ stream, kind }: StreamChange, { state, revision }: StreamHead)
     const text = `stream ${name} is deleted already, at revision ${revision}. Nothing was written.`;
     return new FactstoreError('NOT_FOUND', text, { stream, state, headRevision: revision });
   }
+  if (kind === 'erase' && change.to > revision + 1) {
+    const text = `change.erase.to is ${change.to}, but stream ${name} ends at revision ${revision}. Nothing was written.`;
+    return new FactstoreError('OUT_OF_RANGE', text, { field: 'change.erase.to', stream, headRevision: revision });
+  }
   return undefined;
+}
+
+function tooManyRanges({ stream }: StreamChange, { erased }: Retention): FactstoreError {
+  const limit = LIMITS.erasedRangesMax;
+  const text = `change.erase: stream ${JSON.stringify(stream)} would have ${erased.length} separate ranges of erased revisions, more than ${limit}. Nothing was written. Truncate the stream, or erase whole ranges`;
+  return new FactstoreError('LIMIT_EXCEEDED', text, { field: 'change.erase', stream, limit, actual: erased.length });
 }

@@ -3,8 +3,9 @@ import { Server as GrpcServer, type UntypedServiceImplementation } from '@grpc/g
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { LIMITS } from '../model/limits.ts';
-import { clientPackage, clusterService, projectionsService } from '../proto/load.ts';
+import { adminService, clientPackage, clusterService, projectionsService } from '../proto/load.ts';
 import { eventsService, streamsService } from '../proto/services.ts';
+import { type AdminPorts, adminHandlers } from './admin-service.ts';
 import type { OpenSessions } from './append-stream.ts';
 import { type ClusterPorts, clusterHandlers } from './cluster-service.ts';
 import { type EventsPorts, eventsHandlers } from './events-service.ts';
@@ -26,6 +27,7 @@ export interface ServerPorts extends EventsPorts {
   /** What answers HTTP/1.1 on the port. */
   readonly http: RequestListener;
   readonly cluster: ClusterPorts;
+  readonly admin: AdminPorts;
   /** Ends in NOT_READY until the node has joined its cluster. */
   projections(): NodeProjections;
 }
@@ -33,7 +35,7 @@ export interface ServerPorts extends EventsPorts {
 /** A message of AppendStream is a chunk and a few bytes; a unary one has the limit of DESIGN §9. */
 const MESSAGE_BYTES_MAX = LIMITS.unaryBytesMax + 1024;
 /** What health checks ask for (`''`: all of it): these serve while the node can serve … */
-const SERVICES = ['', ...['Events', 'Streams', 'Projections'].map((name) => `factstore.v1.${name}`)];
+const SERVICES = ['', ...['Events', 'Streams', 'Projections', 'Admin'].map((name) => `factstore.v1.${name}`)];
 /** … and this one as long as the node runs: it tells why the others do not. */
 const ALWAYS = 'factstore.v1.Cluster';
 
@@ -81,6 +83,7 @@ export class Server {
     const projections = projectionsHandlers(() => ports.projections(), logger, clock);
     grpc.addService(projectionsService, projections as unknown as UntypedServiceImplementation);
     grpc.addService(clusterService, clusterHandlers(ports.cluster, logger) as unknown as UntypedServiceImplementation);
+    grpc.addService(adminService, adminHandlers(ports.admin, logger) as unknown as UntypedServiceImplementation);
     const states = Object.fromEntries(SERVICES.map((name) => [name, 'NOT_SERVING'] as const));
     const health = new HealthImplementation({ ...states, [ALWAYS]: 'SERVING' });
     health.addToServer(grpc);

@@ -108,6 +108,29 @@ export class LevelStore implements Store {
     };
   }
 
+  /**
+   * LevelDB drops old values only while it merges tables, and leaves a table alone that no newer one overlaps; such a
+   * table may well hold a row twice, as it was in memory. So what is in memory becomes a table first, and then two
+   * deletions of what never was make one that overlaps all of them.
+   */
+  async compact(from: Uint8Array, to: Uint8Array): Promise<void> {
+    await this.compactRange(from, from);
+    await this.write(
+      [
+        { type: 'del', key: from },
+        { type: 'del', key: to },
+      ],
+      true,
+    );
+    await this.compactRange(from, to);
+  }
+
+  private compactRange(from: Uint8Array, to: Uint8Array): Promise<void> {
+    // The types are those of `level`, which also has an implementation for browsers.
+    const database = this.database as unknown as { compactRange(from: Uint8Array, to: Uint8Array): Promise<void> };
+    return database.compactRange(from, to);
+  }
+
   close(): Promise<void> {
     return this.database.close();
   }

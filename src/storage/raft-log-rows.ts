@@ -7,6 +7,7 @@ import { readUint53, writeUint53 } from './record.ts';
  * The rows of the database `log/`, in the order of their keys (integers in keys are big-endian, so that they sort):
  *
  *     key                                     value
+ *     00 00 00 00 00 00 00 00 ‖ 00            how far the last scavenge has come (scavenge-row.ts)
  *     00 00 00 00 00 00 00 00 ‖ 01            hard state, where it was written before there was any entry
  *     00 00 00 00 00 00 00 00 ‖ 02 ‖ index 8  a committed membership entry: its sealed record (rule D6)
  *     index 8                                 a sealed entry (record.ts)
@@ -37,6 +38,13 @@ export function hardStateKey(index: number): Buffer {
   const key = Buffer.allocUnsafe(INDEX_BYTES + 1);
   writeIndex(key, 0, index);
   key[INDEX_BYTES] = HARD_STATE;
+  return key;
+}
+
+/** Lies behind an entry and its hard state, and before the next entry; of no row. */
+export function behindEntryKey(index: number): Buffer {
+  const key = Buffer.alloc(INDEX_BYTES + 1, 0xff);
+  writeIndex(key, 0, index);
   return key;
 }
 

@@ -5,9 +5,10 @@ import type { LevelOptions } from './level-store.ts';
 import type { PromiseStore } from './promise-file.ts';
 import { RaftLogReader } from './raft-log-reader.ts';
 import { type Recovered, recover } from './raft-log-recovery.ts';
-import { encodeHardState, entryKey, hardStateKey, membershipKey } from './raft-log-rows.ts';
+import { behindEntryKey, encodeHardState, entryKey, hardStateKey, membershipKey } from './raft-log-rows.ts';
 import { type VerifyProgress, verifyLog } from './raft-log-verify.ts';
 import { continuityDamage, type EntryRecord, emptyLog, type LogPlace, placeOf } from './record.ts';
+import { decodeScavengeProgress, encodeScavengeProgress, SCAVENGE_KEY, type ScavengeProgress } from './scavenge-row.ts';
 import type { Operation, Store } from './store.ts';
 
 /** How the database `log/` is opened: big tables, of which few are ever rewritten (rule D3). */
@@ -58,6 +59,8 @@ export class RaftLog {
   /** Membership entries above the durable commit index. */
   private uncommitted: EntryRecord[];
   private membershipIndex: number;
+  /** Settles once no batch is under way: two that are could land in either order. */
+  private batches: Promise<unknown> = Promise.resolve();
 
   private constructor(reader: RaftLogReader, options: RaftLogOptions, recovered: Recovered) {
     this.reader = reader;
@@ -133,13 +136,44 @@ export class RaftLog {
     const row = { ...hardState, lastIndex: end.index, chain: end.chain, membershipIndex };
     operations.push({ type: 'put', key: hardStateKey(end.index), value: encodeHardState(row) });
 
-    await this.reader.store.write(operations, true);
+    await this.writeInTurn(operations);
     this.place = end;
     this.current = hardState;
     this.membershipIndex = membershipIndex;
     this.uncommitted = uncommitted.slice(committed.length);
     this.reader.moveTo(end.index, hardState.commit);
     this.promise(hardState, end);
+  }
+
+  /**
+   * Puts stubs in the places of their entries (rule D4), and keeps how far the scavenge has come, in one synced batch. Any
+   * time, beside `write`. The entries are applied, so they are committed and nobody will ever truncate them.
+   */
+  async replace(stubs: readonly EntryRecord[], progress: ScavengeProgress): Promise<void> {
+    const operations: Operation[] = stubs.map((stub) => {
+      assert(stub.erased && stub.type === EntryType.events, () => `entry ${stub.index} is replaced by what is no stub`);
+      assert(stub.index <= this.lastIndex, () => `entry ${stub.index} is replaced, but the log does not have it`);
+      return { type: 'put', key: entryKey(stub.index), value: stub.bytes };
+    });
+    operations.push({ type: 'put', key: SCAVENGE_KEY, value: encodeScavengeProgress(progress) });
+    await this.writeInTurn(operations);
+  }
+
+  /** How far the last scavenge has come; undefined where there was none since the log was written (anew). */
+  async scavengeProgress(): Promise<ScavengeProgress | undefined> {
+    const row = await this.reader.store.get(SCAVENGE_KEY);
+    return row && decodeScavengeProgress(row);
+  }
+
+  /** Has LevelDB rewrite the tables of entries `from` … `to`, both inclusive, without what was replaced. */
+  compact(from: number, to: number): Promise<void> {
+    return this.reader.store.compact(behindEntryKey(from - 1), behindEntryKey(to));
+  }
+
+  private writeInTurn(operations: readonly Operation[]): Promise<void> {
+    const written = this.batches.then(() => this.reader.store.write(operations, true));
+    this.batches = written.catch(() => undefined);
+    return written;
   }
 
   /** Checks that a batch continues the log behind `base`; gives the end of the log behind it. */
@@ -238,6 +272,7 @@ export class RaftLog {
   async close(): Promise<void> {
     assert(this.state !== 'writing', 'the raft log is closed while it is written');
     this.state = 'closed';
+    await this.batches;
     await this.reader.store.close();
   }
 }

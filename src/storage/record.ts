@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { EntryType } from '../raft/types.ts';
+import { EntryType } from '../raft/types.ts';
 
 /**
  * One entry of the raft log, as it is stored, sent to peers and read back: encoded once, by the leader.
@@ -8,7 +8,7 @@ import type { EntryType } from '../raft/types.ts';
  *     offset  bytes  what (integers little-endian)
  *          0      1  format version (1)
  *          1      1  entry type
- *          2      2  flags, set by scavenging, outside the chain
+ *          2      2  flags, set by scavenging, outside the chain; 1: events of it were erased
  *          4      4  count: how many events (positions) it holds
  *          8      8  term
  *         16      8  first position: of its first event; without events, the position that the next event will get
@@ -24,6 +24,8 @@ import type { EntryType } from '../raft/types.ts';
  */
 const FORMAT = 1;
 const RECORD_HEADER_BYTES = 104;
+/** Events were erased: the digest is that of the payload as it was, and only the checksum covers what is left (rule D4). */
+const ERASED = 1;
 
 /** A sealed entry: its index and its bytes. */
 export class EntryRecord {
@@ -39,8 +41,9 @@ export class EntryRecord {
     return this.bytes[1] as EntryType;
   }
 
-  get flags(): number {
-    return this.bytes.readUInt16LE(2);
+  /** Whether some of its events were erased, or all. */
+  get erased(): boolean {
+    return (this.bytes.readUInt16LE(2) & ERASED) !== 0;
   }
 
   get count(): number {
@@ -149,6 +152,17 @@ export function* sealInPieces(record: EntryRecord, payload: UnwrittenPayload, pr
   bytes.writeUInt32LE(sum, 100);
 }
 
+/** The same entry with what is left of its payload (rule D4): a stub in its place, with its header, digest and chain hash. */
+export function stubOf(record: EntryRecord, left: Uint8Array): EntryRecord {
+  const bytes = Buffer.allocUnsafe(RECORD_HEADER_BYTES + left.length);
+  record.bytes.copy(bytes, 0, 0, RECORD_HEADER_BYTES);
+  bytes.writeUInt16LE(ERASED, 2);
+  bytes.writeUInt32LE(left.length, 96);
+  bytes.set(left, RECORD_HEADER_BYTES);
+  bytes.writeUInt32LE(checksum(record.index, bytes), 100);
+  return new EntryRecord(record.index, bytes);
+}
+
 /** The digest of a payload, made with a pause after each piece (rule C3). */
 export async function digestInPieces(payload: Uint8Array, yieldTurn: () => Promise<void>): Promise<Buffer> {
   const digest = createHash('sha256');
@@ -167,6 +181,7 @@ function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {
 export function recordDamage(index: number, bytes: Buffer): string | undefined {
   if (bytes.length < RECORD_HEADER_BYTES) return `it has ${bytes.length} bytes, fewer than a header`;
   if (bytes[0] !== FORMAT) return `its format is ${bytes[0]}, not ${FORMAT}`;
+  if ((bytes.readUInt16LE(2) & ~ERASED) !== 0) return `its flags ${bytes.readUInt16LE(2)} are not known`;
   if (bytes.readUInt32LE(96) !== bytes.length - RECORD_HEADER_BYTES) return 'its length is wrong';
   if (bytes.readUInt32LE(100) !== checksum(index, bytes)) return 'its checksum is wrong';
   return undefined;
@@ -174,14 +189,16 @@ export function recordDamage(index: number, bytes: Buffer): string | undefined {
 
 /**
  * Whether digest and chain hash are what they must be, behind `previousChain`: the full check, at every receipt. `digest`
- * is that of the payload, where it has been made already.
+ * is that of the payload, where it has been made already. Of a payload that was erased there is nothing to digest; that the
+ * entry is the one that was written follows from its chain hash, which covers the digest.
  */
 export function chainDamage(
   record: EntryRecord,
   previousChain: Uint8Array,
-  digest: Buffer = sha256(record.payload),
+  digest: Buffer = record.erased ? record.digest : sha256(record.payload),
 ): string | undefined {
-  if (!digest.equals(record.digest)) return 'its digest is wrong';
+  if (record.erased && record.type !== EntryType.events) return 'it is a stub, of a type that is never erased';
+  if (!record.erased && !digest.equals(record.digest)) return 'its digest is wrong';
   if (!chainHash(previousChain, record.index, record.bytes).equals(record.chain)) return 'its chain hash is wrong';
   return undefined;
 }

@@ -11,6 +11,11 @@ export interface Store {
   write(operations: readonly Operation[], sync: boolean): Promise<void>;
   /** Rows in the order of their keys, as they were when the scan began. Always closed by the caller. */
   scan(range: ScanRange): Scan;
+  /**
+   * Has no file of the database hold what was deleted or replaced between these keys, which are those of no rows: its
+   * bytes are gone then, and their space is free. It may take long; reads and writes go on.
+   */
+  compact(from: Uint8Array, to: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -76,7 +76,7 @@ describe('wrong usage ends with exit code 2 and says what is wrong', () => {
   });
 
   test('no command at all, or half a command, prints a help to standard error', async () => {
-    for (const argv of [[], ['streams'], ['cluster']]) {
+    for (const argv of [[], ['streams'], ['cluster'], ['scavenge']]) {
       const { code, out, err } = await run(argv);
       expect({ code, out }).toEqual({ code: 2, out: '' });
       expect(err).toContain('Usage: factstore');
@@ -87,9 +87,10 @@ describe('wrong usage ends with exit code 2 and says what is wrong', () => {
 describe('help and version', () => {
   test('every command has a help with examples, and ends with 0', async () => {
     const commands = ['serve', 'append', 'read', 'query', 'subscribe', 'import', 'export'].map((name) => [name]);
-    const streams = ['get', 'list', 'set', 'truncate', 'delete', 'tombstone'].map((name) => ['streams', name]);
+    const streams = ['get', 'list', 'set', 'truncate', 'erase', 'delete', 'tombstone'].map((name) => ['streams', name]);
     const cluster = ['status', 'transfer', 'raise-level'].map((name) => ['cluster', name]);
-    for (const command of [...commands, ...streams, ...cluster]) {
+    const scavenge = ['start', 'status', 'stop'].map((name) => ['scavenge', name]);
+    for (const command of [...commands, ...streams, ...cluster, ...scavenge]) {
       const { code, out, err } = await run([...command, '--help']);
       expect({ code, err }).toEqual({ code: 0, err: '' });
       expect(out).toContain(`Usage: factstore ${command.join(' ')}`);

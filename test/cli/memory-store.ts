@@ -7,6 +7,7 @@ import type {
   Query,
   QueryItem,
   ReadOptions,
+  ScavengeStatus,
   Store,
   StoredEvent,
   StreamInfo,
@@ -37,6 +38,7 @@ export class MemoryStore implements Store {
   /** Called before an append is judged; may throw in its place. */
   beforeAppend: (appendId: string) => void = () => {};
   members: ClusterStatus['members'] = [];
+  scavenges: readonly ScavengeStatus[] = [];
   private readonly ids = new Map<string, { content: string; outcome: AppendOutcome }>();
   private queue: Promise<unknown> = Promise.resolve();
   private made = 0;
@@ -177,6 +179,16 @@ export class MemoryStore implements Store {
 
   async raiseLevel(level: number | undefined): Promise<number> {
     return level ?? 2;
+  }
+
+  async startScavenge(): Promise<bigint> {
+    return 7n;
+  }
+
+  async stopScavenge(): Promise<void> {}
+
+  async scavengeStatus(): Promise<readonly ScavengeStatus[]> {
+    return this.scavenges;
   }
 
   async close(): Promise<void> {

@@ -54,6 +54,7 @@ export class RetentionModel {
     const { state } = this.of(stream);
     if (state === 'tombstoned') return false;
     if (change.kind === 'metadata') return true;
+    if (change.kind === 'erase' && change.to > this.of(stream).events.length) return false;
     return state === 'exists' || (change.kind === 'tombstone' && state === 'deleted');
   }
 
@@ -79,6 +80,8 @@ export class RetentionModel {
       known.maxAgeUs = maxAgeMs === undefined ? undefined : maxAgeMs * 1000;
       hide(truncateBefore);
     } else if (change.kind === 'truncate') hide(change.before);
+    else if (change.kind === 'erase')
+      for (const event of known.events.slice(change.from, change.to)) event.hidden = true;
     else {
       hide(Number.POSITIVE_INFINITY);
       known.state = change.kind === 'delete' ? 'deleted' : 'tombstoned';

@@ -40,6 +40,12 @@ const change: fc.Arbitrary<ChangeKind> = fc.oneof(
     }),
   },
   { weight: 8, arbitrary: figure.map((before) => ({ kind: 'truncate' as const, before })) },
+  {
+    weight: 12,
+    arbitrary: fc
+      .tuple(fc.nat(8), fc.integer({ min: 1, max: 3 }))
+      .map(([from, count]) => ({ kind: 'erase' as const, from, to: from + count })),
+  },
   { weight: 6, arbitrary: fc.constant({ kind: 'delete' as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'tombstone' as const }) },
 );
@@ -251,6 +257,10 @@ class Run {
       for (const backwards of [false, true]) {
         for (const from of [undefined, backwards ? first + 1 : Math.max(0, first - 1)]) {
           const read = await collect(reader.readStream(view, name, { from, backwards }));
+          const some = await collect(reader.readStream(view, name, { from, backwards, limit: 3 }));
+          const flat = (batches: typeof read) =>
+            batches.flatMap(({ events }) => events.map(({ revision }) => revision));
+          expect(flat(some)).toEqual(flat(read).slice(0, 3));
           const wanted = seen.visible.filter(
             ({ revision }) => from === undefined || (backwards ? revision <= from : revision >= from),
           );

@@ -4,6 +4,7 @@ import { ELECTION_MUTANTS } from './mutants/elections.ts';
 import { PROJECTION_MUTANTS } from './mutants/projection.ts';
 import { REPLICA_MUTANTS } from './mutants/replica.ts';
 import { REPLICATION_MUTANTS } from './mutants/replication.ts';
+import { SCAVENGE_MUTANTS } from './mutants/scavenge.ts';
 import { SEQUENCER_MUTANTS } from './mutants/sequencer.ts';
 import { STORAGE_MUTANTS } from './mutants/storage.ts';
 import { SUBSCRIPTION_MUTANTS } from './mutants/subscription.ts';
@@ -20,6 +21,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...REPLICATION_MUTANTS,
   ...SEQUENCER_MUTANTS,
   ...STORAGE_MUTANTS,
+  ...SCAVENGE_MUTANTS,
   ...REPLICA_MUTANTS,
   ...DATABASE_MUTANTS,
   ...SUBSCRIPTION_MUTANTS,

@@ -22,6 +22,7 @@ const change: fc.Arbitrary<StreamChange> = fc
     fc.oneof(
       metadata.map((value) => ({ kind: 'metadata' as const, metadata: value })),
       any.place.map((before) => ({ kind: 'truncate' as const, before })),
+      fc.tuple(any.place, any.place).map(([from, to]) => ({ kind: 'erase' as const, from, to })),
       fc.constantFrom({ kind: 'delete' as const }, { kind: 'tombstone' as const }),
     ),
     any.name,
@@ -41,6 +42,7 @@ function defined(value: object): object {
 function changeObject(value: StreamChange): object {
   const { stream } = value;
   if (value.kind === 'metadata') return { stream, metadata: metadataObject(value.metadata) };
+  if (value.kind === 'erase') return { stream, erase: { from: value.from, to: value.to } };
   return value.kind === 'truncate' ? { stream, truncateBefore: value.before } : { stream, [value.kind]: true };
 }
 
@@ -71,7 +73,7 @@ describe('the codecs of streams agree with protobufjs', () => {
     expect(decode({ stream: 'a', delete: false })).toThrow('change.change: is missing');
     const twice = Buffer.from([0x52, 4, 0x20, 1, 0x28, 1]);
     expect(() => decodeAppendRequest(twice)).toThrow('change.change: says more than one thing');
-    expect(() => decodeAppendRequest(Buffer.from([0x52, 2, 0x30, 1]))).toThrow('field 6 of StreamChange is not known');
+    expect(() => decodeAppendRequest(Buffer.from([0x52, 2, 0x38, 1]))).toThrow('field 7 of StreamChange is not known');
     expect(() => decodeAppendRequest(Buffer.from([0x52, 4, 0x12, 2, 0x30, 1]))).toThrow('field 6 of StreamMetadata');
     const beyond = Buffer.from([0x52, 9, 0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
     expect(() => decodeAppendRequest(beyond)).toThrow('change.truncate_before: is above 9007199254740991');

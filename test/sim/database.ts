@@ -250,6 +250,8 @@ class OpenDatabase implements Store {
     };
   }
 
+  async compact(): Promise<void> {}
+
   async close(): Promise<void> {
     this.closed = true;
   }

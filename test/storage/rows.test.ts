@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { EntryType } from '../../src/raft/types.ts';
 import {
   decodeHardState,
   encodeHardState,
@@ -8,7 +9,7 @@ import {
   membershipKey,
   parseKey,
 } from '../../src/storage/raft-log-rows.ts';
-import { chainDamage, EntryRecord, recordDamage } from '../../src/storage/record.ts';
+import { chainDamage, EntryRecord, placeOf, recordDamage, stubOf } from '../../src/storage/record.ts';
 import { EMPTY_LOG, entryAfter } from './support.ts';
 
 const place = fc.maxSafeNat();
@@ -83,6 +84,24 @@ describe('the row of hard state', () => {
         expect(typeof decodeHardState(flip(encodeHardState(wanted), at))).toBe('string');
       }),
     );
+  });
+
+  test('a stub keeps its place, digest and chain hash, says that it is one, and is checked by a sum of its own [D4]', () => {
+    const record = entryAfter(EMPTY_LOG, { events: 3 });
+    const next = entryAfter(record);
+    const stub = stubOf(record, Buffer.from('left'));
+    expect([record.erased, stub.erased]).toEqual([false, true]);
+    expect(placeOf(stub)).toEqual(placeOf(record));
+    expect([stub.digest, stub.count, stub.payload]).toEqual([record.digest, 3, Buffer.from('left')]);
+    expect(recordDamage(1, stub.bytes)).toBeUndefined();
+    expect(chainDamage(stub, EMPTY_LOG.chain)).toBeUndefined();
+    expect(chainDamage(next, stub.chain)).toBeUndefined();
+    for (let bit = 0; bit < stub.bytes.length * 8; bit++) expect(recordDamage(1, flip(stub.bytes, bit))).toBeDefined();
+    const noop = stubOf(entryAfter(EMPTY_LOG, { type: EntryType.noop, events: 0 }), Buffer.alloc(0));
+    expect(chainDamage(noop, EMPTY_LOG.chain)).toBe('it is a stub, of a type that is never erased');
+    const other = entryAfter(EMPTY_LOG, { events: 3, payload: Buffer.from('left') });
+    expect(chainDamage(other, EMPTY_LOG.chain)).toBeUndefined();
+    expect(other.chain.equals(stub.chain)).toBe(false);
   });
 
   test('arbitrary bytes are never taken for one, and never throw', () => {

@@ -33,6 +33,8 @@ export class MemoryStore implements Store {
     };
   }
 
+  async compact(): Promise<void> {}
+
   async close(): Promise<void> {
     this.closed = true;
   }

@@ -418,6 +418,7 @@ function slowLookups(store: MemoryStore, clock: Clock, ms: () => number): Store 
       };
       return { next, close: () => scan.close() };
     },
+    compact: () => store.compact(),
     close: () => store.close(),
   };
 }

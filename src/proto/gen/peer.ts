@@ -45,6 +45,7 @@ import type { ReadRequest as _factstore_v1_ReadRequest, ReadRequest__Output as _
 import type { ReadResponse as _factstore_v1_ReadResponse, ReadResponse__Output as _factstore_v1_ReadResponse__Output } from './factstore/v1/ReadResponse.ts';
 import type { ReadStart as _factstore_v1_ReadStart, ReadStart__Output as _factstore_v1_ReadStart__Output } from './factstore/v1/ReadStart.ts';
 import type { RecordedEvent as _factstore_v1_RecordedEvent, RecordedEvent__Output as _factstore_v1_RecordedEvent__Output } from './factstore/v1/RecordedEvent.ts';
+import type { RevisionRange as _factstore_v1_RevisionRange, RevisionRange__Output as _factstore_v1_RevisionRange__Output } from './factstore/v1/RevisionRange.ts';
 import type { StreamChange as _factstore_v1_StreamChange, StreamChange__Output as _factstore_v1_StreamChange__Output } from './factstore/v1/StreamChange.ts';
 import type { StreamMetadata as _factstore_v1_StreamMetadata, StreamMetadata__Output as _factstore_v1_StreamMetadata__Output } from './factstore/v1/StreamMetadata.ts';
 import type { SubscribeRequest as _factstore_v1_SubscribeRequest, SubscribeRequest__Output as _factstore_v1_SubscribeRequest__Output } from './factstore/v1/SubscribeRequest.ts';
@@ -110,6 +111,7 @@ export interface ProtoGrpcType {
       ReadStart: MessageTypeDefinition<_factstore_v1_ReadStart, _factstore_v1_ReadStart__Output>
       RecordedEvent: MessageTypeDefinition<_factstore_v1_RecordedEvent, _factstore_v1_RecordedEvent__Output>
       Retry: EnumTypeDefinition
+      RevisionRange: MessageTypeDefinition<_factstore_v1_RevisionRange, _factstore_v1_RevisionRange__Output>
       StreamChange: MessageTypeDefinition<_factstore_v1_StreamChange, _factstore_v1_StreamChange__Output>
       StreamMetadata: MessageTypeDefinition<_factstore_v1_StreamMetadata, _factstore_v1_StreamMetadata__Output>
       StreamState: EnumTypeDefinition

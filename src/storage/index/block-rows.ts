@@ -183,7 +183,7 @@ export function decodeChunk(body: Uint8Array): true | undefined {
 }
 
 /** The format of the rows. A change of it raises the number, and the index is built again. */
-export const FORMAT_VERSION = 4;
+export const FORMAT_VERSION = 5;
 
 export interface Format {
   readonly version: number;

@@ -51,7 +51,7 @@ export async function writeBlock(
 /** How many of its rows stay as they are for ever; those of heads, producers and retentions are later blocks' to change. */
 function lastingRows(block: OpenBlock): number {
   const locating = Math.ceil(block.size / PLACES_PER_LOCATE_ROW);
-  return block.names.size + locating + Math.ceil(block.appendIdIndexes.length / IDS_PER_ROW);
+  return block.lastingNames + locating + Math.ceil(block.appendIdIndexes.length / IDS_PER_ROW);
 }
 
 /** Puts all rows of a full block into the writer and pauses after each, so that the caller may take them. */
@@ -72,7 +72,8 @@ function* fillRows(block: OpenBlock, to: RowWriter): Generator<void> {
 function* fillNames(block: OpenBlock, to: RowWriter): Generator<void> {
   for (let id = 0; id < block.names.size; id++) {
     const name = block.names.name(id);
-    const places = block.lists.list(id);
+    const places = block.lastingPlaces(id);
+    if (places.length === 0) continue;
     const kind = block.names.kind(id);
     to.start(kind, name.length * 2 + 2 + 8 + 12 + places.length * 2).name(name);
     const stream = block.streamById(id);

@@ -9,8 +9,10 @@ import type { Store } from '../store.ts';
 import { AppendIdWindow } from './append-id-window.ts';
 import { type ChunkLimits, writeBlock } from './block-writer.ts';
 import { EventScanner } from './event-scan.ts';
+import { type ErasedName, forgetNames } from './forget-names.ts';
 import { IndexMemory } from './index-memory.ts';
 import { IndexView } from './index-view.ts';
+import { Kind, kindRange } from './keys.ts';
 import { type Cursor, FixedLookup, type Lookup } from './lookup.ts';
 import type { OpenBlock } from './open-block.ts';
 import { type ChainAt, loadAppendIds, recoverSeals, type SealedState, type StaleIndex } from './open-index.ts';
@@ -84,6 +86,8 @@ export class EventIndex {
   private partial: { readonly whole: Promise<void>; readonly done: () => void } | undefined;
   private inSteps = false;
   private sealing: Promise<void> | undefined;
+  /** Set while names are taken out of sealed blocks; the store has one writer at a time. */
+  private forgetting: Promise<void> | undefined;
   private waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   private writeError: { readonly error: unknown } | undefined;
   private closed = false;
@@ -219,9 +223,43 @@ export class EventIndex {
     if (this.writeError) throw this.writeError.error;
   }
 
+  /** Takes names of erased events out of the rows, also of those that are yet to be written (rule R2). One call at a time. */
+  async forget(names: readonly ErasedName[]): Promise<void> {
+    while (this.sealing) await this.idle();
+    const { memory, settings, store } = this;
+    const blocks = new Map<number, ErasedName[]>();
+    for (const erased of names) {
+      const number = Math.floor((erased.position - 1) / settings.blockEvents);
+      const block = memory.blocks[number - memory.sealedBlocks];
+      if (block) block.forget(erased.kind, erased.name, erased.position);
+      else blocks.set(number, [...(blocks.get(number) ?? []), erased]);
+    }
+    const work = async () => {
+      for (const [block, erased] of blocks) await forgetNames(store, block, block * settings.blockEvents + 1, erased);
+    };
+    this.forgetting = work();
+    try {
+      await this.forgetting;
+    } catch (error) {
+      this.writeError ??= { error };
+      throw error;
+    } finally {
+      this.forgetting = undefined;
+    }
+  }
+
+  /** Has LevelDB rewrite the tables of types and tags, without what was forgotten. */
+  async compact(): Promise<void> {
+    for (const kind of [Kind.type, Kind.tag] as const) {
+      const { from, to } = kindRange(kind);
+      await this.store.compact(from, to);
+    }
+  }
+
   /** Stops writing after the chunk that is under way. The store stays open. */
   async close(): Promise<void> {
     this.closed = true;
+    await this.forgetting?.catch(() => undefined);
     await this.sealing;
     this.wake();
   }
@@ -360,6 +398,7 @@ export class EventIndex {
   private async sealBlocks(): Promise<void> {
     const { memory, settings } = this;
     try {
+      if (this.forgetting) await this.forgetting.catch(() => undefined);
       while (memory.blocks.length > 1) {
         const sealed = await writeBlock(this.store, memory.blocks[0] as OpenBlock, settings.chunk, () => this.closed);
         if (!sealed) break;

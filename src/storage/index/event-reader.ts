@@ -1,6 +1,6 @@
 import { decodeUtf8, encodeUtf8 } from '../../base/bytes.ts';
 import { FactstoreError } from '../../base/errors.ts';
-import { scanRecordedEvent } from '../../model/event.ts';
+import { isErasedEvent, scanRecordedEvent } from '../../model/event.ts';
 import { PayloadView } from '../../model/payload.ts';
 import { matchesQuery, type Query } from '../../model/query.ts';
 import { EntryType } from '../../raft/types.ts';
@@ -11,7 +11,7 @@ import type { IndexView } from './index-view.ts';
 import type { SpendRows } from './posting-cursor.ts';
 import { queryPlaces } from './query-places.ts';
 import { damagedIndex } from './row-writer.ts';
-import { Visibility } from './visibility.ts';
+import { isVisible, Visibility } from './visibility.ts';
 
 /** Where entries come from. The raft log is one. */
 interface EntrySource {
@@ -44,6 +44,8 @@ export interface ReadEvent {
   readonly revision: number;
   /** The append that it came with: one object for all its events that are read in one go. */
   readonly append: { readonly id: Uint8Array; readonly producer: string | undefined };
+  /** Only its place is left (rule D4): it is never given out, whatever is visible. */
+  readonly erased: boolean;
 }
 
 /** What one turn read (rule C3). */
@@ -98,30 +100,38 @@ export class EventReader {
     const backwards = range.backwards === true;
     const step = backwards ? -1 : 1;
     const name = encodeUtf8(stream);
-    const first = await new Visibility(view).firstVisible(stream);
+    const part = await new Visibility(view).of(stream);
+    const { first } = part;
     const from = backwards ? range.from : Math.max(range.from ?? 0, first);
     const places = view.streamPlaces(stream, { ...(from !== undefined && { fromRevision: from }), backwards });
     let left = range.limit ?? Number.POSITIVE_INFINITY;
     if (left <= 0) return;
     const entries = new EntryWindow(this.ports);
     for await (const batch of places) {
-      const visible = backwards ? Math.max(0, batch.revision - first + 1) : left;
-      const wanted = batch.positions.slice(0, Math.min(left, visible));
-      if (wanted.length === 0) return;
-      left -= wanted.length;
-      const turn = new Turn(this.limits);
-      entries.begin(await view.locateMany(wanted));
-      for (let i = 0; i < wanted.length; i++) {
-        const payload = await entries.payload(i);
-        const event = this.eventAt(payload, wanted[i] as number);
-        const revision = batch.revision + i * step;
-        if (event.revision !== revision || !this.isOf(name)) throw misplaced(stream, revision, event.position);
-        turn.add(event);
-        if (!turn.full && i + 1 < wanted.length) continue;
-        yield turn.take(revision + step);
-        if (!entries.tookTurn()) await this.ports.yieldTurn();
+      const count = backwards ? Math.max(0, batch.revision - first + 1) : batch.positions.length;
+      const positions = batch.positions.slice(0, count);
+      if (positions.length === 0) return;
+      for (let at = 0; at < positions.length; ) {
+        if (left <= 0) return;
+        const wanted = positions.slice(at, at + left);
+        const turn = new Turn(this.limits);
+        entries.begin(await view.locateMany(wanted));
+        for (let i = 0; i < wanted.length; i++) {
+          const payload = await entries.payload(i);
+          const event = this.eventAt(payload, wanted[i] as number);
+          const revision = batch.revision + (at + i) * step;
+          if (event.revision !== revision || !this.isOf(name)) throw misplaced(stream, revision, event.position);
+          if (isVisible(part, revision) && !event.erased) {
+            turn.add(event);
+            left--;
+          }
+          if (!turn.full && i + 1 < wanted.length) continue;
+          if (!turn.empty) yield turn.take(revision + step);
+          if (!entries.tookTurn()) await this.ports.yieldTurn();
+        }
+        at += wanted.length;
       }
-      if (left === 0) return;
+      if (left <= 0) return;
     }
   }
 
@@ -144,7 +154,8 @@ export class EventReader {
         position += backwards ? -1 : 1;
         turn.looked++;
         const wanted = !range.userEvents || !this.scanner.isSystem();
-        if (wanted && (showsAll || visibility.hidesNothing || (await this.shows(visibility, event.revision)))) {
+        const visible = showsAll || visibility.hidesNothing;
+        if (wanted && !event.erased && (visible || (await this.shows(visibility, event)))) {
           turn.add(event);
           left--;
         }
@@ -179,7 +190,8 @@ export class EventReader {
         entries.begin(await view.locateMany(wanted));
         for (let i = 0; i < wanted.length; i++) {
           const event = this.eventAt(await entries.payload(i), wanted[i] as number);
-          const shown = range.hidden || visibility.hidesNothing || (await this.shows(visibility, event.revision));
+          const seen = range.hidden || visibility.hidesNothing || (await this.shows(visibility, event));
+          const shown = seen && !event.erased;
           if (shown && isOf(query, event)) {
             turn.add(event);
             left--;
@@ -219,14 +231,18 @@ export class EventReader {
     if (!bytes || !this.scanner.scan(bytes, 0, bytes.length) || this.scanner.position !== position) {
       throw damagedIndex(`position ${position} is not in entry ${payload.record.index}`);
     }
-    return { bytes, position, revision: this.scanner.revision, append: payload };
+    const erased = payload.record.erased && isErasedEvent(bytes);
+    return { bytes, position, revision: this.scanner.revision, append: payload, erased };
   }
 
   /** Whether the event that was scanned last can be seen. */
-  private async shows(visibility: Visibility, revision: number): Promise<boolean> {
+  private async shows(visibility: Visibility, { revision, erased }: ReadEvent): Promise<boolean> {
+    if (erased) return false;
     const { bytes, streamStart, streamEnd } = this.scanner;
     const stream = decodeUtf8(bytes, streamStart, streamEnd);
-    return stream === undefined || revision >= (await visibility.firstVisible(stream));
+    if (stream === undefined) return true;
+    const part = visibility.of(stream);
+    return isVisible(part instanceof Promise ? await part : part, revision);
   }
 
   private isOf(name: Uint8Array): boolean {

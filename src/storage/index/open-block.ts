@@ -5,7 +5,7 @@ import type { EntryRecord } from '../record.ts';
 import type { LocatedEntry, Seal } from './block-rows.ts';
 import type { EventScanner } from './event-scan.ts';
 import type { Cursor, CursorEnd, StreamEnd } from './head-rows.ts';
-import { Kind } from './keys.ts';
+import { type BlockNameKind, Kind } from './keys.ts';
 import { NameTable } from './name-table.ts';
 import { PlaceLists } from './place-lists.ts';
 import type { RetentionEnd } from './retention-rows.ts';
@@ -65,6 +65,8 @@ export class OpenBlock {
   private readonly entryBytes: number[] = [];
   private lastRecord: EntryRecord | undefined;
   private idTimeUs = 0;
+  /** By list: places at which a name is not to be written, because the event there is erased (rule R2). */
+  private readonly forgotten = new Map<number, Set<number>>();
 
   constructor(number: number, size: number, hashSeed: number) {
     this.number = number;
@@ -195,6 +197,27 @@ export class OpenBlock {
       firstPosition: stream.prior ? stream.prior.firstPosition : this.firstPosition + firstPlace,
       firstCreatedUs: stream.prior ? stream.prior.firstCreatedUs : this.createdAt(firstPlace),
     };
+  }
+
+  /** The event at a place was erased: of this name the block's rows must not say that it had it. */
+  forget(kind: BlockNameKind, name: Uint8Array, position: number): void {
+    const list = this.names.find(kind, name, 0, name.length);
+    if (list < 0) return;
+    const places = this.forgotten.get(list) ?? new Set();
+    this.forgotten.set(list, places.add(position - this.firstPosition));
+  }
+
+  /** The places of a list that its row names; none: there is no row. */
+  lastingPlaces(list: number): Uint16Array {
+    const forgotten = this.forgotten.get(list);
+    const places = this.lists.list(list);
+    return forgotten ? places.filter((place) => !forgotten.has(place)) : places;
+  }
+
+  /** How many names have a row. */
+  get lastingNames(): number {
+    const gone = [...this.forgotten.keys()].filter((list) => this.lastingPlaces(list).length === 0);
+    return this.names.size - gone.length;
   }
 
   /** When the event at a place was created. */

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { scanRecordedEvent } from '../../../src/model/event.ts';
+import { PayloadView } from '../../../src/model/payload.ts';
 import { EventIndex } from '../../../src/storage/index/event-index.ts';
 import { EventReader, type ReadBatch } from '../../../src/storage/index/event-reader.ts';
+import { type EntryRecord, stubOf } from '../../../src/storage/record.ts';
 import { collect, feed, LogFixture } from './log-fixture.ts';
 import { MemoryStore } from './memory-store.ts';
 
@@ -30,6 +32,38 @@ describe('the event reader', () => {
         expect(scanRecordedEvent(bytes)).toMatchObject({ position, revision, type: 'T' });
       }
     }
+  });
+
+  it('never gives out what is left of an erased event, whatever is said to be visible [R1] [D4]', async () => {
+    const { log, index } = await fixture([3, 2, 3]);
+    const erase = (n: number, events: readonly number[]) => {
+      const record = log.records[n] as EntryRecord;
+      const payload = new PayloadView(record.payload, record.count);
+      log.records[n] = stubOf(
+        record,
+        payload.without((event) => events.includes(event)),
+      );
+    };
+    erase(0, [1]);
+    erase(1, [0, 1]);
+    const reader = new EventReader({ log, yieldTurn: async () => {} });
+    const view = index.view();
+    expect(view.hidesAny).toBe(false);
+    const query = { items: [{ types: [], tags: [], categories: ['s'], streams: [], streamPrefixes: [] }] };
+    for (const backwards of [false, true]) {
+      const left = backwards ? [8, 7, 6, 3, 1] : [1, 3, 6, 7, 8];
+      expect(positions(await collect(reader.readAll(view, { backwards })))).toEqual(left);
+      expect(positions(await collect(reader.readStream(view, 's-0', { backwards })))).toEqual(left);
+      expect(positions(await collect(reader.readStream(view, 's-1', { backwards })))).toEqual([]);
+      expect(positions(await collect(reader.readQuery(view, query, { backwards })))).toEqual(left);
+      expect(positions(await collect(reader.readStream(view, 's-0', { backwards, limit: 2 })))).toEqual(
+        left.slice(0, 2),
+      );
+    }
+    expect(reader.readAtOnce(view, 2)).toBeUndefined();
+    const recent = (logIndex: number) => log.records[logIndex - 1];
+    const quick = new EventReader({ log, recent, yieldTurn: async () => {} });
+    expect([1, 2, 4].map((position) => quick.readAtOnce(view, position)?.erased)).toEqual([false, true, true]);
   });
 
   it('takes at most 256 events or 64 KiB a turn, and says where to go on [C3]', async () => {

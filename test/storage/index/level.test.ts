@@ -87,6 +87,7 @@ describe('the index on LevelDB', () => {
       get: (key) => store.get(key),
       getMany: (keys) => store.getMany(keys),
       write: (operations, sync) => store.write(operations, sync),
+      compact: (from, to) => store.compact(from, to),
       close: () => store.close(),
       scan: (range) => {
         seeks++;

@@ -67,6 +67,8 @@ export class MemoryStore implements Store {
     };
   }
 
+  async compact(): Promise<void> {}
+
   async close(): Promise<void> {}
 
   /** What is found after a power loss. This store does nothing any more. */

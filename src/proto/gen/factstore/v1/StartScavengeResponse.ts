@@ -1,0 +1,11 @@
+// Original file: proto/factstore/v1/admin.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface StartScavengeResponse {
+  'point'?: (number | string | Long);
+}
+
+export interface StartScavengeResponse__Output {
+  'point': (number);
+}

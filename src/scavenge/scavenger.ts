@@ -1,0 +1,224 @@
+import { FactstoreError } from '../base/errors.ts';
+import { scanRecordedEvent } from '../model/event.ts';
+import { SCAVENGES_STREAM, startsScavenge } from '../model/scavenge-fact.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { EventIndex } from '../storage/index/event-index.ts';
+import type { EventReader } from '../storage/index/event-reader.ts';
+import type { RaftLog } from '../storage/raft-log.ts';
+import type { EntryRecord } from '../storage/record.ts';
+import type { ScavengeProgress } from '../storage/scavenge-row.ts';
+import { Eraser } from './erasing.ts';
+import { PointVisibility } from './point-visibility.ts';
+
+export interface ScavengerPorts {
+  readonly log: Pick<RaftLog, 'read' | 'replace' | 'scavengeProgress' | 'compact'>;
+  readonly index: EventIndex;
+  readonly reader: EventReader;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How much of the log is looked through in a second, at most. */
+  readonly bytesPerSecond: number;
+  /** How many entries one turn reads at most; 256 unless given. */
+  readonly turnEntries?: number;
+  /** The disk failed, or what is on it makes no sense: the process must end. */
+  fatal(error: unknown): void;
+}
+
+/**
+ * - `none`: there was none yet. - `running`: this node is at it. - `done`: it is through.
+ * - `stopped`: a fact ended it before it was through on this node.
+ */
+export type ScavengeState = 'none' | 'running' | 'done' | 'stopped';
+
+/** The last scavenge, as far as this node has come with it. */
+export interface ScavengeStatus {
+  readonly state: ScavengeState;
+  /** The scavenge point; 0: none. */
+  readonly point: number;
+  /** Entries up to this index were looked at, of those up to `to`. */
+  readonly through: number;
+  readonly to: number;
+  readonly events: number;
+  readonly bytes: number;
+}
+
+/** The last word about scavenges that was applied. */
+interface Word {
+  readonly position: number;
+  readonly starts: boolean;
+}
+
+/** One turn reads about this much (rule C3). */
+const TURN_BYTES = 64 << 10;
+const TURN_ENTRIES = 256;
+/** So many entries without anything to erase go by until the progress is written. */
+const ENTRIES_PER_ROW = 10_000;
+/** The tables of so many entries are compacted at once. */
+const ENTRIES_PER_COMPACTION = 100_000;
+const WAIT_FOR_APPLY_MS = 5;
+
+/**
+ * Erases on this node what the log says is hidden at the last scavenge point (rule R2), beside everything else that the
+ * node does. First the names go from the index, then the content from the log: what is in the log still names what
+ * has to go from the index, so a kill at any moment leaves nothing behind that the next start does not find.
+ */
+export class Scavenger {
+  private readonly ports: ScavengerPorts;
+  private readonly stopping = new AbortController();
+  private word: Word | undefined;
+  private progress: ScavengeProgress | undefined;
+  private to = 0;
+  private running: Promise<void> | undefined;
+  private started = false;
+
+  constructor(ports: ScavengerPorts) {
+    this.ports = ports;
+  }
+
+  /** Goes on with what the log says; call it once the index is open. */
+  async start(): Promise<void> {
+    this.progress = await this.ports.log.scavengeProgress();
+    const view = this.ports.index.view();
+    const newest = { backwards: true, limit: 1 };
+    for await (const { events } of this.ports.reader.readStream(view, SCAVENGES_STREAM, newest)) {
+      for (const { bytes } of events) this.hear(bytes);
+    }
+    this.started = true;
+    this.wake();
+  }
+
+  /** An event of a system stream was applied, which may be one about scavenges. */
+  hear(event: Uint8Array): void {
+    const starts = startsScavenge(event);
+    const position = starts === undefined ? 0 : (scanRecordedEvent(event)?.position ?? 0);
+    if (starts === undefined || position <= (this.word?.position ?? 0)) return;
+    this.word = { position, starts };
+    this.wake();
+  }
+
+  get status(): ScavengeStatus {
+    const { progress, word, to } = this;
+    const point = word?.starts ? word.position : (progress?.point ?? 0);
+    const known = progress?.point === point ? progress : undefined;
+    const state = this.stateOf(known);
+    const { through = 0, events = 0, bytes = 0 } = known ?? {};
+    return { state, point, through, to: Math.max(to, through), events, bytes };
+  }
+
+  /** Ends after the turn that is under way. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private stateOf(progress: ScavengeProgress | undefined): ScavengeState {
+    if (progress?.done) return 'done';
+    if (this.word?.starts) return 'running';
+    return this.word ? 'stopped' : 'none';
+  }
+
+  private wake(): void {
+    if (!this.started || this.running || this.stopping.signal.aborted || !this.pending()) return;
+    this.running = this.run()
+      .catch((error: unknown) => {
+        if (!this.stopping.signal.aborted) this.ports.fatal(error);
+        this.stopping.abort();
+      })
+      .finally(() => {
+        this.running = undefined;
+        this.wake();
+      });
+  }
+
+  /** The point that is to be scavenged up to; undefined: nothing is to be done. */
+  private pending(): number | undefined {
+    const { word, progress } = this;
+    if (!word?.starts || (progress?.point === word.position && progress.done)) return undefined;
+    return word.position;
+  }
+
+  private goesOn(point: number): boolean {
+    return !this.stopping.signal.aborted && this.pending() === point;
+  }
+
+  private async run(): Promise<void> {
+    const point = this.pending() as number;
+    const { index, clock, logger } = this.ports;
+    // The fact is heard while its entry is being applied.
+    while (index.head < point) {
+      if (!this.goesOn(point)) return;
+      await clock.sleep(WAIT_FOR_APPLY_MS, this.stopping.signal);
+    }
+    const { logIndex } = await index.view().locate(point);
+    this.to = logIndex;
+    if (this.progress?.point !== point) this.progress = { point, through: 0, events: 0, bytes: 0, done: false };
+    logger.info({ event: 'scavenge.started', point }, `scavenging up to position ${point}`);
+    if (!(await this.eraseTo(logIndex, point))) return;
+    if (!(await this.compact(logIndex, point))) return;
+    await this.keep([], { ...this.progress, done: true });
+    const { events, bytes } = this.progress;
+    logger.info(
+      { event: 'scavenge.done', point, events, bytes },
+      `scavenged up to position ${point}: ${events} events erased, ${bytes} bytes freed`,
+    );
+  }
+
+  /** False: a fact ended it, or the node stops. */
+  private async eraseTo(last: number, point: number): Promise<boolean> {
+    const { index, reader, log, clock, bytesPerSecond, turnEntries = TURN_ENTRIES } = this.ports;
+    const view = index.view();
+    const { createdUs } = await view.locate(point);
+    const eraser = new Eraser(new PointVisibility(view, reader, { position: point, createdUs }));
+    for (let next = (this.progress?.through ?? 0) + 1; next <= last; ) {
+      if (!this.goesOn(point)) return false;
+      const begunMs = clock.monotonicMs();
+      const records = await log.read(next, Math.min(last, next + turnEntries - 1), TURN_BYTES);
+      if (records.length === 0) throw new FactstoreError('INTERNAL', `the raft log has no entry ${next} to scavenge`);
+      await this.eraseAll(records, eraser);
+      next += records.length;
+      const bytes = records.reduce((sum, record) => sum + record.bytes.length, 0);
+      const restMs = (bytes * 1_000) / bytesPerSecond - (clock.monotonicMs() - begunMs);
+      if (restMs >= 1) await clock.sleep(restMs, this.stopping.signal);
+      else await clock.yieldTurn();
+    }
+    return true;
+  }
+
+  private async eraseAll(records: readonly EntryRecord[], eraser: Eraser): Promise<void> {
+    let { events, bytes, ...progress } = this.progress as ScavengeProgress;
+    const stubs: EntryRecord[] = [];
+    const names = [];
+    for (const record of records) {
+      const erased = await eraser.erase(record);
+      if (!erased) continue;
+      stubs.push(erased.stub);
+      names.push(...erased.names);
+      events += erased.events;
+      bytes += record.bytes.length - erased.stub.bytes.length;
+    }
+    const through = (records.at(-1) as EntryRecord).index;
+    if (names.length > 0) await this.ports.index.forget(names);
+    await this.keep(stubs, { ...progress, through, events, bytes });
+  }
+
+  /** Where nothing was erased, having come so far is worth a write only now and then. */
+  private async keep(stubs: readonly EntryRecord[], progress: ScavengeProgress): Promise<void> {
+    const before = this.progress as ScavengeProgress;
+    const rare = Math.floor(before.through / ENTRIES_PER_ROW) === Math.floor(progress.through / ENTRIES_PER_ROW);
+    if (stubs.length > 0 || progress.done || !rare) await this.ports.log.replace(stubs, progress);
+    this.progress = progress;
+  }
+
+  /** What was replaced still lies in LevelDB's older tables until they are rewritten. */
+  private async compact(last: number, point: number): Promise<boolean> {
+    const { log, index } = this.ports;
+    if (this.progress?.events === 0) return true;
+    for (let from = 1; from <= last; from += ENTRIES_PER_COMPACTION) {
+      if (!this.goesOn(point)) return false;
+      await log.compact(from, Math.min(last, from + ENTRIES_PER_COMPACTION - 1));
+    }
+    await index.compact();
+    return true;
+  }
+}

@@ -1,0 +1,78 @@
+import type { Mutant } from '../mutant.ts';
+
+const LIKELIEST = 'scavenge/scavenger.random.test.ts';
+
+export const SCAVENGE_MUTANTS: readonly Mutant[] = [
+  {
+    id: 'scavenge-judged-now',
+    file: 'src/scavenge/point-visibility.ts',
+    search: 'last && last.position > this.point.position ? await this.factAt(stream) : last',
+    replacement: 'last',
+    bug: 'a node that comes to a scavenge late erases what was hidden only after its point',
+    rule: 'R2',
+    test: LIKELIEST,
+  },
+  {
+    id: 'scavenge-head-of-now',
+    file: 'src/scavenge/point-visibility.ts',
+    search: '(await this.now.revisionAfterPosition(stream, this.point.position)) - 1;\n    const last',
+    replacement: '(await this.now.streamHead(stream)).revision;\n    const last',
+    bug: 'a maximal count is measured from events that came after the scavenge point',
+    rule: 'R2',
+    test: LIKELIEST,
+  },
+  {
+    id: 'names-left-in-index',
+    file: 'src/scavenge/scavenger.ts',
+    search: '    if (names.length > 0) await this.ports.index.forget(names);\n',
+    replacement: '',
+    bug: 'the tags of erased events stay in the index',
+    rule: 'R2',
+    test: LIKELIEST,
+  },
+  {
+    id: 'open-block-forgets-nothing',
+    file: 'src/storage/index/open-block.ts',
+    search: 'return forgotten ? places.filter((place) => !forgotten.has(place)) : places;',
+    replacement: 'return places;',
+    bug: 'a block that is sealed after a scavenge writes the names of erased events to the disk',
+    rule: 'R2',
+    test: LIKELIEST,
+  },
+  {
+    id: 'seal-counts-forgotten-rows',
+    file: 'src/storage/index/forget-names.ts',
+    search: 'rows: seal.rows - gone.length',
+    replacement: 'rows: seal.rows',
+    bug: 'after a scavenge the index looks as if rows had been lost',
+    rule: 'D5',
+    test: LIKELIEST,
+  },
+  {
+    id: 'whole-entry-erased',
+    file: 'src/scavenge/erasing.ts',
+    search: '      if (await this.isVisible(payload, n)) continue;\n',
+    replacement: '      if ((await this.isVisible(payload, n)) && hidden.size === 0) continue;\n',
+    bug: 'an event that is visible is erased together with its neighbour in the append',
+    rule: 'D4',
+    test: LIKELIEST,
+  },
+  {
+    id: 'stub-served',
+    file: 'src/storage/index/event-reader.ts',
+    search: 'const erased = payload.record.erased && isErasedEvent(bytes);',
+    replacement: 'const erased = false;',
+    bug: 'a node that has stubs and does not know yet why shows them as events',
+    rule: 'R1',
+    test: 'storage/index/event-reader.test.ts',
+  },
+  {
+    id: 'scavenge-age-of-now',
+    file: 'src/scavenge/point-visibility.ts',
+    search: 'super(view, point.createdUs);',
+    replacement: 'super(view);',
+    bug: 'ages are judged by a time behind the scavenge point, so nodes erase different events',
+    rule: 'R2',
+    test: LIKELIEST,
+  },
+];
