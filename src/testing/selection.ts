@@ -1,8 +1,7 @@
-import { matchesItem, type QueryItem } from '../model/query.ts';
-import { ABOUT, isSystemName } from '../model/stream.ts';
+import { matchesQuery, type Query, type QueryItem } from '../model/query.ts';
+import { ABOUT, categoryOf, isSystemName } from '../model/stream.ts';
+import { virtualStream } from '../model/virtual-stream.ts';
 import type { ProgramDescription, ProgramEvent, ProgramSource } from '../projection/program.ts';
-
-const ANY: QueryItem = { types: [], tags: [], categories: [], streams: [], streamPrefixes: [] };
 
 /** The facts that hide all events of a stream. */
 const DELETIONS = ['$streamDeleted', '$streamTombstoned'];
@@ -10,28 +9,38 @@ const DELETIONS = ['$streamDeleted', '$streamTombstoned'];
 /** Chooses, out of all events of a store, those that a node would give the projection; undefined: not this one. */
 export function selectionOf(description: ProgramDescription): (event: ProgramEvent) => ProgramEvent | undefined {
   const { source, handledTypes, handlesDeleted } = description;
-  const item = itemOf(source);
+  const query = queryOf(source);
   const types = handledTypes === 'any' ? undefined : new Set(handledTypes);
   return (event) => {
-    const deletes = event.stream.startsWith(ABOUT) && DELETIONS.includes(event.type);
-    if (deletes && handlesDeleted) {
-      const deleted: ProgramEvent = { ...event, stream: event.stream.slice(ABOUT.length), kind: 'deleted' };
-      return source.kind === 'query' || matchesItem(item, deleted) ? deleted : undefined;
+    if (handlesDeleted && event.stream.startsWith(ABOUT) && DELETIONS.includes(event.type)) {
+      const stream = event.stream.slice(ABOUT.length);
+      return hearsOfDeletion(source, stream) ? { ...event, stream, kind: 'deleted' } : undefined;
     }
-    if (isSystemName(event.stream) && source.kind !== 'streams') return undefined;
-    return (!types || types.has(event.type)) && matchesItem(item, event) ? event : undefined;
+    if (types && !types.has(event.type)) return undefined;
+    const system = isSystemName(event.stream);
+    return (system ? namesStream(source, event.stream) : matchesQuery(query, event)) ? event : undefined;
   };
 }
 
-function itemOf(source: ProgramSource): QueryItem {
+function hearsOfDeletion(source: ProgramSource, stream: string): boolean {
+  if (source.kind === 'categories') return source.categories.includes(categoryOf(stream));
+  return source.kind !== 'streams' || namesStream(source, stream);
+}
+
+function namesStream(source: ProgramSource, stream: string): boolean {
+  return source.kind === 'streams' && source.streams.includes(stream);
+}
+
+function queryOf(source: ProgramSource): Query {
+  const none: QueryItem = { types: [], tags: [], categories: [], streams: [], streamPrefixes: [] };
   switch (source.kind) {
     case 'all':
-      return ANY;
+      return { items: [] };
     case 'streams':
-      return { ...ANY, streams: source.streams };
+      return { items: source.streams.flatMap((name) => virtualStream(name)?.items ?? [{ ...none, streams: [name] }]) };
     case 'categories':
-      return { ...ANY, categories: source.categories };
+      return { items: [{ ...none, categories: source.categories }] };
     case 'query':
-      return { ...ANY, types: source.types, tags: source.tags };
+      return { items: [{ ...none, types: source.types, tags: source.tags }] };
   }
 }

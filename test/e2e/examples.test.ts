@@ -11,6 +11,7 @@ const EXAMPLES = join(ROOT, 'test', 'examples');
 const SAYS: Readonly<Record<string, RegExp>> = {
   'bank-transfer.ts': /^\d+ of 50 transfers were paid\nrefused: account-bob has moved on$/,
   'course-capacity.ts': /subscribed: \d+/,
+  'projections.ts': /^CustomerBecameLarge \{"customer":"ada"\}$/,
   'streams.ts': /^\$streamMetadata \$streamMetadata \$streamTruncated \$streamDeleted \$streamTombstoned\ntombstoned$/,
   'unique-names.ts': /^10 signed up, 40 found their name taken$/,
 };

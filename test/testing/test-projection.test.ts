@@ -70,6 +70,7 @@ describe('testProjection', () => {
     ['fromAll()', ['order-1', 'cart-1']],
     ["fromStream('cart-1')", ['cart-1']],
     ["fromStream('$settings')", ['$settings']],
+    ["fromStreams('$ce-order', '$et-Set')", ['order-1']],
     ["fromCategory('order')", ['order-1']],
     ["fromQuery({ types: ['Paid'], tags: ['vip'] })", ['cart-1']],
   ];
