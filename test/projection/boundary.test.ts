@@ -90,7 +90,7 @@ describe('the boundary of the sandbox', () => {
         expect(jsonOf(mirror.stored.get(''))).toEqual({ data: given.at(-1)?.data });
         for (const [i, { stream, data, metadata, tags }] of given.entries()) {
           const seen = emissions[i]!;
-          expect({ stream: seen.stream, tags: seen.tags ?? [] }).toEqual({ stream, tags: [...new Set(tags)] });
+          expect({ stream: seen.stream, tags: seen.tags ?? [] }).toEqual({ stream, tags });
           expect(jsonOf(seen.data)).toEqual({ data });
           expect(jsonOf(seen.metadata) ?? null).toEqual(metadata);
         }
@@ -171,7 +171,7 @@ describe('the boundary of the sandbox', () => {
           else await (opened as Awaited<ReturnType<typeof openProgram>>).close();
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 });
