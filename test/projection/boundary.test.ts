@@ -65,13 +65,17 @@ const MIRROR = `fromAll().when({
 describe('the boundary of the sandbox', () => {
   let mirror: Run;
   let partitioned: Run;
+  let forgetful: Run;
   beforeAll(async () => {
     mirror = await Run.of(MIRROR);
+    const remember = "A(s, e) { emit('o', 'Before', { before: s.value }); s.value = e.data }";
+    const source = `fromAll().foreachStream().when({ $init: () => ({ value: 'none' }), ${remember} })`;
+    forgetful = await Run.of(source, { heldStatesBytesMax: 0 });
     partitioned = await Run.of(
       'fromAll().partitionBy((e) => e.data.name).when({ A(s, e) { s.seen = (s.seen ?? 0) + 1; s.name = e.partition } })',
     );
   });
-  afterAll(() => Promise.all([mirror.program.close(), partitioned.program.close()]));
+  afterAll(() => Promise.all([mirror, partitioned, forgetful].map(({ program }) => program.close())));
 
   const single = async (event: ProgramEvent): Promise<BatchOutcome> => mirror.process([event]);
 
@@ -96,6 +100,20 @@ describe('the boundary of the sandbox', () => {
         }
       }),
       { numRuns: 150 },
+    );
+  });
+
+  test('is passed by states on their way to the store and back', async () => {
+    await fc.assert(
+      fc.asyncProperty(name, fc.array(anyJson, { minLength: 2, maxLength: 5 }), async (stream, values) => {
+        forgetful.stored.clear();
+        for (const [i, value] of values.entries()) {
+          const [event] = eventsOf({ type: 'A', stream, data: utf8(JSON.stringify(value)) });
+          const { emissions } = await forgetful.process([event!]);
+          expect(jsonOf(emissions[0]!.data)).toEqual({ before: i === 0 ? 'none' : values[i - 1] });
+        }
+      }),
+      { numRuns: 60 },
     );
   });
 
