@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { BatchOutcome, ProgramEvent } from '../../src/projection/program.ts';
-import { eventsOf, jsonOf, Run } from './events.ts';
+import { afterEach, describe, expect, test } from 'vitest';
+import { openProgram } from '../../src/projection/program.ts';
+import { closeAll, eventsOf, jsonOf, run } from './events.ts';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 /** As it is, with a byte order mark where there is one. */
@@ -63,23 +63,10 @@ const MIRROR = `fromAll().when({
 })`;
 
 describe('the boundary of the sandbox', () => {
-  let mirror: Run;
-  let partitioned: Run;
-  let forgetful: Run;
-  beforeAll(async () => {
-    mirror = await Run.of(MIRROR);
-    const remember = "A(s, e) { emit('o', 'Before', { before: s.value }); s.value = e.data }";
-    const source = `fromAll().foreachStream().when({ $init: () => ({ value: 'none' }), ${remember} })`;
-    forgetful = await Run.of(source, { heldStatesBytesMax: 0 });
-    partitioned = await Run.of(
-      'fromAll().partitionBy((e) => e.data.name).when({ A(s, e) { s.seen = (s.seen ?? 0) + 1; s.name = e.partition } })',
-    );
-  });
-  afterAll(() => Promise.all([mirror, partitioned, forgetful].map(({ program }) => program.close())));
-
-  const single = async (event: ProgramEvent): Promise<BatchOutcome> => mirror.process([event]);
+  afterEach(closeAll);
 
   test('is passed by any JSON, in data, metadata, states and emissions, and by any names', async () => {
+    const mirror = await run(MIRROR);
     await fc.assert(
       fc.asyncProperty(fc.array(anyEvent, { minLength: 1, maxLength: 8 }), async (given) => {
         const events = eventsOf(
@@ -104,6 +91,9 @@ describe('the boundary of the sandbox', () => {
   });
 
   test('is passed by states on their way to the store and back', async () => {
+    const remember = "A(s, e) { emit('o', 'Before', { before: s.value }); s.value = e.data }";
+    const source = `fromAll().foreachStream().when({ $init: () => ({ value: 'none' }), ${remember} })`;
+    const forgetful = await run(source, { heldStatesBytesMax: 0 });
     await fc.assert(
       fc.asyncProperty(name, fc.array(anyJson, { minLength: 2, maxLength: 5 }), async (stream, values) => {
         forgetful.stored.clear();
@@ -118,10 +108,11 @@ describe('the boundary of the sandbox', () => {
   });
 
   test('is passed by any bytes: as text where they are looked at, untouched where they are copied', async () => {
+    const mirror = await run(MIRROR);
     await fc.assert(
       fc.asyncProperty(anyBytes, anyBytes, async (data, metadata) => {
         const [event] = eventsOf({ type: 'Bytes', data, metadata, contentType: 'application/octet-stream' });
-        const { emissions } = await single(event!);
+        const { emissions } = await mirror.process([event!]);
         expect(mirror.state()).toEqual({ raw: asText(data), metadata: asText(metadata), json: false });
         expect([...emissions[0]!.data]).toEqual([...data]);
         expect([...emissions[0]!.metadata!]).toEqual([...metadata]);
@@ -131,13 +122,14 @@ describe('the boundary of the sandbox', () => {
   });
 
   test('is passed by numbers as JSON.parse has them', async () => {
+    const mirror = await run(MIRROR);
     const digits = fc.stringMatching(/^-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?$/);
     await fc.assert(
       fc.asyncProperty(fc.array(digits, { minLength: 1, maxLength: 20 }), async (texts) => {
         const numbers = texts.filter((text) => Number.isFinite(Number(text)));
         const data = utf8(`{"n":[${numbers.join(',')}]}`);
         const [event] = eventsOf({ type: 'Partition', data });
-        await single(event!);
+        await mirror.process([event!]);
         // A state that is written as JSON has no -0.
         expect(mirror.state()).toEqual({ n: numbers.map((text) => Number(text) + 0) });
       }),
@@ -146,6 +138,8 @@ describe('the boundary of the sandbox', () => {
   });
 
   test('names partitions by any text that is valid, and refuses any other at its event', async () => {
+    const handler = 'A(s, e) { s.seen = (s.seen ?? 0) + 1; s.name = e.partition }';
+    const partitioned = await run(`fromAll().partitionBy((e) => e.data.name).when({ ${handler} })`);
     await fc.assert(
       fc.asyncProperty(oddText, async (text) => {
         const { changed, fault } = await partitioned.process(eventsOf({ type: 'A', data: { name: text } }));
@@ -159,7 +153,6 @@ describe('the boundary of the sandbox', () => {
   });
 
   test('lets no source through that is none, and always says why', async () => {
-    const { openProgram } = await import('../../src/projection/program.ts');
     const words = fc.constantFrom(
       'fromAll()',
       '.when(',
