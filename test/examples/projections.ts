@@ -53,6 +53,10 @@ for (const customer of ['ada', 'bob']) {
   assert.deepEqual(result, tested.results.get(customer));
 }
 
+// The events of a store can be run through the test, too, and come to the same.
+const again = await testProjection(source, db.readAll());
+assert.deepEqual(again.states, tested.states);
+
 // What it emits is appended once, soon after.
 for await (const message of db.subscribe({ stream: large })) {
   if (message.kind !== 'event') continue;
