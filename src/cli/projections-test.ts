@@ -52,7 +52,7 @@ async function test(context: Context, file: string, flags: Flags): Promise<void>
   try {
     for await (const batch of batchesOf(context, events, upcasters)) {
       seen += batch.length;
-      await report.processed(await trial.process(batch));
+      for await (const outcome of trial.process(batch)) await report.processed(outcome);
     }
   } finally {
     // Also what there was before it failed.

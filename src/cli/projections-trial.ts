@@ -1,11 +1,9 @@
 import { decodeUtf8 } from '../base/bytes.ts';
-import type { Emission, PartitionState, Trial } from '../testing/trial.ts';
-import { payloadMember, saysJson } from './event-output.ts';
+import type { Emission, PartitionState, RunOutcome, Trial } from '../testing/trial.ts';
+import { payloadMember, printable, saysJson } from './event-output.ts';
 import type { Output } from './io.ts';
 import { jsonText } from './json.ts';
 import { tableText } from './table.ts';
-
-type Processed = Awaited<ReturnType<Trial['process']>>;
 
 /** The partition that stands for the state which all partitions share. */
 const SHARED = '\u0000shared';
@@ -18,7 +16,7 @@ export class TrialLines {
     this.out = out;
   }
 
-  async processed({ emissions, logs }: Processed): Promise<void> {
+  async processed({ emissions, logs }: RunOutcome): Promise<void> {
     for (const emission of emissions) await this.out.line(emissionJson(emission));
     for (const text of logs) await this.out.line(jsonText({ kind: 'log', text }));
   }
@@ -42,10 +40,10 @@ export class TrialTables {
     this.out = out;
   }
 
-  async processed({ emissions, logs }: Processed): Promise<void> {
+  async processed({ emissions, logs }: RunOutcome): Promise<void> {
     this.emitted += emissions.length;
     for (const emission of emissions.slice(0, ROWS_MAX - this.rows.length)) this.rows.push(emissionRow(emission));
-    for (const text of logs) await this.out.line(`${this.out.dim('log')} ${text}`);
+    for (const text of logs) await this.out.line(`${this.out.dim('log')} ${printable(text)}`);
   }
 
   async end({ partitions, processed, description }: Trial, seen: number): Promise<void> {

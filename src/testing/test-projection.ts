@@ -68,10 +68,11 @@ export async function testProjection(
     const logs: string[] = [];
     let waiting: ProgramEvent[] = [];
     const processWaiting = async () => {
-      const outcome = await trial.process(waiting);
+      for await (const outcome of trial.process(waiting)) {
+        emissions.push(...outcome.emissions);
+        logs.push(...outcome.logs);
+      }
       waiting = [];
-      emissions.push(...outcome.emissions);
-      logs.push(...outcome.logs);
     };
     for await (const event of events) {
       if (waiting.push(given.take(event)) >= AT_ONCE) await processWaiting();

@@ -13,7 +13,7 @@ import { differenceOf } from './difference.ts';
 import { selectionOf } from './selection.ts';
 import { type RunOutcome, TrialRun } from './trial-run.ts';
 
-export type { Emission, PartitionState };
+export type { Emission, PartitionState, RunOutcome };
 
 /** So many events are looked at one by one, those behind them in pieces: a fresh sandbox takes milliseconds. */
 const ONE_BY_ONE = 100;
@@ -55,20 +55,19 @@ export class Trial {
     return this.held.partitions;
   }
 
-  /** Takes the next of all events. Ends in a FactstoreError where the projection stops at one, or is not deterministic. */
-  async process(events: readonly ProgramEvent[]): Promise<{ emissions: readonly Emission[]; logs: readonly string[] }> {
+  /**
+   * Takes the next of all events, and gives what comes of them, piece by piece. Ends in a FactstoreError where the
+   * projection stops at one, or is not deterministic.
+   */
+  async *process(events: readonly ProgramEvent[]): AsyncGenerator<RunOutcome> {
     const chosen = events.map(this.select).filter((event) => event !== undefined);
-    const emissions: Emission[] = [];
-    const logs: string[] = [];
     for (let done = 0; done < chosen.length; ) {
       const piece = chosen.slice(done, done + (this.processed < ONE_BY_ONE ? 1 : PIECE));
       const outcome = await this.processPiece(piece);
-      emissions.push(...outcome.emissions);
-      logs.push(...outcome.logs);
       done += piece.length;
       this.processed += piece.length;
+      yield outcome;
     }
-    return { emissions, logs };
   }
 
   async close(): Promise<void> {

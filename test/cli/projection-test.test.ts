@@ -96,11 +96,13 @@ describe('factstore projection test', () => {
   });
 
   test('ends at the event that fails, with the place in the source, behind what there was before it', async () => {
-    const stdin = `${EVENT_LINE}\n{"stream":"o-3","type":"Broken","data":{}}`;
+    const large = '{"stream":"o-2","type":"Paid","data":{"amount":6}}';
+    const stdin = `${EVENT_LINE}\n${large}\n{"stream":"o-3","type":"Broken","data":{}}`;
     const { code, out, err } = await run(['projection', 'test', file('p.js'), '--events', '-'], { stdin });
     expect(code).toBe(1);
-    expect(err).toMatch(/^error: line 11, column \d+: TypeError: .*, at position 11 \(Broken, o-3@0\)\n$/);
-    expect(out).toContain('o-2        {"sum":1}');
+    expect(err).toMatch(/^error: line 11, column \d+: TypeError: .*, at position 12 \(Broken, o-3@0\)\n$/);
+    expect(out).toMatch(/^o-2 +\{"sum":7\}$/m);
+    expect(out).toMatch(/^11 +large +Large +\{"sum":7,"n":12\}$/m);
   });
 
   test('refuses what is no projection with its place, and one that is not deterministic [P4]', async () => {
