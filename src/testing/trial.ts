@@ -4,10 +4,8 @@ import {
   type Fault,
   openProgram,
   type PartitionState,
-  PROGRAM_LIMITS,
   type ProgramDescription,
   type ProgramEvent,
-  type ProgramLimits,
 } from '../projection/program.ts';
 import { differenceOf } from './difference.ts';
 import { selectionOf } from './selection.ts';
@@ -32,11 +30,10 @@ export class Trial {
   private readonly select: (event: ProgramEvent) => ProgramEvent | undefined;
 
   /** Ends in INVALID_ARGUMENT, with line and column, for what is not a projection. */
-  static async open(source: string, limits: Partial<ProgramLimits> = {}): Promise<Trial> {
-    const all = { ...PROGRAM_LIMITS, ...limits };
-    const held = await openProgram(source, all);
+  static async open(source: string): Promise<Trial> {
+    const held = await openProgram(source);
     try {
-      return new Trial(new TrialRun(held), new TrialRun(await openProgram(source, all)));
+      return new Trial(new TrialRun(held), new TrialRun(await openProgram(source)));
     } catch (error) {
       await held.close();
       throw error;
@@ -63,10 +60,12 @@ export class Trial {
     const chosen = events.map(this.select).filter((event) => event !== undefined);
     for (let done = 0; done < chosen.length; ) {
       const piece = chosen.slice(done, done + (this.processed < ONE_BY_ONE ? 1 : PIECE));
-      const outcome = await this.processPiece(piece);
+      const outcome = await this.processTwice(piece);
+      yield outcome;
+      if (outcome.fault) throw faultError(outcome.fault, piece);
       done += piece.length;
       this.processed += piece.length;
-      yield outcome;
+      await this.restarted.program.restart();
     }
   }
 
@@ -74,15 +73,13 @@ export class Trial {
     await Promise.all([this.held.program.close(), this.restarted.program.close()]);
   }
 
-  private async processPiece(piece: readonly ProgramEvent[]): Promise<RunOutcome> {
+  private async processTwice(piece: readonly ProgramEvent[]): Promise<RunOutcome> {
     const [held, fresh] = await Promise.all([this.held.process(piece), this.restarted.process(piece)]);
     // Limits do not repeat exactly: which of the two meets one says nothing of the source.
     const limit = [held.fault, fresh.fault].find((fault) => fault && fault.kind !== 'threw');
     if (limit) throw faultError(limit, piece);
     const difference = differenceOf(held, fresh);
     if (difference !== undefined) throw differenceError(difference, piece);
-    if (held.fault) throw faultError(held.fault, piece);
-    await this.restarted.program.restart();
     return held;
   }
 }
