@@ -34,7 +34,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   ops: ['base', 'model', 'raft', 'runtime', 'storage'],
   client: ['base', 'model', 'runtime', 'proto'],
-  cli: ['base', 'model', 'runtime', 'config', 'ops', 'client', 'node', 'node.ts'],
+  testing: ['base', 'model', 'projection', 'client'],
+  cli: ['base', 'model', 'runtime', 'config', 'ops', 'client', 'testing', 'node', 'node.ts'],
 };
 
 /** Folders that use no packages and nothing of Node, so that they run anywhere, in the simulator too. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { decodeUtf8, EMPTY, encodeUtf8 } from '../base/bytes.ts';
 import { nearest } from '../config/suggest.ts';
+import { parseTime } from './json.ts';
 import { elementsOf, membersOf, type Span, wholeOf } from './json-spans.ts';
 import type { EventToAppend, Expectation, WriteToAppend } from './store.ts';
 import { isUuid, uuidOfDigest } from './uuid.ts';
@@ -21,17 +22,45 @@ export function isBlank(line: Uint8Array): boolean {
   return line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
 }
 
+/** One event as `read --json` writes it. */
+interface RecordedLine {
+  readonly stream: string;
+  readonly revision: bigint | undefined;
+  readonly position: bigint | undefined;
+  readonly createdUs: bigint | undefined;
+  readonly event: EventToAppend;
+}
+
 /** Reads `{"appendId"?, "writes": [{"stream", "expect"?, "events": [{"type", "data", …}]}]}`. */
 export function parseImportLine(line: Uint8Array): ImportedAppend {
+  return parseAppend(parseLine(line));
+}
+
+/** Reads the same, or one event as `read --json` writes it. */
+export function parseAppendOrEvent(line: Uint8Array): ImportedAppend | RecordedLine {
+  const parsed = parseLine(line);
+  const { value } = parsed;
+  const isEvent = typeof value === 'object' && value !== null && 'stream' in value && !('writes' in value);
+  return isEvent ? parseRecorded(parsed) : parseAppend(parsed);
+}
+
+interface ParsedLine {
+  readonly text: string;
+  readonly value: unknown;
+}
+
+function parseLine(line: Uint8Array): ParsedLine {
   const decoded = decodeUtf8(line);
   if (decoded === undefined) throw new BadLine('is not valid UTF-8');
   const text = decoded.startsWith('\ufeff') ? decoded.slice(1) : decoded;
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return { text, value: JSON.parse(text) };
   } catch (error) {
     throw new BadLine(`is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+function parseAppend({ text, value }: ParsedLine): ImportedAppend {
   const top = objectAt('', value, ['appendId', 'writes']);
   const appendId = top.appendId === undefined ? undefined : uuidAt('appendId', top.appendId);
   const writes = arrayAt('writes', top.writes);
@@ -65,6 +94,29 @@ const EVENT_KEYS = [
   'contentType',
   'schemaVersion',
 ];
+
+const RECORDED_KEYS = ['stream', 'revision', 'position', 'created'];
+
+function parseRecorded({ text, value }: ParsedLine): RecordedLine {
+  const { stream, revision, position, created } = objectAt('', value, [...RECORDED_KEYS, ...EVENT_KEYS]);
+  const createdUs = created === undefined ? undefined : parseTime(textAt('created', created));
+  if (created !== undefined && createdUs === undefined) throw new BadLine(`created: ${shown(created)} is no time`);
+  const event = Object.fromEntries(Object.entries(value as object).filter(([key]) => !RECORDED_KEYS.includes(key)));
+  return {
+    stream: textAt('stream', stream),
+    revision: wholeAt('revision', revision),
+    position: wholeAt('position', position),
+    createdUs,
+    event: parseEvent('event', event, text, wholeOf(text)),
+  };
+}
+
+function wholeAt(path: string, value: unknown): bigint | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
+  if (typeof value === 'string' && /^\d{1,19}$/.test(value)) return BigInt(value);
+  throw new BadLine(`${path}: ${shown(value)} is no whole number`);
+}
 
 function parseEvent(path: string, value: unknown, text: string, span: Span | undefined): EventToAppend {
   const event = objectAt(path, value, EVENT_KEYS);

@@ -57,7 +57,7 @@ async function importFile(context: Context, file: string, flags: Flags): Promise
 }
 
 /** The size of a file that can be read; ends in a UsageError where it cannot. */
-function sizeOf(file: string): number | undefined {
+export function sizeOf(file: string): number | undefined {
   const stat = statSync(file, { throwIfNoEntry: false });
   if (!stat) throw new UsageError(`${file}: there is no such file`);
   if (stat.isDirectory()) throw new UsageError(`${file}: is a directory`);

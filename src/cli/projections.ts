@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
 import { UsageError } from './failure.ts';
 import { jsonText } from './json.ts';
+import { sourceOf } from './projections-source.ts';
 import { addProjectionStates } from './projections-state.ts';
 import { projectionJson, projectionTable, statusTable } from './projections-table.ts';
+import { addProjectionTest } from './projections-test.ts';
 import type { Projections } from './store.ts';
 
 interface DefineFlags extends ConnectionFlags {
@@ -54,6 +55,7 @@ export function addProjections(program: Command, context: Context): Command {
   );
   examples(statusCommand, 'factstore projection status orders', 'factstore projection status orders --json');
   addProjectionStates(group, context);
+  addProjectionTest(group, context);
   return group;
 }
 
@@ -81,19 +83,6 @@ async function define(
   }
   const source = await sourceOf(context, file);
   await change(context, name, flags, `${verb}d`, (all) => all[verb](name, source, { onError, signal: context.signal }));
-}
-
-async function sourceOf({ io }: Context, file: string): Promise<string> {
-  if (file === '-') {
-    const parts: Buffer[] = [];
-    for await (const part of io.stdin) parts.push(Buffer.from(part as Uint8Array));
-    return Buffer.concat(parts).toString();
-  }
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`);
-  }
 }
 
 async function change(

@@ -12,6 +12,7 @@ const SAYS: Readonly<Record<string, RegExp>> = {
   'bank-transfer.ts': /^\d+ of 50 transfers were paid\nrefused: account-bob has moved on$/,
   'course-capacity.ts': /subscribed: \d+/,
   'erasure.ts': /^2 of 4 messages are left, on (1 node|3 nodes)$/,
+  'projections.ts': /^CustomerBecameLarge \{"customer":"ada"\}$/,
   'streams.ts': /^\$streamMetadata \$streamMetadata \$streamTruncated \$streamDeleted \$streamTombstoned\ntombstoned$/,
   'unique-names.ts': /^10 signed up, 40 found their name taken$/,
 };

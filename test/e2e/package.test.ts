@@ -30,6 +30,15 @@ export async function place(db: FactstoreClient): Promise<bigint> {
 await place(await connect('factstore://127.0.0.1:2113'));
 `;
 
+const PROJECTION_TEST = `
+import { type TestedProjection, testProjection } from 'factstore/testing';
+const source = "fromAll().when({ $init: () => ({ sum: 0 }), Paid(s, e) { s.sum += e.data.amount; emit('sums', 'Sum', s) } })";
+const tested: TestedProjection = await testProjection(source, [{ stream: 'order-1', type: 'Paid', data: { amount: 12 } }]);
+// @ts-expect-error: an event has a type
+await testProjection(source, [{ stream: 'order-1' }]).catch(() => undefined);
+console.log(JSON.stringify([tested.state, tested.emissions.map(({ stream, data }) => [stream, data])]));
+`;
+
 describe('the packed package', () => {
   let folder: string;
   let node: ChildProcess | undefined;
@@ -74,8 +83,15 @@ describe('the packed package', () => {
     expect(code).toBe(0);
   }, 60_000);
 
+  it('tests projections for its users, without a node, and ends by itself', async () => {
+    await writeFile(join(folder, 'projection.mts'), PROJECTION_TEST);
+    const { stdout } = await execute(join(ROOT, 'node_modules', '.bin', 'tsx'), ['projection.mts'], { cwd: folder });
+    expect(JSON.parse(stdout)).toEqual([{ sum: 12 }, [['sums', { sum: 12 }]]]);
+  }, 60_000);
+
   it('has types that hold a program to its events', async () => {
     await writeFile(join(folder, 'app.ts'), PROGRAM);
+    await writeFile(join(folder, 'projection.mts'), PROJECTION_TEST);
     const options = {
       module: 'nodenext',
       target: 'es2023',
@@ -87,7 +103,7 @@ describe('the packed package', () => {
     const types = { types: ['node'], typeRoots: [join(ROOT, 'node_modules', '@types')] };
     await writeFile(
       join(folder, 'tsconfig.json'),
-      JSON.stringify({ compilerOptions: { ...options, ...types }, include: ['app.ts'] }),
+      JSON.stringify({ compilerOptions: { ...options, ...types }, include: ['app.ts', 'projection.mts'] }),
     );
     const compiler = join(ROOT, 'node_modules', '.bin', 'tsc');
     const result = await execute(compiler, ['-p', folder]).then(

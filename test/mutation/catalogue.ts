@@ -4,6 +4,7 @@ import { ELECTION_MUTANTS } from './mutants/elections.ts';
 import { PROJECTION_MUTANTS } from './mutants/projection.ts';
 import { REPLICA_MUTANTS } from './mutants/replica.ts';
 import { REPLICATION_MUTANTS } from './mutants/replication.ts';
+import { SANDBOX_MUTANTS } from './mutants/sandbox.ts';
 import { SCAVENGE_MUTANTS } from './mutants/scavenge.ts';
 import { SEQUENCER_MUTANTS } from './mutants/sequencer.ts';
 import { STORAGE_MUTANTS } from './mutants/storage.ts';
@@ -26,4 +27,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...DATABASE_MUTANTS,
   ...SUBSCRIPTION_MUTANTS,
   ...PROJECTION_MUTANTS,
+  ...SANDBOX_MUTANTS,
 ];

@@ -5,7 +5,9 @@ import { closeAll, eventsOf, jsonOf, Run, run, textOf } from './events.ts';
 afterEach(closeAll);
 
 async function description(source: string) {
-  return (await run(source)).program.description;
+  const program = await openProgram(source);
+  await program.close();
+  return program.description;
 }
 
 describe('what a projection says of itself', () => {

@@ -131,6 +131,23 @@ test('one that eats all of its memory does not disturb its neighbours [P4]', asy
   }
 });
 
+test('one finds nothing of those that its thread ran before [P4]', async () => {
+  const leave = `var left = 1; Array.prototype.left = 2; Object.prototype.left = 3
+    fromAll().when({ A(s, e) { emit('out', 'B', {}); s.n = 1 } })`;
+  // More than there are threads that are kept.
+  for (let n = 0; n < 3; n++) {
+    const program = await openProgram(leave);
+    await program.process(eventsOf({ type: 'A' }), async () => new Map());
+    await program.close();
+  }
+  const next = await run(
+    'fromAll().when({ A(s, e) { s.found = [typeof left, typeof [].left, typeof {}.left, s.n ?? 0] } })',
+  );
+  const [outcome] = await next.processAll(eventsOf({ type: 'A' }));
+  expect(next.state()).toEqual({ found: ['undefined', 'undefined', 'undefined', 0] });
+  expect(outcome?.emissions).toEqual([]);
+});
+
 describe('what differs from node to node and from run to run is not there [P4]', () => {
   const refused = [
     'Date.now()',
@@ -204,19 +221,17 @@ describe('what differs from node to node and from run to run is not there [P4]',
       const { changed } = await program.process(eventsOf({ type: 'A' }), async () => new Map());
       console.log(textOf(changed.get('').state));
       await program.close();`;
-    const states = await Promise.all(
-      ['UTC', 'America/New_York', 'Asia/Kolkata'].map(async (zone) => {
-        const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
-        const { stdout } = await promisify(execFile)(process.execPath, args, { env: { ...process.env, TZ: zone } });
-        return JSON.parse(stdout);
-      }),
-    );
-    expect(states[0]).toMatchObject({
-      dates: [['2025-07-01T00:00:00.000Z', expect.anything()], expect.anything(), expect.anything()],
+    const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
+    const env = { ...process.env, TZ: 'America/New_York' };
+    const { stdout } = await promisify(execFile)(process.execPath, args, { env });
+    expect(JSON.parse(stdout)).toEqual({
+      dates: [
+        ['2025-07-01T00:00:00.000Z', 'Tue Jul 01 2025 00:00:00 GMT+0000'],
+        ['2025-07-01T12:00:00.000Z', 'Tue Jul 01 2025 12:00:00 GMT+0000'],
+        ['2025-11-25T12:00:00.000Z', 'Tue Nov 25 2025 12:00:00 GMT+0000'],
+      ],
       hours: 12,
     });
-    expect(states[1]).toEqual(states[0]);
-    expect(states[2]).toEqual(states[0]);
   });
 });
 
@@ -246,9 +261,9 @@ describe('states', () => {
     expect(all.state('s-99')).toMatchObject({ n: 2 });
   });
 
-  test('by the hundred thousand do not fill the memory', async () => {
-    const all = await run(COUNT, { memoryBytesMax: 32 << 20, heldStatesBytesMax: 4 << 20 });
-    for (let from = 0; from < 50_000; from += 1_000) {
+  test('by the ten thousand do not fill the memory', async () => {
+    const all = await run(COUNT, { memoryBytesMax: 16 << 20, heldStatesBytesMax: 2 << 20 });
+    for (let from = 0; from < 20_000; from += 1_000) {
       const batch = events(1_000).map((event, i) => ({
         ...event,
         stream: `s-${from + i}`,
@@ -256,7 +271,7 @@ describe('states', () => {
       }));
       await all.processAll(batch);
     }
-    expect(all.stored.size).toBe(50_000);
+    expect(all.stored.size).toBe(20_000);
   });
 
   test('that cannot be loaded end the call, and the program goes on', async () => {
@@ -269,8 +284,8 @@ describe('states', () => {
 
   test('of many emissions come in pieces, none lost and none doubled', async () => {
     const all = await run("fromAll().when({ A(s, e) { for (let i = 0; i < 900; i++) emit('out', 'B', { i }) } })");
-    const outcomes = await all.processAll(events(100));
+    const outcomes = await all.processAll(events(30));
     expect(outcomes.length).toBeGreaterThan(1);
-    expect(outcomes.reduce((sum, { emissions }) => sum + emissions.length, 0)).toBe(100 * 900);
+    expect(outcomes.reduce((sum, { emissions }) => sum + emissions.length, 0)).toBe(30 * 900);
   });
 });

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import releaseSync from '@jitl/quickjs-wasmfile-release-sync';
 import {
   newQuickJSWASMModuleFromVariant,
@@ -36,9 +37,8 @@ const INITIAL_PAGES = 256;
 let compiled: Promise<WebAssembly.Module> | undefined;
 
 function compiledQuickJs(): Promise<WebAssembly.Module> {
-  compiled ??= readFile(new URL(import.meta.resolve('@jitl/quickjs-wasmfile-release-sync/wasm'))).then(
-    WebAssembly.compile,
-  );
+  const file = createRequire(import.meta.url).resolve('@jitl/quickjs-wasmfile-release-sync/wasm');
+  compiled ??= readFile(file).then(WebAssembly.compile);
   return compiled;
 }
 

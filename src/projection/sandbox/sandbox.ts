@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { every, systemClock } from '../../runtime/clock.ts';
 import { deferred } from '../../runtime/deferred.ts';
@@ -132,7 +133,7 @@ function startWorker(workerData: WorkerStart): Worker {
     return new Worker(new URL('./worker.js', import.meta.url), { workerData, resourceLimits });
   }
   // Tests and benchmarks run the sources, and a worker does not inherit how those are loaded.
-  const file = new URL('./worker.ts', import.meta.url).href;
-  const load = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(file)}); })`;
-  return new Worker(load, { eval: true, workerData, resourceLimits });
+  const file = fileURLToPath(new URL('./worker.ts', import.meta.url));
+  const load = `require('tsx/cjs/api').register(); require(${JSON.stringify(file)});`;
+  return new Worker(load, { eval: true, execArgv: [], workerData, resourceLimits });
 }
