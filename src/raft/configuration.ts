@@ -69,3 +69,7 @@ function majorityResult(voters: ReadonlySet<MemberId>, votes: (id: MemberId) => 
 export function isQuorum(configuration: Configuration, has: (id: MemberId) => boolean): boolean {
   return voteResult(configuration, has) === 'won';
 }
+
+export function sameMembers(a: ReadonlySet<MemberId>, b: ReadonlySet<MemberId>): boolean {
+  return a.size === b.size && [...a].every((id) => b.has(id));
+}

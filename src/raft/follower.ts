@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import { commitTo, forgetChanges, noteChange } from './membership.ts';
 import type { MessageOf } from './outbox.ts';
 import type { RaftState } from './state.ts';
 import type { Entry } from './types.ts';
@@ -15,7 +16,7 @@ export function handleAppend<P>(s: RaftState<P>, m: MessageOf<P, 'append'>): voi
   appendMissing(s, m.index, m.entries);
   const last = m.index + m.entries.length;
   // Only up to what this message vouched for: entries beyond may conflict with the leader's (Raft, figure 2).
-  s.log.commitTo(Math.min(m.commit, last));
+  commitTo(s, Math.min(m.commit, last));
   s.outbox.sendAfterSync({
     type: 'appendResponse',
     from: s.id,
@@ -43,9 +44,11 @@ function appendMissing<P>(s: RaftState<P>, index: number, entries: readonly Entr
     if (!missing && entry.index <= s.log.lastIndex) {
       s.log.truncateAfter(entry.index - 1);
       s.disk.truncatedAfter(entry.index - 1);
+      forgetChanges(s, entry.index - 1);
     }
     missing = true;
     s.log.append(entry);
+    noteChange(s, entry);
   }
 }
 

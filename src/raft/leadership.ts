@@ -26,7 +26,8 @@ export interface Transfer {
 
 /** What a node knows only while it leads. It is made anew for each term and thrown away with it. */
 export class Leadership {
-  readonly progress: ReadonlyMap<MemberId, Progress>;
+  /** Of each other member. */
+  readonly progress: Map<MemberId, Progress>;
   /** The entry that began this term; before it is committed nothing is known to be (Raft §5.4.2, §8). */
   readonly noopIndex: number;
   ticks = 0;
@@ -43,7 +44,7 @@ export class Leadership {
   /** Reads whose round is out, oldest first. */
   unconfirmed: ReadBatch[] = [];
 
-  constructor(progress: ReadonlyMap<MemberId, Progress>, noopIndex: number) {
+  constructor(progress: Map<MemberId, Progress>, noopIndex: number) {
     this.progress = progress;
     this.noopIndex = noopIndex;
   }

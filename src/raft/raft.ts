@@ -1,25 +1,27 @@
 import { assert } from '../base/assert.ts';
 import { rememberAcknowledged } from './acknowledged.ts';
 import { countOwnVote } from './election.ts';
+import { changeRefusal, commitTo, mayLeaveJoint, noteChange } from './membership.ts';
 import { advanceReads, forwardReads, requestRead } from './read-index.ts';
 import { advanceCommit, replicate } from './replication.ts';
 import { RaftState } from './state.ts';
 import { step } from './step.ts';
 import { connectionLost, tick } from './ticks.ts';
 import { startTransfer } from './transfer.ts';
-import type {
-  Entry,
+import {
+  type Configuration,
+  type Entry,
   EntryType,
-  InitialState,
-  MemberId,
-  Message,
-  Persist,
-  PersistToken,
-  RaftCore,
-  RaftOptions,
-  RaftStatus,
-  Ready,
-  Role,
+  type InitialState,
+  type MemberId,
+  type Message,
+  type Persist,
+  type PersistToken,
+  type RaftCore,
+  type RaftOptions,
+  type RaftStatus,
+  type Ready,
+  type Role,
 } from './types.ts';
 
 /** The consensus core of one node. See types.ts for what its methods promise and DESIGN.md for how it hangs together. */
@@ -31,6 +33,8 @@ export class Raft<P> implements RaftCore<P> {
   constructor(options: RaftOptions, initial: InitialState) {
     this.state = new RaftState<P>(options, initial);
     this.committedTo = initial.applied;
+    // What was applied is committed, also where the saved commit index is older.
+    commitTo(this.state, this.state.log.commit);
   }
 
   get role(): Role {
@@ -79,11 +83,31 @@ export class Raft<P> implements RaftCore<P> {
     assert(leadership !== undefined, 'only a leader takes proposals');
     assert(leadership.transfer === undefined, 'leadership is being handed over');
     const entry = { index: log.lastIndex + 1, term, type, bytes, payload };
+    if (type === EntryType.membership) this.takeChange(entry);
     log.append(entry);
     leadership.unappliedBytes += bytes;
     if (!ready) this.state.heldFrom ??= entry.index;
     assert(ready === (this.state.heldFrom === undefined), 'what follows an entry that is held is held, too');
     return entry;
+  }
+
+  private takeChange(entry: Entry<P>): void {
+    const { configurationIn } = this.state.options;
+    const refusal = configurationIn && this.changeRefusal(configurationIn(entry.payload));
+    assert(refusal === undefined, () => `the members cannot be changed: ${refusal}`);
+    noteChange(this.state, entry);
+  }
+
+  get configuration(): Configuration {
+    return this.state.configuration;
+  }
+
+  changeRefusal(to: Configuration): string | undefined {
+    return changeRefusal(this.state, to);
+  }
+
+  get mayLeaveJoint(): boolean {
+    return mayLeaveJoint(this.state);
   }
 
   release(index: number): void {
@@ -169,6 +193,8 @@ export class Raft<P> implements RaftCore<P> {
       lastIndex: log.lastIndex,
       persisted: disk.persistedIndex,
       transferee: leadership?.transfer?.to,
+      configuration: this.state.configuration,
+      pendingChange: this.state.changes[0]?.index,
       progress: [...(leadership?.progress.values() ?? [])].map((progress) => progress.status()),
     };
   }

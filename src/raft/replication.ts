@@ -1,8 +1,10 @@
 import { assert } from '../base/assert.ts';
 import { quorumReached } from './configuration.ts';
 import type { Leadership } from './leadership.ts';
+import { commitTo } from './membership.ts';
 import type { MessageOf } from './outbox.ts';
 import type { Progress } from './progress.ts';
+import { reconfigure } from './reconfiguration.ts';
 import type { RaftState } from './state.ts';
 import type { Entry } from './types.ts';
 
@@ -116,10 +118,14 @@ export function handleAppendResponse<P>(s: RaftState<P>, l: Leadership, m: Messa
  * are committed with it (Raft §5.4.2).
  */
 export function advanceCommit<P>(s: RaftState<P>, l: Leadership): void {
-  const index = quorumReached(s.configuration, (id) =>
-    id === s.id ? s.disk.persistedIndex : (l.progress.get(id)?.match ?? 0),
-  );
-  if (s.log.matches(index, s.term)) s.log.commitTo(index);
+  while (s.leadership === l) {
+    const index = quorumReached(s.configuration, (id) =>
+      id === s.id ? s.disk.persistedIndex : (l.progress.get(id)?.match ?? 0),
+    );
+    // With other voters, more may have been reached.
+    if (!s.log.matches(index, s.term) || !commitTo(s, index)) return;
+    reconfigure(s, l);
+  }
 }
 
 /** A follower is there but may have missed something: see the top of this file. */

@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts';
 import { rememberAcknowledged } from './acknowledged.ts';
 import { allMembers } from './configuration.ts';
 import { Leadership } from './leadership.ts';
+import { forgetChanges } from './membership.ts';
 import { Progress } from './progress.ts';
 import { refuseAllReads } from './read-index.ts';
 import type { RaftState } from './state.ts';
@@ -28,6 +29,7 @@ export function becomeFollower<P>(s: RaftState<P>, term: number, leader: MemberI
 function dropHeld<P>(s: RaftState<P>): void {
   if (s.heldFrom === undefined) return;
   s.log.truncateAfter(s.heldFrom - 1);
+  forgetChanges(s, s.heldFrom - 1);
   s.heldFrom = undefined;
 }
 

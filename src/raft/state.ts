@@ -4,7 +4,15 @@ import { ForwardedReads } from './forwarded-reads.ts';
 import type { Leadership } from './leadership.ts';
 import { Outbox } from './outbox.ts';
 import { RaftLog } from './raft-log.ts';
-import type { Configuration, HardState, InitialState, MemberId, RaftOptions, Role } from './types.ts';
+import type {
+  Configuration,
+  ConfigurationEntry,
+  HardState,
+  InitialState,
+  MemberId,
+  RaftOptions,
+  Role,
+} from './types.ts';
 
 /**
  * The state that the concerns of the core share. Each file beside this one holds one concern, as functions over it;
@@ -13,7 +21,10 @@ import type { Configuration, HardState, InitialState, MemberId, RaftOptions, Rol
 export class RaftState<P> {
   readonly options: RaftOptions;
   readonly id: MemberId;
-  readonly configuration: Configuration;
+  /** In force: that of the last membership entry known to be committed. */
+  configuration: Configuration;
+  /** Membership entries that are not known to be committed, oldest first. */
+  readonly changes: ConfigurationEntry[];
   readonly log: RaftLog<P>;
   readonly disk: DiskState;
   readonly outbox = new Outbox<P>();
@@ -42,6 +53,7 @@ export class RaftState<P> {
     this.options = options;
     this.id = options.id;
     this.configuration = initial.configuration;
+    this.changes = [...(initial.changes ?? [])];
     this.term = initial.hardState.term;
     this.vote = initial.hardState.vote;
     this.log = new RaftLog(initial);

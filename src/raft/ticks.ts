@@ -36,6 +36,7 @@ function tickLeader<P>(s: RaftState<P>, l: Leadership): void {
   l.quorumElapsed += 1;
   l.heartbeatElapsed += 1;
   expireTransfer(s, l);
+  if (s.leadership !== l) return;
   if (l.quorumElapsed >= s.options.electionTimeoutTicks) {
     l.quorumElapsed = 0;
     if (!checkQuorum(s, l)) return;

@@ -2,6 +2,7 @@ import { allVoters, isVoter } from './configuration.ts';
 import { startRound } from './heartbeat.ts';
 import type { Leadership } from './leadership.ts';
 import type { Progress } from './progress.ts';
+import { becomeFollower } from './roles.ts';
 import type { RaftState } from './state.ts';
 import type { MemberId } from './types.ts';
 
@@ -53,6 +54,8 @@ export function continueTransfer<P>(s: RaftState<P>, l: Leadership): void {
 export function expireTransfer<P>(s: RaftState<P>, l: Leadership): void {
   if (l.transfer === undefined || l.ticks - l.transfer.since < s.options.electionTimeoutTicks) return;
   l.transfer = undefined;
+  // Nobody took over from a leader that is no voter any more.
+  if (!isVoter(s.configuration, s.id)) becomeFollower(s, s.term, undefined);
 }
 
 /**

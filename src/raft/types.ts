@@ -31,7 +31,7 @@ export interface HardState {
   readonly commit: number;
 }
 
-/** A configuration, possibly joint (Raft §6). Today only `voters[0]` is used; the rest is shaped for later. */
+/** A configuration, possibly joint (Raft §6). */
 export interface Configuration {
   /** Two halves; the second (outgoing) one is empty unless a joint configuration is in force. */
   readonly voters: readonly [incoming: ReadonlySet<MemberId>, outgoing: ReadonlySet<MemberId>];
@@ -39,6 +39,12 @@ export interface Configuration {
   readonly learners: ReadonlySet<MemberId>;
   /** Become learners when the joint configuration is left. */
   readonly learnersNext: ReadonlySet<MemberId>;
+}
+
+/** A membership entry of the log, and the configuration that it puts in force. */
+export interface ConfigurationEntry {
+  readonly index: number;
+  readonly configuration: Configuration;
 }
 
 export type Role = 'follower' | 'preCandidate' | 'candidate' | 'leader';
@@ -159,7 +165,10 @@ export interface InitialState {
   readonly termRuns: readonly TermRun[];
   /** The last index that the driver has applied already. */
   readonly applied: number;
+  /** What the last membership entry says that is known to be committed. */
   readonly configuration: Configuration;
+  /** Later membership entries of the log, oldest first; none unless given. */
+  readonly changes?: readonly ConfigurationEntry[];
 }
 
 export interface RaftOptions {
@@ -181,6 +190,8 @@ export interface RaftOptions {
   readonly appliedLagMax: number;
   /** Makes the payload of the no-op that begins a term; without it no-ops have none. */
   readonly noop?: (index: number, term: number) => unknown;
+  /** Reads the configuration out of the payload of a membership entry; a log with such entries needs it. */
+  readonly configurationIn?: (payload: unknown) => Configuration;
   /** An integer from `from` (inclusive) to `to` (exclusive). */
   readonly random: (from: number, to: number) => number;
 }
@@ -205,6 +216,10 @@ export interface RaftStatus {
   readonly persisted: number;
   /** Set while leadership is being handed over. */
   readonly transferee: MemberId | undefined;
+  /** The configuration in force. */
+  readonly configuration: Configuration;
+  /** The index of a membership entry that is not known to be committed yet. */
+  readonly pendingChange: number | undefined;
   /** Only on a leader. */
   readonly progress: readonly ProgressStatus[];
 }
@@ -233,7 +248,7 @@ export interface RaftCore<P> {
   step(message: Message<P>): void;
   /**
    * Appends an entry to the leader's log. Never refuses while `role` is leader and no transfer is under way (rule S1);
-   * anything else is an InvariantViolation.
+   * anything else is an InvariantViolation, and so is a membership entry against which `changeRefusal` has something.
    */
   propose(type: EntryType, bytes: number, payload: P, ready?: boolean): Entry<P>;
   /**
@@ -241,6 +256,12 @@ export interface RaftCore<P> {
    * is not ready when leadership is lost is dropped from the log.
    */
   release(index: number): void;
+  /** The configuration in force: that of the last membership entry known to be committed. */
+  readonly configuration: Configuration;
+  /** Why the members cannot be changed to these now (thesis §4); undefined: they can. */
+  changeRefusal(to: Configuration): string | undefined;
+  /** True: this node leads a joint configuration, and must propose to leave it. */
+  readonly mayLeaveJoint: boolean;
   /** Asks for a read index (thesis §6.4); the answer comes in `ready().reads`. On a follower it travels to the leader. */
   requestRead(id: number): void;
   /** Hands leadership over (thesis §3.10); undefined: to the most advanced voter. False: there is nobody to take it. */

@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.ts';
 import { DATABASE_MUTANTS } from './mutants/database.ts';
 import { ELECTION_MUTANTS } from './mutants/elections.ts';
+import { MEMBERSHIP_MUTANTS } from './mutants/membership.ts';
 import { PROJECTION_MUTANTS } from './mutants/projection.ts';
 import { REPLICA_MUTANTS } from './mutants/replica.ts';
 import { REPLICATION_MUTANTS } from './mutants/replication.ts';
@@ -10,16 +11,11 @@ import { SEQUENCER_MUTANTS } from './mutants/sequencer.ts';
 import { STORAGE_MUTANTS } from './mutants/storage.ts';
 import { SUBSCRIPTION_MUTANTS } from './mutants/subscription.ts';
 
-/**
- * All of them, from the consensus core outwards.
- *
- * Membership does not change yet, so some bugs of other systems cannot exist here so far: two pending changes, a
- * campaign with a membership entry that is committed but not applied, a change that counts before its entry is in the
- * log, and a learner that votes after it was promoted too early. They come with membership.
- */
+/** All of them, from the consensus core outwards. */
 export const MUTANTS: readonly Mutant[] = [
   ...ELECTION_MUTANTS,
   ...REPLICATION_MUTANTS,
+  ...MEMBERSHIP_MUTANTS,
   ...SEQUENCER_MUTANTS,
   ...STORAGE_MUTANTS,
   ...SCAVENGE_MUTANTS,

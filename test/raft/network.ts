@@ -1,15 +1,17 @@
 import { Prng } from '../../src/base/prng.ts';
+import { isJoint, leaveJoint } from '../../src/raft/changer.ts';
 import { Raft } from '../../src/raft/raft.ts';
-import type {
-  Configuration,
-  Entry,
-  HardState,
-  MemberId,
-  Message,
-  Persist,
-  RaftOptions,
-  ReadAnswer,
-  TermRun,
+import {
+  type Configuration,
+  type Entry,
+  EntryType,
+  type HardState,
+  type MemberId,
+  type Message,
+  type Persist,
+  type RaftOptions,
+  type ReadAnswer,
+  type TermRun,
 } from '../../src/raft/types.ts';
 
 export type Note = Message<string>;
@@ -59,6 +61,23 @@ export function configurationOf(
   };
 }
 
+/** A configuration as the payload of a membership entry: voters, outgoing voters, learners, learners to be. */
+export function configurationText({ voters, learners, learnersNext }: Configuration): string {
+  return [...voters, learners, learnersNext].map((some) => [...some].join(' ')).join('|');
+}
+
+export function configurationFrom(text: string): Configuration {
+  const [incoming, outgoing, learners, learnersNext] = text
+    .split('|')
+    .map((some) => new Set(some.split(' ').filter(Boolean)));
+  const none = new Set<MemberId>();
+  return {
+    voters: [incoming ?? none, outgoing ?? none],
+    learners: learners ?? none,
+    learnersNext: learnersNext ?? none,
+  };
+}
+
 /** An election timeout of 10 ticks (up to 19), a heartbeat every tick. */
 export function testOptions(id: MemberId, prng: Prng): RaftOptions {
   return {
@@ -72,6 +91,7 @@ export function testOptions(id: MemberId, prng: Prng): RaftOptions {
     batchBytesMax: 100_000,
     tailBytesMax: 100_000,
     appliedLagMax: 1_000,
+    configurationIn: (payload) => configurationFrom(payload as string),
     random: (from, to) => prng.between(from, to),
   };
 }
@@ -85,6 +105,8 @@ export class TestNode {
   up = true;
   /** Batches stay in flight until `syncDisk()`. */
   holdDisk = false;
+  /** A leader of a joint configuration proposes to leave it; unless the test began with one. */
+  leavesJoint: boolean;
   /** Nothing is applied beyond this. */
   applyMax = Number.POSITIVE_INFINITY;
   inFlight: Persist<string> | undefined;
@@ -99,16 +121,22 @@ export class TestNode {
     this.options = options;
     this.configuration = configuration;
     this.disk = disk;
+    this.leavesJoint = !isJoint(configuration);
     this.raft = this.boot(0);
   }
 
   private boot(applied: number): Raft<string> {
+    const changes = this.disk.entries
+      .filter((entry) => entry.type === EntryType.membership)
+      .map(({ index, payload }) => ({ index, configuration: configurationFrom(payload ?? '') }));
+    const inForce = changes.filter(({ index }) => index <= this.disk.hardState.commit);
     return new Raft<string>(this.options, {
       hardState: this.disk.hardState,
       lastIndex: this.disk.entries.length,
       termRuns: termRuns(this.disk.entries),
       applied,
-      configuration: this.configuration,
+      configuration: inForce.at(-1)?.configuration ?? this.configuration,
+      changes: changes.slice(inForce.length),
     });
   }
 
@@ -123,8 +151,14 @@ export class TestNode {
       if (ready.persist !== undefined) this.inFlight = ready.persist;
       if (!this.holdDisk) sent.push(...this.syncDisk());
       this.apply();
+      if (this.leavesJoint && this.raft.mayLeaveJoint) this.change(leaveJoint(this.raft.configuration));
     }
     return sent;
+  }
+
+  /** Proposes another configuration. */
+  change(to: Configuration): Entry<string> {
+    return this.raft.propose(EntryType.membership, 10, configurationText(to));
   }
 
   /** The batch in flight reaches the disk; returns what may be sent now. */
@@ -212,10 +246,12 @@ export class Network {
   /** True: the message is lost. */
   drop: (note: Note) => boolean = () => false;
   private cutOff = new Set<string>();
+  private readonly founding: Configuration;
 
   constructor(voters: readonly MemberId[], settings: NetworkSettings = {}) {
     this.prng = new Prng(settings.seed ?? 1);
     const configuration = configurationOf(voters, settings.learners, settings.outgoing);
+    this.founding = configuration;
     for (const id of new Set([...voters, ...(settings.outgoing ?? []), ...(settings.learners ?? [])])) {
       const options = { ...testOptions(id, this.prng), ...settings.options };
       this.nodes.set(id, new TestNode(options, configuration, settings.disks?.[id] ?? emptyDisk()));
@@ -226,6 +262,20 @@ export class Network {
     const node = this.nodes.get(id);
     if (node === undefined) throw new Error(`there is no node ${id}`);
     return node;
+  }
+
+  /** A new node with an empty disk, which knows the members of the beginning and is not one of them. */
+  add(id: MemberId): TestNode {
+    const node = new TestNode(testOptions(id, this.prng), this.founding, emptyDisk());
+    this.nodes.set(id, node);
+    return node;
+  }
+
+  /** Proposes another configuration and lets it spread. */
+  change(id: MemberId, to: Configuration): Entry<string> {
+    const entry = this.node(id).change(to);
+    this.settle();
+    return entry;
   }
 
   raft(id: MemberId): Raft<string> {
