@@ -59,8 +59,8 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
   {
     id: 'committed-change-not-validated',
     file: 'src/raft/membership.ts',
-    search: '    assert(refusal === undefined, () => `entry ${next.index} changes',
-    replacement: '    assert(true, () => `entry ${next.index} changes',
+    search: '    const refusal = stepRefusal(s.configuration, next.configuration);',
+    replacement: '    const refusal = undefined;',
     bug: 'a node takes on whatever members a committed entry names',
     rule: 'thesis §4.1',
     test: 'raft/membership.test.ts',

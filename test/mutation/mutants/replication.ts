@@ -5,8 +5,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     id: 'commit-old-term',
     file: 'src/raft/replication.ts',
-    search: 'if (s.log.matches(index, s.term)) s.log.commitTo(index);',
-    replacement: 's.log.commitTo(index);',
+    search: 'if (!s.log.matches(index, s.term) || !commitTo(s, index)) return;',
+    replacement: 'if (!commitTo(s, index)) return;',
     bug: 'an entry of an older term is committed by counting, and a later leader can still replace it (figure 8)',
     rule: 'Raft §5.4.2',
     test: 'raft/commitment.test.ts',
@@ -104,8 +104,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     id: 'commit-beyond-append',
     file: 'src/raft/follower.ts',
-    search: 's.log.commitTo(Math.min(m.commit, last));',
-    replacement: 's.log.commitTo(Math.min(m.commit, s.log.lastIndex));',
+    search: 'commitTo(s, Math.min(m.commit, last));',
+    replacement: 'commitTo(s, Math.min(m.commit, s.log.lastIndex));',
     bug: 'a follower commits entries that the append did not vouch for, and that may conflict',
     rule: 'Raft figure 2',
     test: 'raft/replication.test.ts',
