@@ -12,12 +12,17 @@ import { Member } from './node/member.ts';
 import { NodeStorage } from './node/open-storage.ts';
 import type { EntriesRequest } from './peer/entries.ts';
 import { Founding } from './peer/founding.ts';
+import type { FoundingMember } from './peer/founding-codec.ts';
+import type { JoinRequest } from './peer/join-codec.ts';
+import { Joining } from './peer/joining.ts';
+import { membershipIn } from './peer/membership-codec.ts';
 import { PeerServer } from './peer/peer-server.ts';
 import { openProgram, type Program } from './projection/program.ts';
 import { type Clock, every, systemClock, type Timer } from './runtime/clock.ts';
 import { deferred } from './runtime/deferred.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { programVersion } from './runtime/version.ts';
+import type { MembersChange } from './server/cluster-service.ts';
 import { ReceiveBudget } from './server/receive-budget.ts';
 import { Server } from './server/server.ts';
 import { Traffic } from './server/traffic.ts';
@@ -49,7 +54,6 @@ const SPACE_REFRESH_MS = 1_000;
 export async function startNode(options: NodeOptions, dependencies: Partial<NodeDependencies> = {}): Promise<Node> {
   const clock = dependencies.clock ?? systemClock;
   const logger = dependencies.logger ?? createLogger(options.logLevel, { node: options.nodeId });
-  if (options.join) throw cannotJoinYet();
   const directory = await DataDirectory.open(options.data, {
     nodeId: options.nodeId,
     ballastBytes: options.ballastBytes,
@@ -87,6 +91,7 @@ export class Node {
   private server: Server | undefined;
   private repair: LogRepair | undefined;
   private founding: Founding | undefined;
+  private entering: Joining | undefined;
   private member: Member | undefined;
   private joining: Promise<void> = Promise.resolve();
   private stopped: Promise<void> | undefined;
@@ -177,7 +182,9 @@ export class Node {
     const storage = this.storage as NodeStorage;
     if (storage.damage && this.otherPeers().size > 0) await this.mend(storage);
     this.founding = this.newFounding(storage);
-    await this.founding.run();
+    const { join } = this.options;
+    if (join && !storage.foundingBytes) await this.enter(storage, join);
+    else await this.founding.run();
     if (this.stopping.signal.aborted) return;
     const member = await Member.start({
       options: this.options,
@@ -187,7 +194,7 @@ export class Node {
       reserve: this.reserve,
       peerServer: this.peerServer as PeerServer,
       incarnation: this.incarnation,
-      directoryId: this.directoryId,
+      me: this.me,
       knownFeatureLevel: this.knownFeatureLevel,
       observe: this.metrics,
       openProgram: this.openProgram,
@@ -208,9 +215,11 @@ export class Node {
     this.repair = undefined;
   }
 
-  /** Node ids and peer addresses of the other members, as --cluster or the founding record give them. */
+  /** Node ids and peer addresses of the other members, as --cluster or the log give them. */
   private otherPeers(): Map<string, string> {
-    const named = this.storage?.foundingBytes ? this.storage.founding.members : [];
+    const { storage } = this;
+    const founders = storage?.foundingBytes ? storage.founding.members : [];
+    const named = storage?.usable ? membersOf(storage) : founders;
     const peers = new Map(named.map(({ nodeId, peerAddress }) => [nodeId, peerAddress]));
     for (const member of this.options.cluster ?? []) peers.set(member.nodeId, formatAddress(member));
     peers.delete(this.nodeId);
@@ -234,19 +243,35 @@ export class Node {
     this.fail(damageError(this.directory.path, damage));
   }
 
+  /** Becomes a member of a cluster that exists, by way of members at these peer addresses. */
+  private async enter(storage: NodeStorage, addresses: readonly Address[]): Promise<void> {
+    const { me, knownFeatureLevel, clock, logger } = this;
+    const { signal } = this.stopping;
+    const seeds = addresses.map(formatAddress);
+    const clusterId = () => (storage.foundingBytes ? storage.founding.clusterId : new Uint8Array(0));
+    this.entering = new Joining({ me, knownFeatureLevel, addresses: () => seeds, clusterId, clock, logger, signal });
+    await storage.adopt(await this.entering.member());
+    this.entering = undefined;
+  }
+
+  /** This node, with the addresses that others are told. */
+  private get me(): FoundingMember {
+    const { options } = this;
+    return {
+      nodeId: options.nodeId,
+      directoryId: this.directoryId,
+      address: formatAddress(options.advertise ?? this.address),
+      peerAddress: formatAddress(options.peerAdvertise ?? this.peerAddress),
+    };
+  }
+
   private newFounding(storage: NodeStorage): Founding {
-    const { options, clock, logger } = this;
-    const peerAddress = formatAddress(options.peerAdvertise ?? this.peerAddress);
+    const { options, clock, logger, me } = this;
     const founders = options.cluster
       ? options.cluster.map((member) => [member.nodeId, formatAddress(member)] as const)
-      : [[options.nodeId, peerAddress] as const];
+      : [[options.nodeId, me.peerAddress] as const];
     return new Founding({
-      me: {
-        nodeId: options.nodeId,
-        directoryId: this.directoryId,
-        address: formatAddress(options.advertise ?? this.address),
-        peerAddress,
-      },
+      me,
       founders: new Map(founders),
       knownFeatureLevel: this.knownFeatureLevel,
       clock,
@@ -255,6 +280,7 @@ export class Node {
       random: randomInt,
       newClusterId: newUuid,
       adopt: (record) => storage.adopt(record),
+      rejoin: () => this.enter(storage, options.cluster?.filter((member) => member.nodeId !== options.nodeId) ?? []),
       currentRecord: () => storage.foundingBytes,
     });
   }
@@ -267,9 +293,11 @@ export class Node {
         return this.founding.identify();
       },
       found: async (record: Uint8Array) => {
+        if (this.entering) return this.entering.take(record);
         if (!this.founding) throw notYet();
         return this.founding.found(record);
       },
+      join: (request: JoinRequest) => this.joined().join(request),
       entries: (request: EntriesRequest) => (this.storage as NodeStorage).entries(request),
     };
   }
@@ -288,6 +316,7 @@ export class Node {
       cluster: {
         status: () => ({ ...this.identityStatus(), ...this.member?.status() }),
         transferLeadership: (nodeId: string, signal: AbortSignal) => member().transferLeadership(nodeId, signal),
+        changeMembers: async (change: MembersChange) => member().changeMembers(change),
         raiseFeatureLevel: async (level: number) => member().raiseFeatureLevel(level),
       },
       admin: {
@@ -330,7 +359,7 @@ export class Node {
   }
 
   private startingWith(): string {
-    return this.repair?.progress ?? (this.founding?.waitingFor() || 'starting');
+    return this.repair?.progress ?? (this.entering?.waitingFor() || this.founding?.waitingFor() || 'starting');
   }
 
   private identityStatus() {
@@ -396,9 +425,6 @@ function newUuid(): Uint8Array {
   return bytes;
 }
 
-function cannotJoinYet(): FactstoreError {
-  return new FactstoreError(
-    'UNIMPLEMENTED',
-    'join: a node cannot join an existing cluster yet; name all founders with --cluster when the cluster is founded',
-  );
+function membersOf({ log }: NodeStorage): readonly FoundingMember[] {
+  return log.memberships.flatMap((entry) => [...membershipIn(entry).members.values()]);
 }

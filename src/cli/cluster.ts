@@ -3,11 +3,13 @@ import { parseWhole } from './args.ts';
 import { watch } from './cluster-watch.ts';
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
 import { jsonText } from './json.ts';
-import type { ClusterStatus } from './store.ts';
+import type { ClusterStatus, Members, Store } from './store.ts';
 import { tableText } from './table.ts';
 
 export function addCluster(program: Command, context: Context): void {
-  const cluster = program.command('cluster').description('look at the cluster, and move its leadership');
+  const cluster = program
+    .command('cluster')
+    .description('look at the cluster, change its members, and move its leadership');
   const statusCommand = clusterCommand(cluster, 'status', 'ask every member how it is')
     .option('--watch [SECONDS]', 'ask again every so many seconds (2 where none are given), until Ctrl-C')
     .action((flags: StatusFlags) => status(context, flags));
@@ -17,6 +19,7 @@ export function addCluster(program: Command, context: Context): void {
     'factstore cluster status --watch',
     'factstore cluster status --url factstore://10.0.0.1:2113,10.0.0.2:2113 --json',
   );
+  addMemberCommands(cluster, context);
   const transferCommand = clusterCommand(
     cluster,
     'transfer [NODE]',
@@ -29,6 +32,42 @@ export function addCluster(program: Command, context: Context): void {
     'after all members run a newer version: raise the feature level to LEVEL, or to the highest that all know',
   ).action((level: string | undefined, flags: ConnectionFlags) => raiseLevel(context, level, flags));
   examples(raiseCommand, 'factstore cluster raise-level', 'factstore cluster raise-level 2');
+}
+
+/** What changes the members; each answers once the change is in force. */
+function addMemberCommands(cluster: Command, context: Context): void {
+  const add = clusterCommand(cluster, 'add HOST:PORT', 'add the node at this peer address, started with --join').action(
+    (address: string, flags: ConnectionFlags) => change(context, flags, (members, call) => members.add(address, call)),
+  );
+  examples(add, 'factstore cluster add 10.0.0.4:2114');
+  const promote = clusterCommand(cluster, 'promote NODE', 'let a learner vote that has caught up').action(
+    (node: string, flags: ConnectionFlags) => change(context, flags, (members, call) => members.promote(node, call)),
+  );
+  examples(promote, 'factstore cluster promote n4');
+  const remove = clusterCommand(cluster, 'remove NODE', 'remove a member, which may be the leader').action(
+    (node: string, flags: ConnectionFlags) => change(context, flags, (members, call) => members.remove(node, call)),
+  );
+  examples(remove, 'factstore cluster remove n3');
+  const replace = clusterCommand(
+    cluster,
+    'replace NODE BY',
+    'put the learner BY in the place of NODE, in one step',
+  ).action((node: string, by: string, flags: ConnectionFlags) =>
+    change(context, flags, (members, call) => members.replace(node, by, call)),
+  );
+  examples(replace, 'factstore cluster replace n3 n4');
+}
+
+async function change(
+  context: Context,
+  flags: ConnectionFlags,
+  ask: (members: Store['membership'], call: { signal: AbortSignal }) => Promise<Members>,
+): Promise<void> {
+  const { signal, out } = context;
+  const { voters, learners } = await withStore(context, flags, (store) => ask(store.membership, { signal }));
+  const learn = learners.length === 0 ? '' : `; ${learners.join(', ')} ${learners.length === 1 ? 'learns' : 'learn'}`;
+  const vote = voters.length === 1 ? 'votes' : 'vote';
+  await out.line(flags.json ? jsonText({ voters, learners }) : `${voters.join(', ')} ${vote} now${learn}`);
 }
 
 type StatusFlags = ConnectionFlags & { readonly watch?: string | true };

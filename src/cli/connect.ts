@@ -23,12 +23,14 @@ export async function connectStore(url: string): Promise<Store> {
 class ClientStore implements Store {
   readonly streams: Store['streams'];
   readonly projections: Store['projections'];
+  readonly membership: Store['membership'];
   private readonly client: FactstoreClient;
 
   constructor(client: FactstoreClient) {
     this.client = client;
     this.streams = client.streams;
     this.projections = client.projections;
+    this.membership = client.cluster;
   }
 
   append(writes: readonly WriteToAppend[], options: AppendOptions) {

@@ -1,5 +1,5 @@
 import type { ScavengeStatus } from '../client/admin.ts';
-import type { ClusterStatus } from '../client/cluster.ts';
+import type { ClusterClient, ClusterStatus, Members } from '../client/cluster.ts';
 import type { ProducerState, StreamInfo } from '../client/lookups.ts';
 import type { Consistency } from '../client/options.ts';
 import type {
@@ -19,6 +19,7 @@ export type {
   ClusterStatus,
   Consistency,
   ListedStream,
+  Members,
   ProducerState,
   ProjectionInfo,
   ProjectionOnMember,
@@ -128,6 +129,8 @@ export interface Store {
   /** What becomes of streams, and lists of them. */
   readonly streams: Pick<StreamsClient, 'list' | 'setMetadata' | 'truncate' | 'erase' | 'delete' | 'tombstone'>;
   readonly projections: Projections;
+  /** Changes of the members. */
+  readonly membership: Pick<ClusterClient, 'add' | 'promote' | 'remove' | 'replace'>;
   append(writes: readonly WriteToAppend[], options: AppendOptions): Promise<AppendOutcome>;
   read(target: Target, options: ReadOptions): AsyncIterable<StoredEvent>;
   subscribe(target: Target, options: SubscribeOptions): AsyncIterable<SubscriptionMessage>;

@@ -1,5 +1,6 @@
 import { toHex } from '../base/bytes.ts';
 import { invalid } from '../base/errors.ts';
+import type { ChangeMembersRequest } from '../proto/gen/factstore/v1/ChangeMembersRequest.ts';
 import type { StatusResponse__Output } from '../proto/gen/factstore/v1/StatusResponse.ts';
 import { clusterService } from '../proto/load.ts';
 import { describe } from './arguments.ts';
@@ -20,6 +21,8 @@ export interface MemberIdentity {
   readonly nodeId: string;
   /** Where clients reach it, host:port. */
   readonly address: string;
+  /** The UUID of its data directory, which makes it this member. */
+  readonly directoryId: string;
   /** Where peers reach it, host:port. */
   readonly peerAddress: string;
   /** True: it counts in a majority. */
@@ -29,8 +32,6 @@ export interface MemberIdentity {
 /** A member that answered. */
 export interface ReachableMember extends MemberIdentity {
   readonly reachable: true;
-  /** The UUID of its data directory. */
-  readonly directoryId: string;
   readonly role: NodeRole;
   readonly term: bigint;
   /** The node id of the leader that it knows; empty: none. */
@@ -75,6 +76,13 @@ export interface ClusterStatus {
   readonly members: readonly MemberStatus[];
 }
 
+/** Who is a member, by node id. */
+export interface Members {
+  readonly voters: readonly string[];
+  /** They receive the log and do not vote (yet). */
+  readonly learners: readonly string[];
+}
+
 /** The cluster itself. */
 export class ClusterClient {
   private readonly session: Session;
@@ -95,13 +103,13 @@ export class ClusterClient {
     const round = new StatusRound({ timeoutMs: PROBE_TIMEOUT_MS, signal });
     await Promise.all(this.session.nodes.all.map((node) => round.ask(node)));
     // Members that are known by another address than the one they were reached at are not asked a second time.
-    const missing = [...round.members.values()].filter(({ nodeId, address }) => address && !round.byNode.has(nodeId));
-    const nodes = missing
-      .map(({ address }) => this.session.nodes.add(address))
-      .filter((node) => !round.asked.has(node));
+    const missing = [...round.members].flatMap(([key, { address }]) =>
+      round.answers.has(key) || !address ? [] : [address],
+    );
+    const nodes = missing.map((address) => this.session.nodes.add(address)).filter((node) => !round.asked.has(node));
     await Promise.all(nodes.map((node) => round.ask(node)));
     if (signal.aborted) throw aborted('asking the members', signal);
-    if (round.byNode.size === 0) throw unreachable(round.reasons);
+    if (round.answers.size === 0) throw unreachable(round.reasons);
     return round.conclude();
   }
 
@@ -130,6 +138,36 @@ export class ClusterClient {
         limits,
       );
       return answer.level;
+    });
+  }
+
+  /**
+   * Adds the node at this peer address (host:port), which was started to join a cluster: as a learner, which votes once it
+   * has caught up. Ends in FAILED_PRECONDITION, with the reason, where it cannot be added; so do the other changes.
+   */
+  add(peerAddress: string, options: CallOptions = {}): Promise<Members> {
+    return this.change(`adding ${peerAddress}`, { add: peerAddress }, options);
+  }
+
+  /** Makes a learner that has caught up a voter. */
+  promote(nodeId: string, options: CallOptions = {}): Promise<Members> {
+    return this.change(`promoting ${nodeId}`, { promote: nodeId }, options);
+  }
+
+  /** Removes a member, which may be the leader. */
+  remove(nodeId: string, options: CallOptions = {}): Promise<Members> {
+    return this.change(`removing ${nodeId}`, { remove: nodeId }, options);
+  }
+
+  /** Puts a learner that has caught up in the place of another member, in one step. */
+  replace(nodeId: string, by: string, options: CallOptions = {}): Promise<Members> {
+    return this.change(`replacing ${nodeId}`, { replace: { nodeId, by } }, options);
+  }
+
+  private change(what: string, request: ChangeMembersRequest, options: CallOptions): Promise<Members> {
+    return this.atLeader(what, options, async (node, limits) => {
+      const { voters, learners } = await node.unary(clusterService.ChangeMembers, request, limits);
+      return { voters, learners };
     });
   }
 
@@ -166,10 +204,13 @@ function levelArgument(level: number): number {
 /** One round of questions. */
 class StatusRound {
   readonly asked = new Set<Node>();
-  readonly byNode = new Map<string, StatusResponse__Output>();
+  /** By member: two of them may have one node id, while one takes the place of the other. */
+  readonly answers = new Map<string, StatusResponse__Output>();
   readonly members = new Map<string, MemberIdentity>();
   readonly reasons = new Map<string, string>();
   private readonly limits: CallLimits;
+  /** The highest commit index of those that answered. */
+  private knownTo = 0;
 
   constructor(limits: CallLimits) {
     this.limits = limits;
@@ -179,20 +220,33 @@ class StatusRound {
     this.asked.add(node);
     try {
       const status = await node.status(this.limits);
-      const own = { nodeId: status.nodeId, address: node.address, peerAddress: '', voter: false };
-      if (!this.members.has(status.nodeId)) this.members.set(status.nodeId, own);
-      this.byNode.set(status.nodeId, status);
-      for (const { nodeId, address, peerAddress, voter } of status.members) {
-        this.members.set(nodeId, { nodeId, address, peerAddress, voter });
-      }
+      const { nodeId, directoryId } = status;
+      const own = { nodeId, directoryId, address: node.address, peerAddress: '', voter: false };
+      if (!this.members.has(keyOf(status))) this.members.set(keyOf(status), own);
+      this.answers.set(keyOf(status), status);
+      this.learnMembers(status);
     } catch (thrown) {
       const error = asFactstoreError(thrown);
       this.reasons.set(node.address, String(error.details.reason ?? error.message));
     }
   }
 
+  /** Who has been removed, or lags, may tell of members as they were: whoever knows the most that is committed is right. */
+  private learnMembers({ members, commitIndex }: StatusResponse__Output): void {
+    if (members.length === 0 || commitIndex < this.knownTo) return;
+    this.knownTo = commitIndex;
+    // Of those that are none any more, only the ones that answer are shown.
+    for (const [key, member] of this.members) {
+      if (this.answers.has(key)) this.members.set(key, { ...member, voter: false });
+      else this.members.delete(key);
+    }
+    for (const { nodeId, directoryId, address, peerAddress, voter } of members) {
+      this.members.set(keyOf({ nodeId, directoryId }), { nodeId, directoryId, address, peerAddress, voter });
+    }
+  }
+
   conclude(): ClusterStatus {
-    const answers = [...this.byNode.values()];
+    const answers = [...this.answers.values()];
     const head = Math.max(...answers.map((status) => status.head));
     const leads = answers.filter((status) => status.role === 'ROLE_LEADER').sort((a, b) => b.term - a.term)[0];
     const members = [...this.members.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
@@ -204,12 +258,18 @@ class StatusRound {
   }
 
   private member(member: MemberIdentity, head: number): MemberStatus {
-    const status = this.byNode.get(member.nodeId);
+    const status = this.answers.get(keyOf(member));
     if (status) return { ...member, ...figures(status, head) };
-    const told = [...this.byNode.values()].flatMap((other) => other.members).find((m) => m.nodeId === member.nodeId);
+    const told = [...this.answers.values()]
+      .flatMap((other) => other.members)
+      .find((one) => keyOf(one) === keyOf(member) && one.unreachable !== '');
     const why = this.reasons.get(member.address) || told?.unreachable || 'it did not answer';
     return { ...member, reachable: false, unreachable: why };
   }
+}
+
+function keyOf({ nodeId, directoryId }: { nodeId: string; directoryId: string }): string {
+  return `${nodeId}/${directoryId}`;
 }
 
 const ROLES: Readonly<Record<StatusResponse__Output['role'], NodeRole>> = {
@@ -223,7 +283,6 @@ const ROLES: Readonly<Record<StatusResponse__Output['role'], NodeRole>> = {
 function figures(status: StatusResponse__Output, head: number): Omit<ReachableMember, keyof MemberIdentity> {
   return {
     reachable: true,
-    directoryId: status.directoryId,
     role: ROLES[status.role] ?? 'starting',
     term: BigInt(status.term),
     leader: status.leader,

@@ -19,6 +19,7 @@ export type {
   ClusterStatus,
   MemberIdentity,
   MemberStatus,
+  Members,
   NodeRole,
   ReachableMember,
   UnreachableMember,

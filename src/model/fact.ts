@@ -19,6 +19,9 @@ export const FEATURE_LEVEL = 3;
 export const FEATURES_STREAM = '$features';
 export const LEVEL_RAISED = '$FeatureLevelRaised';
 
+/** Tells of a change of the members, which itself is an entry of another type. */
+export const MEMBERS_CHANGED = '$membersChanged';
+
 /** The kinds of facts, with the feature level from which on each may be written. */
 export const FACT_KINDS: Readonly<Record<string, number>> = {
   [LEVEL_RAISED]: 1,
@@ -30,6 +33,7 @@ export const FACT_KINDS: Readonly<Record<string, number>> = {
   $scavengeStarted: 3,
   $scavengeStopped: 3,
   ...Object.fromEntries(Object.values(PROJECTION_FACTS).map((kind) => [kind, 3])),
+  [MEMBERS_CHANGED]: 3,
 };
 
 export interface Fact {

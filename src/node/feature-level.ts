@@ -4,7 +4,7 @@ import type { Facts } from '../database/facts.ts';
 import { FEATURES_STREAM, LEVEL_RAISED } from '../model/fact.ts';
 import type { Handshake } from '../peer/handshake.ts';
 import type { PeerNetwork } from '../peer/peer-network.ts';
-import type { KnownMember } from './status.ts';
+import type { KnownMember } from './members.ts';
 
 export interface RaiseLevelPorts {
   readonly facts: Facts;

@@ -26,11 +26,19 @@ type Limits = Pick<
 export interface MemberCorePorts
   extends Pick<
     ReplicaPorts,
-    'space' | 'clock' | 'logger' | 'random' | 'applied' | 'leaderChanged' | 'visibility' | 'fatal'
+    | 'space'
+    | 'clock'
+    | 'logger'
+    | 'random'
+    | 'applied'
+    | 'leaderChanged'
+    | 'members'
+    | 'membersChanged'
+    | 'visibility'
+    | 'fatal'
   > {
   readonly raft: ReplicaOptions;
   readonly limits: Limits;
-  readonly voters: ReadonlySet<string>;
   readonly log: RaftLog;
   readonly index: EventIndex;
   readonly transport: Transport;
@@ -62,7 +70,6 @@ export class MemberCore {
     const { ports, sequencer } = this;
     const { log, index } = ports;
     const { recovered } = log;
-    const none = new Set<string>();
     return new Replica(
       ports.raft,
       {
@@ -70,7 +77,7 @@ export class MemberCore {
         hardState: log.hardState,
         end: log.end,
         termRuns: recovered.lastIndex === 0 ? [[1, 1]] : recovered.termRuns,
-        configuration: { voters: [ports.voters, none], learners: none, learnersNext: none },
+        memberships: log.memberships,
       },
       {
         log,
@@ -86,6 +93,8 @@ export class MemberCore {
         },
         leadershipLost: () => sequencer.leadershipLost(),
         leaderChanged: (leader) => ports.leaderChanged(leader),
+        members: ports.members,
+        membersChanged: () => ports.membersChanged(),
         visibility: () => ports.visibility(),
         fatal: (error) => ports.fatal(error),
       },

@@ -7,18 +7,24 @@ import { Facts } from '../database/facts.ts';
 import { Reads } from '../database/reads.ts';
 import { ForwardServer } from '../peer/forward-server.ts';
 import { Forwarder } from '../peer/forwarding.ts';
+import type { FoundingMember } from '../peer/founding-codec.ts';
 import { Handshake } from '../peer/handshake.ts';
 import { memberId, nodeIdOf } from '../peer/identity.ts';
+import type { JoinRequest, JoinResponse } from '../peer/join-codec.ts';
+import { Joining } from '../peer/joining.ts';
+import { type Membership, membershipEntries, membershipIn } from '../peer/membership-codec.ts';
 import { PeerNetwork } from '../peer/peer-network.ts';
 import type { PeerServer } from '../peer/peer-server.ts';
 import type { Program } from '../projection/program.ts';
 import { ProjectionRegistry } from '../projection/registry.ts';
 import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts';
+import { isVoter } from '../raft/configuration.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Scavenger } from '../scavenge/scavenger.ts';
 import { AppendRoute, type Leadership } from '../server/append-routing.ts';
+import type { MembersChange, MembersNow } from '../server/cluster-service.ts';
 import type { NodeProjections } from '../server/projections-service.ts';
 import type { DiskReserve } from '../storage/disk-reserve.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
@@ -28,11 +34,13 @@ import type { EntryRecord } from '../storage/record.ts';
 import { raiseFeatureLevel } from './feature-level.ts';
 import { ForwardedLanes } from './forwarded-lanes.ts';
 import { MemberCore } from './member-core.ts';
+import { Members } from './members.ts';
+import { MembershipChanges } from './membership-changes.ts';
 import type { NodeStorage } from './open-storage.ts';
 import { Projections } from './projections.ts';
 import { raftOptions } from './raft-options.ts';
 import { Scavenging } from './scavenging.ts';
-import { type KnownMember, memberStatus, visibility } from './status.ts';
+import { memberStatus, visibility } from './status.ts';
 
 export interface MemberPorts {
   readonly options: NodeOptions;
@@ -42,7 +50,8 @@ export interface MemberPorts {
   readonly reserve: DiskReserve;
   readonly peerServer: PeerServer;
   readonly incarnation: number;
-  readonly directoryId: Uint8Array;
+  /** This node, with the addresses that others are told. */
+  readonly me: FoundingMember;
   /** The highest feature level that this node knows. */
   readonly knownFeatureLevel: number;
   readonly observe: MemberObserver;
@@ -75,7 +84,10 @@ export class Member {
   readonly scavenging: Scavenging;
   private readonly ports: MemberPorts;
   private readonly self: string;
-  private readonly members: readonly KnownMember[];
+  private readonly members: Members;
+  private readonly changes: MembershipChanges;
+  /** Why this node has no place in the cluster any more. */
+  private outcast = '';
   private readonly index: EventIndex;
   private readonly network: PeerNetwork;
   private readonly forwarder: Forwarder;
@@ -96,8 +108,8 @@ export class Member {
     this.registry = opened.registry;
     this.index = opened.index;
     this.chainHash = opened.chainHash;
-    this.self = memberId(ports.options.nodeId, ports.directoryId);
-    this.members = knownMembers(ports);
+    this.self = memberId(ports.me.nodeId, ports.me.directoryId);
+    this.members = new Members(ports.storage.log.memberships.map(membershipIn), givenAddresses(ports.options));
     const handshake = this.newHandshake();
     this.handshake = handshake;
     const { clock, logger } = ports;
@@ -123,7 +135,8 @@ export class Member {
       messages: (call) => this.network.accept(call),
       forward: (call) => forward.accept(call),
     });
-    this.network.setMembers(this.members);
+    this.changes = this.newChanges();
+    this.network.setMembers(this.members.all);
   }
 
   static async start(ports: MemberPorts): Promise<Member> {
@@ -148,6 +161,7 @@ export class Member {
     const seenPeers = await PeerMemory.open(ports.options.data, ports.fatal);
     const member = new Member(ports, { index, seenPeers, facts, registry, scavenger, chainHash });
     member.replica.start();
+    if (!member.votes && !member.founded) void member.becomeVoter();
     return member;
   }
 
@@ -173,7 +187,8 @@ export class Member {
   }
 
   status(): StatusResponse {
-    const { replica, network, self, members, chainHash, facts } = this;
+    const { replica, network, self, chainHash, facts } = this;
+    const members = this.members.all;
     const { clusterId } = this.ports.storage.founding;
     const notReady = this.notReady() ?? '';
     return memberStatus({ replica, network, self, members, chainHash, clusterId, facts, notReady });
@@ -182,6 +197,7 @@ export class Member {
   /** Why the node does not serve everything at the moment; undefined: it does. */
   notReady(): string | undefined {
     if (this.ports.reserve.short && this.role === 'leader') return this.ports.reserve.refusal().message;
+    if (this.outcast !== '') return this.outcast;
     if (this.replica.leader === undefined) return `no leader: ${this.seen()}`;
     return undefined;
   }
@@ -198,10 +214,13 @@ export class Member {
 
   /** Resolves with the node id of the new leader. */
   async transferLeadership(nodeId: string, signal: AbortSignal): Promise<string> {
-    const target = nodeId === '' ? undefined : this.members.find((member) => member.nodeId === nodeId);
-    if (nodeId !== '' && !target) throw this.notAMember(nodeId);
+    const target = nodeId === '' ? undefined : this.members.named(nodeId);
     if (this.role !== 'leader') throw this.leadership.notLeader();
     if (target?.memberId === this.self) return nodeId;
+    if (target && !target.voter) {
+      const text = `${nodeId} cannot take over: it is a learner, which receives the log and does not vote. Promote it first`;
+      throw new FactstoreError('FAILED_PRECONDITION', text);
+    }
     if (target && !this.network.status(target.memberId).reachable) {
       const { reason } = this.network.status(target.memberId);
       throw new FactstoreError('FAILED_PRECONDITION', `${nodeId} cannot take over: it is not reachable (${reason})`);
@@ -224,7 +243,8 @@ export class Member {
   /** Resolves with the level once it is committed; 0: the highest that every member knows. */
   async raiseFeatureLevel(level: number): Promise<number> {
     if (this.role !== 'leader') throw this.leadership.notLeader();
-    const { facts, database, self, members, network, handshake } = this;
+    const { facts, database, self, network, handshake } = this;
+    const members = this.members.all;
     return raiseFeatureLevel({ facts, database, self, members, network, handshake }, level);
   }
 
@@ -280,6 +300,77 @@ export class Member {
     await this.seenPeers.close();
   }
 
+  /** A node asks this one to become a member. */
+  join(request: JoinRequest): Promise<JoinResponse> {
+    return this.changes.join(request);
+  }
+
+  /** Resolves with the node ids of the members, once the change is in force. */
+  async changeMembers(change: MembersChange): Promise<MembersNow> {
+    if (this.role !== 'leader') throw this.leadership.notLeader();
+    await this.changes.change(change);
+    const { voters, learners } = this.members.inForce;
+    const names = (ids: ReadonlySet<string>) => Array.from(ids, nodeIdOf).sort();
+    return { voters: names(voters[0]), learners: names(learners) };
+  }
+
+  private get votes(): boolean {
+    return isVoter(this.members.inForce, this.self);
+  }
+
+  /** Whether this directory was among those that founded the cluster. */
+  private get founded(): boolean {
+    const { members } = this.ports.storage.founding;
+    return members.some(({ nodeId, directoryId }) => memberId(nodeId, directoryId) === this.self);
+  }
+
+  private membersChanged(): void {
+    this.members.update(this.replica.configurations as readonly Membership[]);
+    this.network.setMembers(this.members.all);
+  }
+
+  /** A node that has joined asks for a vote until it has one. */
+  private async becomeVoter(): Promise<void> {
+    const { ports, self } = this;
+    const { options, storage, clock, logger, knownFeatureLevel } = ports;
+    const joining = new Joining({
+      me: ports.me,
+      knownFeatureLevel,
+      addresses: () => [
+        ...this.members.all.filter((member) => member.memberId !== self).map((member) => member.peerAddress),
+        ...(options.join ?? []).map(formatAddress),
+      ],
+      clusterId: () => storage.founding.clusterId,
+      clock,
+      logger,
+      signal: this.ending.signal,
+    });
+    try {
+      await joining.voter();
+    } catch (error) {
+      if (this.ending.signal.aborted) return;
+      this.outcast = error instanceof Error ? error.message : String(error);
+      logger.error({ event: 'member.refused' }, `this node is not to vote: ${this.outcast}`);
+    }
+  }
+
+  private newChanges(): MembershipChanges {
+    const { replica, members, network, facts, self, ending, ports } = this;
+    const { clock, logger, storage } = ports;
+    return new MembershipChanges({
+      replica,
+      members,
+      network,
+      facts,
+      clock,
+      logger,
+      self,
+      clusterId: storage.founding.clusterId,
+      record: storage.foundingBytes as Uint8Array,
+      ending: ending.signal,
+    });
+  }
+
   private async otherLeader(ms: number, signal: AbortSignal): Promise<string | undefined> {
     const { clock } = this.ports;
     const until = clock.monotonicMs() + ms;
@@ -291,13 +382,16 @@ export class Member {
   }
 
   private newHandshake(): Handshake {
-    const { options, clock, logger, incarnation, directoryId, storage, peerServer } = this.ports;
+    const { clock, logger, incarnation, storage } = this.ports;
+    const { nodeId, directoryId } = this.ports.me;
     const { clusterId } = storage.founding;
-    const me = { clusterId, nodeId: options.nodeId, directoryId, incarnation };
+    const me = { clusterId, nodeId, directoryId, incarnation };
     const { seenPeers: seen } = this;
     const logIndex = () => storage.log.lastIndex;
+    const membershipIndex = () => storage.log.memberships.at(-1)?.index ?? 0;
     const levels = () => this.facts;
-    return new Handshake({ me, peerAddress: peerServer.address, clock, logger, seen, logIndex, levels });
+    const { peerAddress } = this.ports.me;
+    return new Handshake({ me, peerAddress, clock, logger, seen, logIndex, membershipIndex, levels });
   }
 
   private newCore(): MemberCore {
@@ -305,7 +399,8 @@ export class Member {
     return new MemberCore({
       raft: { id: this.self, tickIntervalMs: options.tickIntervalMs, raft: raftOptions(options) },
       limits: options,
-      voters: new Set(this.members.map((member) => member.memberId)),
+      members: membershipEntries,
+      membersChanged: () => this.membersChanged(),
       log: storage.log,
       index: this.index,
       transport: this.network,
@@ -354,7 +449,7 @@ export class Member {
   }
 
   private notLeader(leader: string | undefined): FactstoreError {
-    const known = this.members.find((member) => member.memberId === leader);
+    const known = this.members.byId(leader);
     if (!known) return this.replica.noLeader();
     return new FactstoreError(
       'NOT_LEADER',
@@ -363,24 +458,12 @@ export class Member {
     );
   }
 
-  private notAMember(nodeId: string): FactstoreError {
-    const names = this.members.map((member) => member.nodeId).join(', ');
-    return new FactstoreError('NOT_FOUND', `${nodeId} is not a member of this cluster, whose members are ${names}`);
-  }
-
   private seen(): string {
-    return visibility(this.self, this.members, this.network);
+    return visibility(this.self, this.members.all, this.network);
   }
 }
 
-/** The members, with the addresses of the founding record, or those that --cluster gives now. */
-function knownMembers({ storage, options }: MemberPorts): KnownMember[] {
-  const given = new Map(options.cluster?.map((member) => [member.nodeId, formatAddress(member)]));
-  return storage.founding.members.map(({ nodeId, directoryId, address, peerAddress }) => ({
-    memberId: memberId(nodeId, directoryId),
-    nodeId,
-    directoryId,
-    address,
-    peerAddress: given.get(nodeId) ?? peerAddress,
-  }));
+/** Node id to the peer address that --cluster gives now. */
+function givenAddresses({ cluster = [] }: NodeOptions): Map<string, string> {
+  return new Map(cluster.map((member) => [member.nodeId, formatAddress(member)]));
 }

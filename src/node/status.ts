@@ -5,16 +5,7 @@ import type { PeerNetwork } from '../peer/peer-network.ts';
 import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts';
 import type { Role } from '../raft/types.ts';
 import type { Replica } from '../replica/replica.ts';
-
-/** What a node knows of a member. */
-export interface KnownMember {
-  readonly memberId: string;
-  readonly nodeId: string;
-  readonly directoryId: Uint8Array;
-  /** Where clients reach it. */
-  readonly address: string;
-  readonly peerAddress: string;
-}
+import type { KnownMember } from './members.ts';
 
 const ROLES = {
   follower: 'ROLE_FOLLOWER',
@@ -59,7 +50,7 @@ export function memberStatus(ports: StatusPorts): StatusResponse {
       directoryId: uuidText(member.directoryId),
       address: member.address,
       peerAddress: member.peerAddress,
-      voter: true,
+      voter: member.voter,
       matchIndex: shown(member.memberId === self ? status.persisted : (progress.get(member.memberId) ?? 0)),
       unreachable: member.memberId === self ? '' : network.status(member.memberId).reason,
     })),

@@ -36,6 +36,10 @@ export interface Greeting {
   /** The cluster's feature level, as far as the sender has applied it, and the highest that the sender knows. */
   readonly featureLevel: number;
   readonly knownFeatureLevel: number;
+  /** Log index of the newest membership entry on the sender's disk. */
+  readonly membershipIndex: number;
+  /** Where peers reach the sender. */
+  readonly peerAddress: string;
 }
 
 /** What a stream of Messages carries. */
@@ -70,7 +74,9 @@ export function writeGreeting(writer: MessageWriter, greeting: Greeting): void {
     .bool(8, greeting.bulk)
     .uint(9, greeting.logIndex)
     .uint(10, greeting.featureLevel)
-    .uint(11, greeting.knownFeatureLevel);
+    .uint(11, greeting.knownFeatureLevel)
+    .uint(12, greeting.membershipIndex)
+    .text(13, greeting.peerAddress);
 }
 
 /**
@@ -117,7 +123,17 @@ export function decodeStreamMessage(bytes: Buffer, ends: Ends): StreamMessage {
 export function decodeGreeting(reader: MessageReader): Greeting {
   let [clusterId, directoryId, processId]: Uint8Array[] = [];
   const levels = { featureLevel: 0, knownFeatureLevel: 0 };
-  const greeting = { nodeId: '', incarnation: 0, protocolVersion: 0, to: '', bulk: false, logIndex: 0, ...levels };
+  const place = { membershipIndex: 0, peerAddress: '' };
+  const greeting = {
+    nodeId: '',
+    incarnation: 0,
+    protocolVersion: 0,
+    to: '',
+    bulk: false,
+    logIndex: 0,
+    ...levels,
+    ...place,
+  };
   while (reader.next()) {
     if (reader.field === 1) clusterId = id16(reader, 'cluster_id');
     else if (reader.field === 2) greeting.nodeId = reader.text('node_id');
@@ -130,6 +146,8 @@ export function decodeGreeting(reader: MessageReader): Greeting {
     else if (reader.field === 9) greeting.logIndex = reader.uint('log_index');
     else if (reader.field === 10) greeting.featureLevel = reader.uint('feature_level');
     else if (reader.field === 11) greeting.knownFeatureLevel = reader.uint('known_feature_level');
+    else if (reader.field === 12) greeting.membershipIndex = reader.uint('membership_index');
+    else if (reader.field === 13) greeting.peerAddress = reader.text('peer_address');
   }
   return {
     ...greeting,

@@ -69,11 +69,11 @@ export function decodeFoundingRecord(bytes: Uint8Array): FoundingRecord {
   return { clusterId, members, createdUs, featureLevel };
 }
 
-function writeMember(writer: MessageWriter, member: FoundingMember): void {
+export function writeMember(writer: MessageWriter, member: FoundingMember): void {
   writer.text(1, member.nodeId).data(2, member.directoryId).text(3, member.address).text(4, member.peerAddress);
 }
 
-function decodeMember(reader: MessageReader): FoundingMember {
+export function decodeMember(reader: MessageReader): FoundingMember {
   const member = { nodeId: '', address: '', peerAddress: '' };
   let directoryId: Uint8Array | undefined;
   while (reader.next()) {

@@ -31,6 +31,11 @@ export interface FoundingOptions {
   readonly newClusterId: () => Uint8Array;
   /** Resolves once identity and log entry 1 are synced; must either happen as a whole or not at all. */
   readonly adopt: (record: Uint8Array) => Promise<void>;
+  /**
+   * The cluster exists and this directory is not of it: the disk was wiped or replaced. Resolves once the node has joined
+   * as a new member; without it the start ends.
+   */
+  readonly rejoin?: () => Promise<void>;
   /** The founding record of this data directory; undefined while it belongs to no cluster. */
   readonly currentRecord: () => Uint8Array | undefined;
 }
@@ -134,8 +139,15 @@ export class Founding {
     this.waiting = '';
     const record = currentRecord();
     if (!record) throw this.cancelled();
-    this.handOver.start(record);
+    // Who has joined later was not handed the record by a founder, and hands it to nobody.
+    if (this.isFounder(record)) this.handOver.start(record);
     return record;
+  }
+
+  private isFounder(record: Uint8Array): boolean {
+    const { nodeId, directoryId } = this.options.me;
+    const { members } = decodeFoundingRecord(record);
+    return members.some((member) => member.nodeId === nodeId && bytesEqual(member.directoryId, directoryId));
   }
 
   private async waitForRecord(): Promise<void> {
@@ -147,7 +159,7 @@ export class Founding {
       if (currentRecord()) return;
       if (signal.aborted) throw this.cancelled();
       const stranger = round.find((seen) => seen.state === 'stranger');
-      if (stranger) throw refuse(this.wipedText(stranger));
+      if (stranger) return this.comeBack(stranger);
       if (proposer === me.nodeId && round.every((seen) => seen.state === 'ready')) {
         await this.inTurn(() => this.propose(round));
         return;
@@ -156,6 +168,14 @@ export class Founding {
       const pause = clock.sleep(random(Math.ceil(pollMs / 2), Math.ceil(pollMs) + 1), signal);
       await Promise.race([pause, this.adopted.promise]);
     }
+  }
+
+  private async comeBack(stranger: Sighting): Promise<void> {
+    const { rejoin, logger } = this.options;
+    const text = this.wipedText(stranger);
+    if (!rejoin) throw refuse(text);
+    logger.warn({ event: 'founding.rejoining' }, text);
+    await rejoin();
   }
 
   /** Every founder has been seen, and none belongs to a cluster: this node makes the record and syncs it first. */
@@ -198,7 +218,7 @@ export class Founding {
     const { me, founders } = this.options;
     const names = [...founders.keys()].join(', ');
     const cluster = uuidText(stranger.node?.clusterId ?? new Uint8Array(16));
-    return `${stranger.nodeId} belongs to cluster ${cluster} already, and this data directory (${uuidText(me.directoryId)}) is not one of its members: the disk of ${me.nodeId} was wiped or replaced. It must rejoin as a new member (factstore cluster replace, in a later version). To found a new cluster instead, stop and empty all of ${names}`;
+    return `${stranger.nodeId} belongs to cluster ${cluster} already, and this data directory (${uuidText(me.directoryId)}) is not one of its members: the disk of ${me.nodeId} was wiped or replaced. It can only come back as a new member, in place of its former self. To found a new cluster instead, stop and empty all of ${names}`;
   }
 
   private cancelled(): FactstoreError {

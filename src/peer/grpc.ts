@@ -71,6 +71,7 @@ export const peerService = {
   Messages: method('Messages', true),
   Forward: method('Forward', true),
   Entries: method('Entries', false),
+  Join: method('Join', false),
 };
 
 export type ClientCall = ClientDuplexStream<Buffer, Buffer>;
@@ -95,7 +96,7 @@ export function openStream(address: string, name: 'Messages' | 'Forward'): { cal
 /** One question to a peer, on a new connection. Ends in a FactstoreError whose text is the reason. */
 export async function ask(
   address: string,
-  name: 'Identify' | 'Found' | 'Entries',
+  name: 'Identify' | 'Found' | 'Entries' | 'Join',
   request: Buffer,
   timing: { clock: Clock; timeoutMs: number; signal?: AbortSignal },
 ): Promise<Buffer> {

@@ -36,6 +36,8 @@ export interface HandshakeOptions {
   readonly seen?: SeenPeers;
   /** The last log index on this node's disk; 0 unless given. */
   readonly logIndex?: () => number;
+  /** Log index of the newest membership entry on this node's disk; 0 unless given. */
+  readonly membershipIndex?: () => number;
   /** Level 1, the first, unless given. */
   readonly levels?: () => FeatureLevels;
 }
@@ -61,6 +63,8 @@ export class Handshake {
   /** The process that was seen with the highest incarnation of each member. */
   private readonly processes = new Map<MemberId, Met>();
   private members: ReadonlySet<MemberId> = new Set();
+  /** Those that this node does not know as members, with the newer membership entry that they know of. */
+  private readonly ahead = new Map<MemberId, number>();
   private superseded: (member: MemberId) => void = () => undefined;
 
   constructor(options: HandshakeOptions) {
@@ -72,6 +76,15 @@ export class Handshake {
 
   setMembers(members: ReadonlySet<MemberId>): void {
     this.members = members;
+  }
+
+  /** A member of whom this node has yet to read in the log. */
+  isAhead(member: MemberId): boolean {
+    return !this.members.has(member) && (this.ahead.get(member) ?? 0) > this.membershipIndex;
+  }
+
+  private get membershipIndex(): number {
+    return this.options.membershipIndex?.() ?? 0;
   }
 
   /** `end` must close every stream of the member: the process behind them is no longer the one to talk to. */
@@ -86,7 +99,8 @@ export class Handshake {
     const identity = { clusterId, nodeId, directoryId, incarnation, processId };
     const { level, known } = this.levels();
     const levels = { featureLevel: level, knownFeatureLevel: known };
-    return { ...identity, protocolVersion: PROTOCOL_VERSION, to, bulk, logIndex, ...levels };
+    const place = { membershipIndex: this.membershipIndex, peerAddress: this.options.peerAddress };
+    return { ...identity, protocolVersion: PROTOCOL_VERSION, to, bulk, logIndex, ...levels, ...place };
   }
 
   /** The highest feature level that a member has shown to know; undefined: it was not met since this node started. */
@@ -104,6 +118,7 @@ export class Handshake {
         address: dialled?.address ?? peerAddress,
         dialled: dialled?.member,
         members: this.members,
+        membershipIndex: this.membershipIndex,
         highestIncarnation: (member) => this.seen.incarnation(member),
         levels: this.levels(),
       }) ??
@@ -117,6 +132,7 @@ export class Handshake {
       );
       return error;
     }
+    if (!this.members.has(other)) this.ahead.set(other, greeting.membershipIndex);
     this.meet(greeting, other);
     return undefined;
   }

@@ -40,6 +40,8 @@ export interface GreetingChecks {
   readonly dialled: MemberId | undefined;
   /** The members of the configuration, as far as this node knows it. */
   readonly members: ReadonlySet<MemberId>;
+  /** The log index of the entry that this is known from. */
+  readonly membershipIndex: number;
   /** The highest incarnation that was ever seen of a member; 0: none. */
   readonly highestIncarnation: (member: MemberId) => number;
   readonly levels: FeatureLevels;
@@ -83,9 +85,13 @@ export function refusal(greeting: Greeting, checks: GreetingChecks): FactstoreEr
   if (greeting.to !== self) {
     return refused('identity', `at ${address} answers ${self}, not ${greeting.to}${wiped(self, greeting.to)}`);
   }
-  if (!checks.members.has(other)) {
+  // Who knows of a later change may have come with it, or know a member that has.
+  if (!checks.members.has(other) && greeting.membershipIndex <= checks.membershipIndex) {
     const names = [...checks.members].map(nodeIdOf).sort().join(', ');
-    return refused('member', `${other} is not a member of this cluster, whose members are ${names}`);
+    return refused(
+      'member',
+      `${other} is not a member of this cluster, whose members are ${names}: it was removed, or its disk was replaced`,
+    );
   }
   const highest = checks.highestIncarnation(other);
   if (greeting.incarnation < highest) {

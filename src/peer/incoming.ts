@@ -15,7 +15,8 @@ export interface IncomingOptions {
   readonly handshake: Handshake;
   readonly inbound: Inbound;
   readonly clock: Clock;
-  readonly up: (member: MemberId, bulk: boolean) => void;
+  /** The member tells where peers reach it. */
+  readonly up: (member: MemberId, bulk: boolean, peerAddress: string) => void;
   /** An accepted stream ended that no newer one of its kind has replaced. */
   readonly lost: (member: MemberId, bulk: boolean, reason: string) => void;
 }
@@ -123,7 +124,7 @@ class IncomingStream {
     this.bulk = greeting.bulk;
     this.open.add(this);
     this.call.write(encodeGreetingMessage(handshake.greeting(member, greeting.bulk)));
-    this.options.up(member, greeting.bulk);
+    this.options.up(member, greeting.bulk, greeting.peerAddress);
   }
 
   private replaced(): void {

@@ -58,7 +58,10 @@ export class PeerNetwork implements Transport {
     this.log = new RareLog(options.clock, REPEAT_LOG_MS);
     this.incoming = new Incoming({
       ...options,
-      up: (member, bulk) => this.up(member, bulk),
+      up: (member, bulk, peerAddress) => {
+        this.answerTo(member, peerAddress);
+        this.up(member, bulk);
+      },
       lost: (member, bulk, reason) => this.lost(member, bulk, reason),
     });
     options.handshake.onSuperseded((member) => this.superseded(member));
@@ -71,7 +74,8 @@ export class PeerNetwork implements Transport {
     const wanted = new Map(members.map((member) => [member.memberId, member.peerAddress]));
     wanted.delete(handshake.self);
     for (const [member, peer] of this.peers) {
-      if (wanted.get(member) !== peer.address) this.forget(member, peer, !wanted.has(member));
+      if (wanted.get(member) !== peer.address && !handshake.isAhead(member))
+        this.forget(member, peer, !wanted.has(member));
     }
     for (const [member, address] of wanted) {
       if (!this.peers.has(member)) this.peers.set(member, this.connect(member, address));
@@ -106,6 +110,12 @@ export class PeerNetwork implements Transport {
   close(): void {
     for (const [member, peer] of this.peers) this.forget(member, peer, false);
     this.incoming.end(refused('identity', 'this node is stopping'));
+  }
+
+  /** A member of whom this node has yet to read in the log dialled it: a leader, say, that came after this node's log ends. */
+  private answerTo(member: MemberId, address: string): void {
+    if (this.peers.has(member) || address === '' || !this.options.handshake.isAhead(member)) return;
+    this.peers.set(member, this.connect(member, address));
   }
 
   private connect(member: MemberId, address: string): Peer {

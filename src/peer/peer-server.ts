@@ -20,6 +20,7 @@ import {
   STREAM_WINDOW_BYTES,
 } from './grpc.ts';
 import { refused } from './identity.ts';
+import { decodeJoinRequest, encodeJoinResponse, type JoinRequest, type JoinResponse } from './join-codec.ts';
 
 export interface PeerHandlers {
   readonly identify: () => Identification;
@@ -27,6 +28,8 @@ export interface PeerHandlers {
   readonly found: (record: Uint8Array) => Promise<void>;
   /** Committed entries, as many as `ENTRIES_BYTES_MAX` allow. Rejects with the reason why there are none to be had. */
   readonly entries: (request: EntriesRequest) => Promise<readonly EntryRecord[]>;
+  /** A node asks to become a member. Rejects with the reason why it cannot, as it is. */
+  readonly join: (request: JoinRequest) => Promise<JoinResponse>;
 }
 
 /** What takes the streams, once this node is a member of a cluster. */
@@ -74,6 +77,8 @@ export class PeerServer {
         answer(done, logger, async () =>
           encodeEntriesResponse(await handlers.entries(decodeEntriesRequest(call.request))),
         ),
+      Join: (call: { request: Buffer }, done: sendUnaryData<Buffer>) =>
+        answer(done, logger, async () => encodeJoinResponse(await handlers.join(decodeJoinRequest(call.request)))),
       Messages: (call: ServerCall) => (streams.handlers ? streams.handlers.messages(call) : notYet(call)),
       Forward: (call: ServerCall) => (streams.handlers ? streams.handlers.forward(call) : notYet(call)),
     });

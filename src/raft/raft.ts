@@ -102,6 +102,10 @@ export class Raft<P> implements RaftCore<P> {
     return this.state.configuration;
   }
 
+  get changes(): readonly Configuration[] {
+    return this.state.changes.map((change) => change.configuration);
+  }
+
   changeRefusal(to: Configuration): string | undefined {
     return changeRefusal(this.state, to);
   }

@@ -258,6 +258,8 @@ export interface RaftCore<P> {
   release(index: number): void;
   /** The configuration in force: that of the last membership entry known to be committed. */
   readonly configuration: Configuration;
+  /** Configurations that entries not known to be committed will put in force, oldest first. */
+  readonly changes: readonly Configuration[];
   /** Why the members cannot be changed to these now (thesis §4); undefined: they can. */
   changeRefusal(to: Configuration): string | undefined;
   /** True: this node leads a joint configuration, and must propose to leave it. */

@@ -9,6 +9,13 @@ export function sealNoop(index: number, term: number, end: LogPlace): EntryRecor
   return sealEntry({ ...draft, payload: new Uint8Array(0) }, end.chain);
 }
 
+/** An entry that changes the members. It carries position and time on, as a no-op does. */
+export function sealMembership(term: number, end: LogPlace, payload: Uint8Array): EntryRecord {
+  const { nextPosition, createdUs } = end;
+  const place = { index: end.index + 1, term, firstPosition: nextPosition, count: 0, createdUs };
+  return sealEntry({ ...place, type: EntryType.membership, payload }, end.chain);
+}
+
 /**
  * Checks that a record received from the leader continues the log (rules S2, D4) before it is acknowledged: places
  * contiguous, time not going back, digest and chain right. A mismatch means that two nodes disagree about what is

@@ -1,4 +1,4 @@
-import type { HardState, MemberId, Message } from '../raft/types.ts';
+import type { Configuration, HardState, MemberId, Message } from '../raft/types.ts';
 import type { EntryRecord, LogPlace } from '../storage/record.ts';
 
 /** A Raft message between nodes: its entries are sealed records. */
@@ -40,6 +40,14 @@ export interface DurableLog {
    * below `from`.
    */
   read(from: number, to: number, bytesMax: number): Promise<EntryRecord[]>;
+}
+
+/** What the replica needs to know of the payloads of membership entries. */
+export interface MembershipCodec {
+  /** The configuration that an entry puts in force. */
+  read(record: EntryRecord): Configuration;
+  /** The payload of the entry that leaves a joint configuration, which `read` has told of. */
+  leaveJoint(joint: Configuration): Uint8Array;
 }
 
 /** What the replica needs of the index. */

@@ -26,8 +26,16 @@ import {
 import { ApplyLoop } from './apply-loop.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { CommitWatch } from './commit-watch.ts';
-import { sealNoop } from './log-end.ts';
-import type { AppliedState, DurableLog, Inbound, PeerMessage, SpaceGuard, Transport } from './ports.ts';
+import { sealMembership, sealNoop } from './log-end.ts';
+import type {
+  AppliedState,
+  DurableLog,
+  Inbound,
+  MembershipCodec,
+  PeerMessage,
+  SpaceGuard,
+  Transport,
+} from './ports.ts';
 import { Proposals } from './proposals.ts';
 import { RaftDriver } from './raft-driver.ts';
 import { ReadBarrier } from './read-barrier.ts';
@@ -44,13 +52,15 @@ export interface Recovered {
   readonly hardState: HardState;
   readonly end: LogPlace;
   readonly termRuns: readonly TermRun[];
-  readonly configuration: Configuration;
+  /** The newest committed membership entry and those above the commit index, oldest first. */
+  readonly memberships: readonly EntryRecord[];
 }
 
 export interface ReplicaPorts {
   readonly log: DurableLog;
   readonly state: AppliedState;
   readonly transport: Transport;
+  readonly members: MembershipCodec;
   readonly space: SpaceGuard;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -61,6 +71,8 @@ export interface ReplicaPorts {
   leadershipLost(): void;
   /** Another member leads now, or none. */
   leaderChanged(leader: MemberId | undefined): void;
+  /** Another configuration is in force, or on its way: `configurations` tells. */
+  membersChanged(): void;
   /** Which peers cannot be reached, and why; for error texts. */
   visibility(): string;
   /** State that can no longer be trusted, or a disk that failed: the process must end. */
@@ -96,6 +108,7 @@ export class Replica implements Inbound {
   private mayLead = true;
   private stepAsideFromMs = 0;
   private readonly fateTimers = new Set<Timer>();
+  private seenMembers: readonly Configuration[];
   private seen: Pick<RaftStatus, 'role' | 'term' | 'leader'>;
   private stopping = false;
   /** The applied index as long as this node leads: closed when leadership is lost. */
@@ -105,22 +118,9 @@ export class Replica implements Inbound {
     this.options = options;
     this.ports = ports;
     this.recoveredEnd = recovered.end;
-    this.core = new Raft<EntryRecord>(
-      {
-        ...options.raft,
-        id: options.id,
-        random: ports.random,
-        noop: (index, term) => sealNoop(index, term, this.logEnd()),
-      },
-      {
-        hardState: recovered.hardState,
-        lastIndex: recovered.end.index,
-        termRuns: recovered.termRuns,
-        applied: ports.state.appliedIndex,
-        configuration: recovered.configuration,
-      },
-    );
+    this.core = this.newCore(recovered);
     this.seen = { role: this.core.role, term: this.core.term, leader: this.core.leader };
+    this.seenMembers = this.configurations;
     this.head = new Watched(ports.state.head);
     this.leading = new Watched(ports.state.appliedIndex);
     this.clocks = new ClockWatch(ports.clock, ports.logger);
@@ -149,6 +149,31 @@ export class Replica implements Inbound {
       turned: () => this.onTurned(),
       fatal: (error) => this.fail(error),
     });
+  }
+
+  private newCore({ hardState, end, termRuns, memberships }: Recovered): Raft<EntryRecord> {
+    const { id, raft } = this.options;
+    const { members, random, state } = this.ports;
+    const read = (record: EntryRecord) => ({ index: record.index, configuration: members.read(record) });
+    const [inForce, ...changes] = memberships.map(read);
+    assert(inForce, 'the founding record is missing in the log');
+    return new Raft<EntryRecord>(
+      {
+        ...raft,
+        id,
+        random,
+        noop: (index, term) => sealNoop(index, term, this.logEnd()),
+        configurationIn: (payload) => members.read(payload as EntryRecord),
+      },
+      {
+        hardState,
+        lastIndex: end.index,
+        termRuns,
+        applied: state.appliedIndex,
+        configuration: inForce.configuration,
+        changes,
+      },
+    );
   }
 
   start(): void {
@@ -217,6 +242,26 @@ export class Replica implements Inbound {
   /** What each other member has acknowledged of what is committed (rule D9). */
   get acknowledged(): ReadonlyMap<MemberId, number> {
     return this.core.acknowledged;
+  }
+
+  /** The configuration in force, and those that entries not known to be committed will put in force. */
+  get configurations(): readonly Configuration[] {
+    return [this.core.configuration, ...this.core.changes];
+  }
+
+  /** Why the members cannot be changed to these now (thesis §4); undefined: they can. */
+  changeRefusal(to: Configuration): string | undefined {
+    return this.core.changeRefusal(to);
+  }
+
+  /**
+   * Proposes a change of members against which there is no refusal. False: not at this moment, as a large entry is being
+   * sealed, whose hash this one would continue. The change is in force once `configurations` tells of it alone.
+   */
+  proposeMembers(payload: Uint8Array): boolean {
+    if (this.stopping || !this.sealer.idle) return false;
+    this.driver.propose(EntryType.membership, sealMembership(this.core.term, this.logEnd(), payload), true);
+    return true;
   }
 
   status(): RaftStatus {
@@ -382,6 +427,12 @@ export class Replica implements Inbound {
   }
 
   private onTurned(): void {
+    if (this.core.mayLeaveJoint) this.proposeMembers(this.ports.members.leaveJoint(this.core.configuration));
+    const members = this.configurations;
+    if (members.length !== this.seenMembers.length || members.some((one, n) => one !== this.seenMembers[n])) {
+      this.seenMembers = members;
+      this.ports.membersChanged();
+    }
     const { role, term, leader } = this.core;
     const before = this.seen;
     if (role === before.role && term === before.term && leader === before.leader) return;

@@ -58,7 +58,8 @@ export class RaftLog {
   private place: LogPlace;
   /** Membership entries above the durable commit index. */
   private uncommitted: EntryRecord[];
-  private membershipIndex: number;
+  /** The newest membership entry at or below it. */
+  private committedMembership: EntryRecord | undefined;
   /** Settles once no batch is under way: two that are could land in either order. */
   private batches: Promise<unknown> = Promise.resolve();
 
@@ -69,7 +70,7 @@ export class RaftLog {
     this.current = recovered.hardState;
     this.place = recovered.end;
     this.uncommitted = [...recovered.uncommittedMemberships];
-    this.membershipIndex = recovered.memberships.at(-1)?.index ?? 0;
+    this.committedMembership = recovered.memberships.at(-1);
   }
 
   /** Opens and verifies a log. Ends in DATA_LOSS, with the record and what to do, where it is damaged (rule D7). */
@@ -97,6 +98,11 @@ export class RaftLog {
   /** The durable end of the log: what the next entry joins on to. */
   get end(): LogPlace {
     return this.place;
+  }
+
+  /** The durable membership entries that still count: the newest committed one, and those above the commit index. */
+  get memberships(): readonly EntryRecord[] {
+    return this.committedMembership ? [this.committedMembership, ...this.uncommitted] : this.uncommitted;
   }
 
   /**
@@ -132,14 +138,14 @@ export class RaftLog {
     const committed = uncommitted.filter((record) => record.index <= hardState.commit);
     for (const record of committed)
       operations.push({ type: 'put', key: membershipKey(record.index), value: record.bytes });
-    const membershipIndex = committed.at(-1)?.index ?? this.membershipIndex;
-    const row = { ...hardState, lastIndex: end.index, chain: end.chain, membershipIndex };
+    const membership = committed.at(-1) ?? this.committedMembership;
+    const row = { ...hardState, lastIndex: end.index, chain: end.chain, membershipIndex: membership?.index ?? 0 };
     operations.push({ type: 'put', key: hardStateKey(end.index), value: encodeHardState(row) });
 
     await this.writeInTurn(operations);
     this.place = end;
     this.current = hardState;
-    this.membershipIndex = membershipIndex;
+    this.committedMembership = membership;
     this.uncommitted = uncommitted.slice(committed.length);
     this.reader.moveTo(end.index, hardState.commit);
     this.promise(hardState, end);

@@ -88,7 +88,10 @@ describe('help and version', () => {
   test('every command has a help with examples, and ends with 0', async () => {
     const commands = ['serve', 'append', 'read', 'query', 'subscribe', 'import', 'export'].map((name) => [name]);
     const streams = ['get', 'list', 'set', 'truncate', 'erase', 'delete', 'tombstone'].map((name) => ['streams', name]);
-    const cluster = ['status', 'transfer', 'raise-level'].map((name) => ['cluster', name]);
+    const cluster = ['status', 'add', 'promote', 'remove', 'replace', 'transfer', 'raise-level'].map((name) => [
+      'cluster',
+      name,
+    ]);
     const scavenge = ['start', 'status', 'stop'].map((name) => ['scavenge', name]);
     for (const command of [...commands, ...streams, ...cluster, ...scavenge]) {
       const { code, out, err } = await run([...command, '--help']);
@@ -293,11 +296,10 @@ describe('streams get', () => {
 
 describe('cluster', () => {
   const store = new MemoryStore();
-  const base = { peerAddress: '', voter: true };
+  const base = { directoryId: 'd', peerAddress: '', voter: true };
   const figures = {
     ...base,
     reachable: true as const,
-    directoryId: 'd',
     term: 4n,
     leader: 'n1',
     commitIndex: 9n,
@@ -377,6 +379,21 @@ describe('cluster', () => {
     expect(jsonLines(json.out)).toEqual([{ featureLevel: 2 }]);
     for (const level of ['0', '-1', 'all'])
       expect(await run(['cluster', 'raise-level', level])).toMatchObject({ code: 2 });
+  });
+
+  test('add, promote, remove and replace say who the members are then', async () => {
+    const said = 'n1, n2 vote now; n4 learns\n';
+    for (const change of [
+      ['add', '10.0.0.4:2114'],
+      ['promote', 'n4'],
+      ['remove', 'n3'],
+      ['replace', 'n3', 'n4'],
+    ])
+      expect(await run(['cluster', ...change], { store })).toMatchObject({ code: 0, out: said });
+    expect(store.changes).toEqual(['add 10.0.0.4:2114', 'promote n4', 'remove n3', 'replace n3 n4']);
+    const json = await run(['cluster', 'remove', 'n3', '--json'], { store });
+    expect(jsonLines(json.out)).toEqual([{ voters: ['n1', 'n2'], learners: ['n4'] }]);
+    expect(await run(['cluster', 'replace', 'n3'], { store })).toMatchObject({ code: 2 });
   });
 
   test('transfer names the new leader', async () => {

@@ -173,6 +173,19 @@ export class MemoryStore implements Store {
     return { clusterId: 'c1c1c1c1-0000-4000-8000-000000000000', leader: 'n1', members: this.members };
   }
 
+  readonly membership = {
+    add: async (peerAddress: string) => this.changed(`add ${peerAddress}`),
+    promote: async (node: string) => this.changed(`promote ${node}`),
+    remove: async (node: string) => this.changed(`remove ${node}`),
+    replace: async (node: string, by: string) => this.changed(`replace ${node} ${by}`),
+  };
+  readonly changes: string[] = [];
+
+  private changed(change: string) {
+    this.changes.push(change);
+    return { voters: ['n1', 'n2'], learners: ['n4'] };
+  }
+
   async transfer(to: string | undefined): Promise<string> {
     return to ?? 'n2';
   }

@@ -11,6 +11,7 @@ function statusOf(cluster: ReplicaCluster, node: ReplicaNode) {
     directoryId: new Uint8Array(16),
     address: `${id}:2113`,
     peerAddress: `${id}:2114`,
+    voter: true,
   }));
   const network = { status: () => ({ reachable: true, reason: '' }) } as unknown as PeerNetwork;
   const { replica, id: self } = node;

@@ -107,6 +107,8 @@ const greeting: fc.Arbitrary<Greeting> = fc.record({
   logIndex: uint,
   featureLevel: uint32,
   knownFeatureLevel: uint32,
+  membershipIndex: uint,
+  peerAddress: name,
 });
 
 const member = fc.record({ nodeId: name, directoryId: id, address: name, peerAddress: name });

@@ -76,7 +76,12 @@ async function start(nodeId: string, disk: Directory, all: Map<string, string>, 
   const founding = new Founding(options);
   const server = await PeerServer.start(
     address,
-    { identify: () => founding.identify(), found: (record) => founding.found(record), entries: async () => [] },
+    {
+      identify: () => founding.identify(),
+      found: (record) => founding.found(record),
+      entries: async () => [],
+      join: () => Promise.reject(new Error()),
+    },
     logger,
   );
   const outcome = founding.run();
@@ -241,7 +246,7 @@ describe('a wiped disk', () => {
     expect(text).toMatch(
       /^n2 belongs to cluster [0-9a-f-]{36} already, and this data directory \([0-9a-f-]{36}\) is not/,
     );
-    expect(text).toContain('the disk of n1 was wiped or replaced. It must rejoin as a new member');
+    expect(text).toContain('the disk of n1 was wiped or replaced. It can only come back as a new member');
     expect(text).toContain('stop and empty all of n1, n2, n3');
     expect(blank.record).toBeUndefined();
     expect(disks[1]!.adoptions).toBe(1);

@@ -22,6 +22,8 @@ const hello: Greeting = {
   logIndex: 100,
   featureLevel: 2,
   knownFeatureLevel: 3,
+  membershipIndex: 5,
+  peerAddress: '127.0.0.1:2114',
 };
 
 function judge(changes: Partial<Greeting>, highest = 0, dialled?: string) {
@@ -32,6 +34,7 @@ function judge(changes: Partial<Greeting>, highest = 0, dialled?: string) {
       address: '127.0.0.1:2124',
       dialled,
       members: new Set([n1, n2, n3]),
+      membershipIndex: 5,
       highestIncarnation: () => highest,
       levels: { level: 2, known: 3 },
     },
@@ -68,7 +71,9 @@ describe('who may talk to this node', () => {
 
   test('one that is not a member is refused, a wiped disk of a member included (DESIGN §6)', () => {
     const wiped = judge({ directoryId: Buffer.alloc(16, 8) });
-    expect(wiped?.message).toMatch(/^n1\/08080808-.* is not a member of this cluster, whose members are n1, n2, n3$/);
+    expect(wiped?.message).toMatch(
+      /^n1\/08080808-.* is not a member of this cluster, whose members are n1, n2, n3: it was removed, or its disk was replaced$/,
+    );
   });
 
   test('another version of the protocol is refused', () => {

@@ -21,7 +21,11 @@ const servers: PeerServer[] = [];
 
 async function start(found: (record: Uint8Array) => Promise<void>, address = '127.0.0.1:0') {
   const { logger, lines } = logging();
-  const server = await PeerServer.start(address, { identify: () => self, found, entries: async () => [] }, logger);
+  const server = await PeerServer.start(
+    address,
+    { identify: () => self, found, entries: async () => [], join: () => Promise.reject(new Error()) },
+    logger,
+  );
   servers.push(server);
   return { server, lines };
 }

@@ -47,9 +47,9 @@ test('every service has the methods of its .proto file, with their paths and dir
       expect(theirs[name]).toMatchObject({ path, requestStream, responseStream });
     }
   }
-  expect(Object.keys(clusterService)).toEqual(['Status', 'TransferLeadership', 'RaiseFeatureLevel']);
+  expect(Object.keys(clusterService)).toEqual(['Status', 'TransferLeadership', 'ChangeMembers', 'RaiseFeatureLevel']);
   expect(Object.keys(projectionsService)).toEqual([
     ...['Create', 'Update', 'Change', 'List', 'Get', 'State', 'Partitions', 'Watch'],
   ]);
-  expect(Object.keys(peerService).sort()).toEqual(['Entries', 'Forward', 'Found', 'Identify', 'Messages']);
+  expect(Object.keys(peerService).sort()).toEqual(['Entries', 'Forward', 'Found', 'Identify', 'Join', 'Messages']);
 });

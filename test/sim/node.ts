@@ -12,6 +12,7 @@ import { DiskReserve } from '../../src/storage/disk-reserve.ts';
 import { EventIndex } from '../../src/storage/index/event-index.ts';
 import type { RaftLog } from '../../src/storage/raft-log.ts';
 import { type EntryRecord, genesisChain, sealEntry } from '../../src/storage/record.ts';
+import { foundersPayload, membersText } from '../support/members-text.ts';
 import type { Chance } from './chance.ts';
 import type { Disk } from './disk.ts';
 import { openOrMend } from './mending.ts';
@@ -92,7 +93,7 @@ export class Node {
       incarnation,
       verifyEntries: habits.verifyEntries,
     });
-    if (log.lastIndex === 0) await found(log, disk, id);
+    if (log.lastIndex === 0) await found(log, disk, id, ports.voters);
     const index = await EventIndex.open(disk.index.open(process), async (at) => (await log.get(at))?.chain, {
       blockEvents: habits.blockEvents,
       cachedStreams: habits.cachedStreams,
@@ -115,7 +116,8 @@ export class Node {
     return new MemberCore({
       raft: { id, tickIntervalMs: habits.tickIntervalMs, raft: habits.raft },
       limits: { ...LIMITS, ...habits },
-      voters: ports.voters,
+      members: membersText,
+      membersChanged: () => undefined,
       log: this.log,
       index: this.index,
       transport: {
@@ -146,10 +148,10 @@ export class Node {
 }
 
 /** The founding record stands in the log before the first start; the founding itself is not simulated. */
-async function found(log: RaftLog, disk: Disk, id: string): Promise<void> {
+async function found(log: RaftLog, disk: Disk, id: string, voters: ReadonlySet<string>): Promise<void> {
   if (disk.kept.has(1)) throw new FactstoreError('DATA_LOSS', `the founding record of ${id} is missing`);
   const founding = { index: 1, term: 1, type: EntryType.membership, firstPosition: 1, count: 0, createdUs: 1 };
-  const entry = sealEntry({ ...founding, payload: Buffer.from('founded') }, genesisChain(CLUSTER_ID));
+  const entry = sealEntry({ ...founding, payload: foundersPayload([...voters]) }, genesisChain(CLUSTER_ID));
   await log.write({
     truncateAfter: undefined,
     records: [entry],

@@ -22,6 +22,7 @@ import { type LogBatch, RaftLog } from '../../src/storage/raft-log.ts';
 import { type EntryRecord, emptyLog, genesisChain, sealEntry } from '../../src/storage/record.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { encodeEvent } from '../storage/index/log-fixture.ts';
+import { foundersPayload, membersText } from './members-text.ts';
 import { MemoryStore } from './memory-store.ts';
 import { VirtualTime } from './virtual-clock.ts';
 
@@ -165,7 +166,7 @@ export class ReplicaNode {
     const log = await RaftLog.open(disk.logStore.reopen(), { path: id, promises, genesis: GENESIS, incarnation });
     if (log.lastIndex === 0) {
       const founding = { index: 1, term: 1, type: EntryType.membership, firstPosition: 1, count: 0, createdUs: 1 };
-      const entry = sealEntry({ ...founding, payload: Buffer.from('founded') }, emptyLog(GENESIS).chain);
+      const entry = sealEntry({ ...founding, payload: foundersPayload(cluster.ids) }, emptyLog(GENESIS).chain);
       const hardState = { term: 1, vote: undefined, commit: 1 };
       await log.write({ truncateAfter: undefined, records: [entry], hardState });
     }
@@ -227,7 +228,6 @@ export class ReplicaNode {
 
   private newReplica(cluster: ReplicaCluster, clock: Clock): Replica {
     const { id, disk, log, index, sequencer } = this;
-    const none = new Set<string>();
     const note = (_bindings: object, text: string) => void this.warnings.push(text);
     const silent = { debug() {}, info() {}, warn: note, error: note, fatal: note, child: () => silent } as never;
     const prng = new Prng((cluster.options.seed ?? 1) * 100 + Number(id.slice(1)));
@@ -251,9 +251,11 @@ export class ReplicaNode {
         hardState: log.hardState,
         end: log.end,
         termRuns: log.recovered.lastIndex === 0 ? [[1, 1]] : log.recovered.termRuns,
-        configuration: { voters: [new Set(cluster.ids), none], learners: none, learnersNext: none },
+        memberships: log.memberships,
       },
       {
+        members: membersText,
+        membersChanged: () => undefined,
         log: {
           write: async (batch: LogBatch) => {
             await disk.turn(clock);

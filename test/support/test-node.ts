@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join as joinPath } from 'node:path';
 import { connect, type FactstoreClient } from '../../src/client/index.ts';
 import { nodeOptionsSchema } from '../../src/config/options.ts';
 import { formatAddress } from '../../src/config/values.ts';
@@ -12,13 +12,13 @@ const QUIET = { logLevel: process.env.FACTSTORE_TEST_LOG ?? 'silent', diskReserv
 
 /** One or more nodes in this process, on the loopback, with temporary data. */
 export class TestNodes {
-  readonly urls: readonly string[];
-  private readonly configs: readonly Record<string, unknown>[];
+  readonly urls: string[];
+  private readonly configs: Record<string, unknown>[];
   private readonly directory: string;
   private readonly running: (Node | undefined)[];
   private readonly clients: FactstoreClient[] = [];
 
-  private constructor(directory: string, configs: readonly Record<string, unknown>[]) {
+  private constructor(directory: string, configs: Record<string, unknown>[]) {
     this.directory = directory;
     this.configs = configs;
     this.running = configs.map(() => undefined);
@@ -34,7 +34,7 @@ export class TestNodes {
   }
 
   static async prepare(size: number, more: Record<string, unknown> = {}): Promise<TestNodes> {
-    const directory = await mkdtemp(join(tmpdir(), 'factstore-nodes-'));
+    const directory = await mkdtemp(joinPath(tmpdir(), 'factstore-nodes-'));
     const ports = await freePorts(size * 2);
     const cluster = ports
       .slice(size)
@@ -43,13 +43,26 @@ export class TestNodes {
     const configs = Array.from({ length: size }, (_, n) => ({
       ...QUIET,
       nodeId: `n${n + 1}`,
-      data: join(directory, `n${n + 1}`),
+      data: joinPath(directory, `n${n + 1}`),
       listen: `127.0.0.1:${ports[n]}`,
       peerListen: `127.0.0.1:${ports[size + n]}`,
       ...(size > 1 && { cluster }),
       ...more,
     }));
     return new TestNodes(directory, configs);
+  }
+
+  /** Starts one more node, which joins the others; gives its number. */
+  async addNode(more: Record<string, unknown> = {}): Promise<number> {
+    const [port, peerPort] = await freePorts(2);
+    const nodeId = `n${this.configs.length + 1}`;
+    const join = this.running.flatMap((node) => (node ? [formatAddress(node.peerAddress)] : [])).join(',');
+    const addresses = { listen: `127.0.0.1:${port}`, peerListen: `127.0.0.1:${peerPort}` };
+    this.configs.push({ ...QUIET, nodeId, data: joinPath(this.directory, nodeId), ...addresses, join, ...more });
+    this.urls.push(`factstore://${addresses.listen}`);
+    this.running.push(undefined);
+    await this.startNode(this.configs.length - 1);
+    return this.configs.length - 1;
   }
 
   get url(): string {

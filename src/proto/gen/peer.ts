@@ -13,6 +13,10 @@ import type { FoundingRecord as _factstore_peer_v1_FoundingRecord, FoundingRecor
 import type { Greeting as _factstore_peer_v1_Greeting, Greeting__Output as _factstore_peer_v1_Greeting__Output } from './factstore/peer/v1/Greeting.ts';
 import type { IdentifyRequest as _factstore_peer_v1_IdentifyRequest, IdentifyRequest__Output as _factstore_peer_v1_IdentifyRequest__Output } from './factstore/peer/v1/IdentifyRequest.ts';
 import type { IdentifyResponse as _factstore_peer_v1_IdentifyResponse, IdentifyResponse__Output as _factstore_peer_v1_IdentifyResponse__Output } from './factstore/peer/v1/IdentifyResponse.ts';
+import type { JoinRequest as _factstore_peer_v1_JoinRequest, JoinRequest__Output as _factstore_peer_v1_JoinRequest__Output } from './factstore/peer/v1/JoinRequest.ts';
+import type { JoinResponse as _factstore_peer_v1_JoinResponse, JoinResponse__Output as _factstore_peer_v1_JoinResponse__Output } from './factstore/peer/v1/JoinResponse.ts';
+import type { Membership as _factstore_peer_v1_Membership, Membership__Output as _factstore_peer_v1_Membership__Output } from './factstore/peer/v1/Membership.ts';
+import type { MembershipMember as _factstore_peer_v1_MembershipMember, MembershipMember__Output as _factstore_peer_v1_MembershipMember__Output } from './factstore/peer/v1/MembershipMember.ts';
 import type { Part as _factstore_peer_v1_Part, Part__Output as _factstore_peer_v1_Part__Output } from './factstore/peer/v1/Part.ts';
 import type { PeerClient as _factstore_peer_v1_PeerClient, PeerDefinition as _factstore_peer_v1_PeerDefinition } from './factstore/peer/v1/Peer.ts';
 import type { PeerMessage as _factstore_peer_v1_PeerMessage, PeerMessage__Output as _factstore_peer_v1_PeerMessage__Output } from './factstore/peer/v1/PeerMessage.ts';
@@ -73,6 +77,10 @@ export interface ProtoGrpcType {
         Greeting: MessageTypeDefinition<_factstore_peer_v1_Greeting, _factstore_peer_v1_Greeting__Output>
         IdentifyRequest: MessageTypeDefinition<_factstore_peer_v1_IdentifyRequest, _factstore_peer_v1_IdentifyRequest__Output>
         IdentifyResponse: MessageTypeDefinition<_factstore_peer_v1_IdentifyResponse, _factstore_peer_v1_IdentifyResponse__Output>
+        JoinRequest: MessageTypeDefinition<_factstore_peer_v1_JoinRequest, _factstore_peer_v1_JoinRequest__Output>
+        JoinResponse: MessageTypeDefinition<_factstore_peer_v1_JoinResponse, _factstore_peer_v1_JoinResponse__Output>
+        Membership: MessageTypeDefinition<_factstore_peer_v1_Membership, _factstore_peer_v1_Membership__Output>
+        MembershipMember: MessageTypeDefinition<_factstore_peer_v1_MembershipMember, _factstore_peer_v1_MembershipMember__Output>
         Part: MessageTypeDefinition<_factstore_peer_v1_Part, _factstore_peer_v1_Part__Output>
         Peer: SubtypeConstructor<typeof grpc.Client, _factstore_peer_v1_PeerClient> & { service: _factstore_peer_v1_PeerDefinition }
         PeerMessage: MessageTypeDefinition<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>

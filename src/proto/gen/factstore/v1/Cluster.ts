@@ -2,6 +2,8 @@
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
+import type { ChangeMembersRequest as _factstore_v1_ChangeMembersRequest, ChangeMembersRequest__Output as _factstore_v1_ChangeMembersRequest__Output } from '../../factstore/v1/ChangeMembersRequest.ts';
+import type { ChangeMembersResponse as _factstore_v1_ChangeMembersResponse, ChangeMembersResponse__Output as _factstore_v1_ChangeMembersResponse__Output } from '../../factstore/v1/ChangeMembersResponse.ts';
 import type { RaiseFeatureLevelRequest as _factstore_v1_RaiseFeatureLevelRequest, RaiseFeatureLevelRequest__Output as _factstore_v1_RaiseFeatureLevelRequest__Output } from '../../factstore/v1/RaiseFeatureLevelRequest.ts';
 import type { RaiseFeatureLevelResponse as _factstore_v1_RaiseFeatureLevelResponse, RaiseFeatureLevelResponse__Output as _factstore_v1_RaiseFeatureLevelResponse__Output } from '../../factstore/v1/RaiseFeatureLevelResponse.ts';
 import type { StatusRequest as _factstore_v1_StatusRequest, StatusRequest__Output as _factstore_v1_StatusRequest__Output } from '../../factstore/v1/StatusRequest.ts';
@@ -10,6 +12,15 @@ import type { TransferLeadershipRequest as _factstore_v1_TransferLeadershipReque
 import type { TransferLeadershipResponse as _factstore_v1_TransferLeadershipResponse, TransferLeadershipResponse__Output as _factstore_v1_TransferLeadershipResponse__Output } from '../../factstore/v1/TransferLeadershipResponse.ts';
 
 export interface ClusterClient extends grpc.Client {
+  ChangeMembers(argument: _factstore_v1_ChangeMembersRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_v1_ChangeMembersResponse__Output>): grpc.ClientUnaryCall;
+  ChangeMembers(argument: _factstore_v1_ChangeMembersRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_v1_ChangeMembersResponse__Output>): grpc.ClientUnaryCall;
+  ChangeMembers(argument: _factstore_v1_ChangeMembersRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_v1_ChangeMembersResponse__Output>): grpc.ClientUnaryCall;
+  ChangeMembers(argument: _factstore_v1_ChangeMembersRequest, callback: grpc.requestCallback<_factstore_v1_ChangeMembersResponse__Output>): grpc.ClientUnaryCall;
+  changeMembers(argument: _factstore_v1_ChangeMembersRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_v1_ChangeMembersResponse__Output>): grpc.ClientUnaryCall;
+  changeMembers(argument: _factstore_v1_ChangeMembersRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_v1_ChangeMembersResponse__Output>): grpc.ClientUnaryCall;
+  changeMembers(argument: _factstore_v1_ChangeMembersRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_v1_ChangeMembersResponse__Output>): grpc.ClientUnaryCall;
+  changeMembers(argument: _factstore_v1_ChangeMembersRequest, callback: grpc.requestCallback<_factstore_v1_ChangeMembersResponse__Output>): grpc.ClientUnaryCall;
+  
   RaiseFeatureLevel(argument: _factstore_v1_RaiseFeatureLevelRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_v1_RaiseFeatureLevelResponse__Output>): grpc.ClientUnaryCall;
   RaiseFeatureLevel(argument: _factstore_v1_RaiseFeatureLevelRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_v1_RaiseFeatureLevelResponse__Output>): grpc.ClientUnaryCall;
   RaiseFeatureLevel(argument: _factstore_v1_RaiseFeatureLevelRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_v1_RaiseFeatureLevelResponse__Output>): grpc.ClientUnaryCall;
@@ -40,6 +51,8 @@ export interface ClusterClient extends grpc.Client {
 }
 
 export interface ClusterHandlers extends grpc.UntypedServiceImplementation {
+  ChangeMembers: grpc.handleUnaryCall<_factstore_v1_ChangeMembersRequest__Output, _factstore_v1_ChangeMembersResponse>;
+  
   RaiseFeatureLevel: grpc.handleUnaryCall<_factstore_v1_RaiseFeatureLevelRequest__Output, _factstore_v1_RaiseFeatureLevelResponse>;
   
   Status: grpc.handleUnaryCall<_factstore_v1_StatusRequest__Output, _factstore_v1_StatusResponse>;
@@ -49,6 +62,7 @@ export interface ClusterHandlers extends grpc.UntypedServiceImplementation {
 }
 
 export interface ClusterDefinition extends grpc.ServiceDefinition {
+  ChangeMembers: MethodDefinition<_factstore_v1_ChangeMembersRequest, _factstore_v1_ChangeMembersResponse, _factstore_v1_ChangeMembersRequest__Output, _factstore_v1_ChangeMembersResponse__Output>
   RaiseFeatureLevel: MethodDefinition<_factstore_v1_RaiseFeatureLevelRequest, _factstore_v1_RaiseFeatureLevelResponse, _factstore_v1_RaiseFeatureLevelRequest__Output, _factstore_v1_RaiseFeatureLevelResponse__Output>
   Status: MethodDefinition<_factstore_v1_StatusRequest, _factstore_v1_StatusResponse, _factstore_v1_StatusRequest__Output, _factstore_v1_StatusResponse__Output>
   TransferLeadership: MethodDefinition<_factstore_v1_TransferLeadershipRequest, _factstore_v1_TransferLeadershipResponse, _factstore_v1_TransferLeadershipRequest__Output, _factstore_v1_TransferLeadershipResponse__Output>

@@ -14,6 +14,8 @@ export interface Greeting {
   'logIndex'?: (number | string | Long);
   'featureLevel'?: (number);
   'knownFeatureLevel'?: (number);
+  'membershipIndex'?: (number | string | Long);
+  'peerAddress'?: (string);
 }
 
 export interface Greeting__Output {
@@ -28,4 +30,6 @@ export interface Greeting__Output {
   'logIndex': (number);
   'featureLevel': (number);
   'knownFeatureLevel': (number);
+  'membershipIndex': (number);
+  'peerAddress': (string);
 }

@@ -10,6 +10,8 @@ import type { FoundRequest as _factstore_peer_v1_FoundRequest, FoundRequest__Out
 import type { FoundResponse as _factstore_peer_v1_FoundResponse, FoundResponse__Output as _factstore_peer_v1_FoundResponse__Output } from '../../../factstore/peer/v1/FoundResponse.ts';
 import type { IdentifyRequest as _factstore_peer_v1_IdentifyRequest, IdentifyRequest__Output as _factstore_peer_v1_IdentifyRequest__Output } from '../../../factstore/peer/v1/IdentifyRequest.ts';
 import type { IdentifyResponse as _factstore_peer_v1_IdentifyResponse, IdentifyResponse__Output as _factstore_peer_v1_IdentifyResponse__Output } from '../../../factstore/peer/v1/IdentifyResponse.ts';
+import type { JoinRequest as _factstore_peer_v1_JoinRequest, JoinRequest__Output as _factstore_peer_v1_JoinRequest__Output } from '../../../factstore/peer/v1/JoinRequest.ts';
+import type { JoinResponse as _factstore_peer_v1_JoinResponse, JoinResponse__Output as _factstore_peer_v1_JoinResponse__Output } from '../../../factstore/peer/v1/JoinResponse.ts';
 import type { PeerMessage as _factstore_peer_v1_PeerMessage, PeerMessage__Output as _factstore_peer_v1_PeerMessage__Output } from '../../../factstore/peer/v1/PeerMessage.ts';
 
 export interface PeerClient extends grpc.Client {
@@ -45,6 +47,15 @@ export interface PeerClient extends grpc.Client {
   identify(argument: _factstore_peer_v1_IdentifyRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_IdentifyResponse__Output>): grpc.ClientUnaryCall;
   identify(argument: _factstore_peer_v1_IdentifyRequest, callback: grpc.requestCallback<_factstore_peer_v1_IdentifyResponse__Output>): grpc.ClientUnaryCall;
   
+  Join(argument: _factstore_peer_v1_JoinRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_JoinResponse__Output>): grpc.ClientUnaryCall;
+  Join(argument: _factstore_peer_v1_JoinRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_peer_v1_JoinResponse__Output>): grpc.ClientUnaryCall;
+  Join(argument: _factstore_peer_v1_JoinRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_JoinResponse__Output>): grpc.ClientUnaryCall;
+  Join(argument: _factstore_peer_v1_JoinRequest, callback: grpc.requestCallback<_factstore_peer_v1_JoinResponse__Output>): grpc.ClientUnaryCall;
+  join(argument: _factstore_peer_v1_JoinRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_JoinResponse__Output>): grpc.ClientUnaryCall;
+  join(argument: _factstore_peer_v1_JoinRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_peer_v1_JoinResponse__Output>): grpc.ClientUnaryCall;
+  join(argument: _factstore_peer_v1_JoinRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_JoinResponse__Output>): grpc.ClientUnaryCall;
+  join(argument: _factstore_peer_v1_JoinRequest, callback: grpc.requestCallback<_factstore_peer_v1_JoinResponse__Output>): grpc.ClientUnaryCall;
+  
   Messages(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>;
   Messages(options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>;
   messages(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>;
@@ -61,6 +72,8 @@ export interface PeerHandlers extends grpc.UntypedServiceImplementation {
   
   Identify: grpc.handleUnaryCall<_factstore_peer_v1_IdentifyRequest__Output, _factstore_peer_v1_IdentifyResponse>;
   
+  Join: grpc.handleUnaryCall<_factstore_peer_v1_JoinRequest__Output, _factstore_peer_v1_JoinResponse>;
+  
   Messages: grpc.handleBidiStreamingCall<_factstore_peer_v1_PeerMessage__Output, _factstore_peer_v1_PeerMessage>;
   
 }
@@ -70,5 +83,6 @@ export interface PeerDefinition extends grpc.ServiceDefinition {
   Forward: MethodDefinition<_factstore_peer_v1_ForwardRequest, _factstore_peer_v1_ForwardResponse, _factstore_peer_v1_ForwardRequest__Output, _factstore_peer_v1_ForwardResponse__Output>
   Found: MethodDefinition<_factstore_peer_v1_FoundRequest, _factstore_peer_v1_FoundResponse, _factstore_peer_v1_FoundRequest__Output, _factstore_peer_v1_FoundResponse__Output>
   Identify: MethodDefinition<_factstore_peer_v1_IdentifyRequest, _factstore_peer_v1_IdentifyResponse, _factstore_peer_v1_IdentifyRequest__Output, _factstore_peer_v1_IdentifyResponse__Output>
+  Join: MethodDefinition<_factstore_peer_v1_JoinRequest, _factstore_peer_v1_JoinResponse, _factstore_peer_v1_JoinRequest__Output, _factstore_peer_v1_JoinResponse__Output>
   Messages: MethodDefinition<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output, _factstore_peer_v1_PeerMessage__Output>
 }

@@ -1,0 +1,325 @@
+import { bytesEqual, uuidText } from '../base/bytes.ts';
+import { FactstoreError } from '../base/errors.ts';
+import type { Facts } from '../database/facts.ts';
+import { MEMBERS_CHANGED } from '../model/fact.ts';
+import { encodeFoundRequest, type FoundingMember, type Identification } from '../peer/founding-codec.ts';
+import { identify } from '../peer/founding-survey.ts';
+import { ask } from '../peer/grpc.ts';
+import { memberId, nodeIdOf } from '../peer/identity.ts';
+import type { JoinRequest, JoinResponse } from '../peer/join-codec.ts';
+import { encodeMembership, type Membership } from '../peer/membership-codec.ts';
+import type { PeerNetwork } from '../peer/peer-network.ts';
+import {
+  ChangeRefused,
+  enterJoint,
+  isJoint,
+  leaveJoint,
+  type MemberChange,
+  sameConfiguration,
+  simpleChange,
+} from '../raft/changer.ts';
+import { allVoters, isQuorum, isVoter } from '../raft/configuration.ts';
+import type { Configuration, MemberId } from '../raft/types.ts';
+import type { Replica } from '../replica/replica.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { MembersChange } from '../server/cluster-service.ts';
+import type { KnownMember, Members } from './members.ts';
+
+export interface MembershipChangesPorts {
+  readonly replica: Replica;
+  readonly members: Members;
+  readonly network: Pick<PeerNetwork, 'status'>;
+  readonly facts: Pick<Facts, 'level' | 'checkLevel'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly self: MemberId;
+  readonly clusterId: Uint8Array;
+  /** The founding record, as it is stored. */
+  readonly record: Uint8Array;
+  /** Aborted when the node stops. */
+  readonly ending: AbortSignal;
+}
+
+/** A learner becomes a voter when no more entries than these are missing: less than what is in flight under load. */
+const PROMOTION_LAG_MAX = 1_000;
+/** How long a change may take to be committed before its fate is left open. */
+const CHANGE_MS = 8_000;
+const POLL_MS = 5;
+/** A node syncs the record before it answers. */
+const HAND_OVER_MS = 5_000;
+
+/**
+ * Changes of members, on the leader. The consensus core sees to it that no change can split the cluster; here is judged
+ * what is true of the world beside: who answers, who has caught up, whose disk is whose.
+ */
+export class MembershipChanges {
+  private readonly ports: MembershipChangesPorts;
+
+  constructor(ports: MembershipChangesPorts) {
+    this.ports = ports;
+  }
+
+  /** A node asks to become a member: a learner at first, a voter once it has caught up. */
+  async join(request: JoinRequest): Promise<JoinResponse> {
+    const { replica, record, members } = this.ports;
+    const nothing = { record: new Uint8Array(0), voter: false, leader: '', waits: '' };
+    if (replica.role !== 'leader') return { ...nothing, ...this.whoLeads() };
+    const id = memberId(request.node.nodeId, request.node.directoryId);
+    try {
+      if (!members.inForce.members.has(id)) await this.admit(id, request);
+      if (!isVoter(members.inForce, id)) await this.promoteById(id);
+      return { ...nothing, record, voter: true };
+    } catch (error) {
+      if (!(error instanceof FactstoreError) || !mayPass(error)) throw error;
+      return { ...nothing, record: members.inForce.members.has(id) ? record : nothing.record, waits: error.message };
+    }
+  }
+
+  /** What an operator asks for. Only the leader is asked. */
+  async change(change: MembersChange): Promise<void> {
+    if (change.kind === 'add') await this.add(change.peerAddress);
+    else if (change.kind === 'promote') await this.promote(change.name);
+    else if (change.kind === 'replace') await this.replace(change.name, change.by);
+    else await this.remove(change.name);
+  }
+
+  /** Adds the node that waits at a peer address, and hands it the founding record. */
+  private async add(address: string): Promise<void> {
+    const { self, clock, ending, members, record } = this.ports;
+    const { peerAddress, ...found } = await this.identified(address, 'give the peer address of a node that runs');
+    const id = memberId(found.nodeId, found.directoryId);
+    if (members.inForce.members.has(id))
+      throw refused(`${found.nodeId} at ${address} is a member already: factstore cluster status shows how it is`);
+    if (found.clusterId.length > 0) throw this.cannotComeBack(id, found.clusterId);
+    const node = { nodeId: found.nodeId, directoryId: found.directoryId, address: found.address, peerAddress };
+    await this.admit(id, { node, clusterId: found.clusterId, knownFeatureLevel: found.knownFeatureLevel });
+    const timing = { clock, timeoutMs: HAND_OVER_MS, signal: ending };
+    // Where it comes to nothing, the node is handed it when it asks.
+    await ask(peerAddress, 'Found', encodeFoundRequest(record), timing).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.ports.logger.warn(
+        { event: 'members.handOver', peer: id },
+        `${nodeIdOf(self)} could not tell ${found.nodeId} that it was added: ${reason}`,
+      );
+    });
+  }
+
+  /** Makes a learner a voter; one that takes the place of a voter with the same node id replaces it in one step. */
+  private async promote(name: string): Promise<void> {
+    const learner = this.learnerNamed(name);
+    if (learner.voter) throw refused(`${name} is a voter already`);
+    await this.promoteById(learner.memberId);
+  }
+
+  /** Removes a member, which may be this one. */
+  private async remove(name: string): Promise<void> {
+    const { inForce } = this.ports.members;
+    const { memberId: member } = this.ports.members.named(name);
+    const [voters] = inForce.voters;
+    if (voters.has(member) && voters.size === 1)
+      throw refused(
+        `${name} is the only voter: without it there is no cluster. Stop it, if you want to end the cluster`,
+      );
+    await this.make((from) => simpleChange(from, [{ kind: 'removed', member }]));
+  }
+
+  /** Puts a learner in the place of a voter, in one step. */
+  private async replace(name: string, by: string): Promise<void> {
+    const { members } = this.ports;
+    const old = members.named(name);
+    const learner = this.learnerNamed(by);
+    if (learner.voter) throw refused(`${by} is a voter already: to make do without ${name}, remove it`);
+    this.checkCaughtUp(learner.memberId);
+    await this.make((from) => enterJoint(from, replacement(old.memberId, learner.memberId)));
+  }
+
+  private async promoteById(id: MemberId): Promise<void> {
+    this.checkCaughtUp(id);
+    const { inForce } = this.ports.members;
+    const old = [...inForce.voters[0]].find((voter) => nodeIdOf(voter) === nodeIdOf(id));
+    await this.make((from) =>
+      old === undefined ? simpleChange(from, [{ kind: 'voter', member: id }]) : enterJoint(from, replacement(old, id)),
+    );
+  }
+
+  /** Adds a new node as a learner. */
+  private async admit(id: MemberId, { node, clusterId, knownFeatureLevel }: JoinRequest): Promise<void> {
+    const { members, facts } = this.ports;
+    if (clusterId.length > 0) throw this.cannotComeBack(id, clusterId);
+    if (knownFeatureLevel < facts.level)
+      throw refused(
+        `the cluster is at feature level ${facts.level}, but ${node.nodeId} runs a version that knows levels up to ${knownFeatureLevel}: start it with a newer one`,
+      );
+    const twin = members.all.find((member) => bytesEqual(member.directoryId, node.directoryId));
+    if (twin)
+      throw refused(
+        `the data directory of ${node.nodeId} is a copy of that of ${twin.nodeId}: empty it, and start ${node.nodeId} again`,
+      );
+    const former = members.all.filter((member) => member.nodeId === node.nodeId);
+    for (const member of former) this.checkGone(member);
+    await this.checkReachable(id, node);
+    // A learner that lost its disk goes at once; a voter stays in office until the new learner has caught up.
+    const gone = former.filter((member) => !member.voter);
+    const changes: MemberChange[] = gone.map(({ memberId: member }) => ({ kind: 'removed', member }));
+    await this.make((from) => simpleChange(from, [...changes, { kind: 'learner', member: id }]), new Map([[id, node]]));
+  }
+
+  private cannotComeBack(id: MemberId, clusterId: Uint8Array): FactstoreError {
+    const ours = uuidText(this.ports.clusterId);
+    return bytesEqual(clusterId, this.ports.clusterId)
+      ? refused(
+          `${id} was removed from this cluster and is not a member any more. To bring it back, empty its data directory and start it with --join`,
+        )
+      : refused(
+          `${id} belongs to cluster ${uuidText(clusterId)}, this is cluster ${ours}: a wrong address in --join, or a directory that must be emptied first`,
+        );
+  }
+
+  /** Two processes under one node id would each be taken for the other. */
+  private checkGone(former: KnownMember): void {
+    if (former.memberId !== this.ports.self && !this.ports.network.status(former.memberId).reachable) return;
+    throw refused(
+      `${former.nodeId} is a member already, on another data directory (${uuidText(former.directoryId)}), and runs: give the new node another --node-id`,
+    );
+  }
+
+  /** A member that nobody reaches would only be in the way. */
+  private async checkReachable(id: MemberId, node: FoundingMember): Promise<void> {
+    const found = await this.identified(node.peerAddress, `is --peer-advertise of ${node.nodeId} right?`);
+    const answers = memberId(found.nodeId, found.directoryId);
+    if (answers !== id)
+      throw refused(`at ${node.peerAddress} answers ${answers}, not ${id}: set --peer-advertise of ${node.nodeId}`);
+  }
+
+  private async identified(address: string, hint: string): Promise<Identification> {
+    const { self, clock, ending } = this.ports;
+    try {
+      return await identify(nodeIdOf(self), address, clock, ending);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const text = `${nodeIdOf(self)} cannot reach ${address}: ${reason}. Nothing was changed; ${hint}`;
+      throw new FactstoreError('FAILED_PRECONDITION', text, { passes: true });
+    }
+  }
+
+  /** Of two members with one node id, the one that is to take the place of the other. */
+  private learnerNamed(name: string): KnownMember {
+    const { members } = this.ports;
+    return members.all.find(({ nodeId, voter }) => nodeId === name && !voter) ?? members.named(name);
+  }
+
+  private checkCaughtUp(id: MemberId): void {
+    const { progress, commit } = this.ports.replica.status();
+    const follower = progress.find((one) => one.id === id);
+    const behind = commit - (follower?.match ?? 0);
+    if (follower?.recentlyActive && follower.state === 'replicate' && behind <= PROMOTION_LAG_MAX) return;
+    const text = follower?.recentlyActive
+      ? `is ${behind} entries behind, and may be at most ${PROMOTION_LAG_MAX} behind to become a voter: wait until it has caught up`
+      : `does not answer (${this.ports.network.status(id).reason || 'it has just been added'}), so it cannot become a voter`;
+    throw new FactstoreError('FAILED_PRECONDITION', `${nodeIdOf(id)} ${text}`, { behind, passes: true });
+  }
+
+  /** The cluster must be able to go on with the voters that it gets. */
+  private checkQuorumReachable(to: Configuration): void {
+    const { network, self } = this.ports;
+    const reachable = (id: MemberId) => id === self || network.status(id).reachable;
+    if (isQuorum(to, reachable) && isQuorum(isJoint(to) ? leaveJoint(to) : to, reachable)) return;
+    const names = (want: boolean) => [...allVoters(to)].filter((id) => reachable(id) === want).map(nodeIdOf);
+    throw new FactstoreError(
+      'FAILED_PRECONDITION',
+      `refused, because the cluster would stand still: of the voters that it takes, ${names(true).join(', ') || 'none'} can be reached and ${names(false).join(', ')} cannot. Start them, or replace or remove them first`,
+      { passes: true },
+    );
+  }
+
+  /** Resolves once the change is in force, and a joint configuration on the way is left. */
+  private async make(
+    change: (from: Membership) => Configuration,
+    joining: ReadonlyMap<MemberId, FoundingMember> = new Map(),
+  ): Promise<void> {
+    const { replica, members, facts, clock, logger } = this.ports;
+    facts.checkLevel(MEMBERS_CHANGED);
+    let to: Configuration;
+    for (;;) {
+      to = this.next(change);
+      const payload = encodeMembership(to, new Map([...members.inForce.members, ...joining]));
+      if (replica.proposeMembers(payload)) break;
+      await clock.sleep(POLL_MS, this.ports.ending);
+    }
+    await this.settled(isJoint(to) ? leaveJoint(to) : to);
+    const names = Array.from(members.inForce.voters[0], nodeIdOf).sort().join(', ');
+    logger.info({ event: 'members.changed' }, `the members have changed: ${names} vote now`);
+  }
+
+  /** The configuration to propose, against which there is nothing to be said. */
+  private next(change: (from: Membership) => Configuration): Configuration {
+    const { replica, members } = this.ports;
+    const { inForce } = members;
+    // Judged first against what it is now: one change at a time, and only where this leader may change anything.
+    const busy = replica.changeRefusal(isJoint(inForce) ? leaveJoint(inForce) : inForce);
+    if (busy !== undefined || isJoint(inForce)) throw notNow(busy ?? 'another change of the members is under way');
+    const to = stepOrRefusal(() => change(inForce));
+    this.checkQuorumReachable(to);
+    const refusal = replica.changeRefusal(to);
+    if (refusal !== undefined) throw refused(refusal);
+    return to;
+  }
+
+  private async settled(final: Configuration): Promise<void> {
+    const { replica, clock, ending } = this.ports;
+    const term = replica.term;
+    const until = clock.monotonicMs() + CHANGE_MS;
+    const inForce = () => {
+      const [now, ...changes] = replica.configurations;
+      return now !== undefined && changes.length === 0 && sameConfiguration(now, final);
+    };
+    while (!inForce()) {
+      if (replica.term !== term || ending.aborted)
+        throw new FactstoreError(
+          'LEADERSHIP_LOST',
+          'leadership was lost meanwhile: factstore cluster status tells whether the members have changed',
+        );
+      if (clock.monotonicMs() >= until)
+        throw new FactstoreError(
+          'DEADLINE_EXCEEDED',
+          'the change was not committed in time and may still come: factstore cluster status tells',
+        );
+      await clock.sleep(POLL_MS, ending);
+    }
+  }
+
+  private whoLeads(): Pick<JoinResponse, 'leader' | 'waits'> {
+    const { replica, members } = this.ports;
+    const leader = members.byId(replica.leader)?.peerAddress;
+    return leader ? { leader, waits: '' } : { leader: '', waits: replica.noLeader().message };
+  }
+}
+
+function stepOrRefusal(step: () => Configuration): Configuration {
+  try {
+    return step();
+  } catch (error) {
+    throw error instanceof ChangeRefused ? refused(error.message) : error;
+  }
+}
+
+function notNow(reason: string): FactstoreError {
+  return new FactstoreError('FAILED_PRECONDITION', `not now: ${reason}. Try again in a moment`, { passes: true });
+}
+
+function replacement(old: MemberId, by: MemberId): MemberChange[] {
+  return [
+    { kind: 'removed', member: old },
+    { kind: 'voter', member: by },
+  ];
+}
+
+/** What does not last: a node that joins asks again. */
+function mayPass(error: FactstoreError): boolean {
+  return error.details.passes === true || error.code !== 'FAILED_PRECONDITION';
+}
+
+function refused(text: string): FactstoreError {
+  return new FactstoreError('FAILED_PRECONDITION', text);
+}

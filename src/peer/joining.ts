@@ -1,0 +1,110 @@
+import { FactstoreError } from '../base/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { decodeError } from './codec.ts';
+import type { FoundingMember } from './founding-codec.ts';
+import { ask } from './grpc.ts';
+import { decodeJoinResponse, encodeJoinRequest, type JoinResponse } from './join-codec.ts';
+import { RareLog } from './rare-log.ts';
+
+export interface JoiningOptions {
+  /** This node. */
+  readonly me: FoundingMember;
+  readonly knownFeatureLevel: number;
+  /** Peer addresses of members, any of which can be asked. */
+  readonly addresses: () => readonly string[];
+  /** The cluster that the data directory belongs to; empty: none. */
+  readonly clusterId: () => Uint8Array;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+const LOG_MS = 5000;
+const PAUSE_MS = 250;
+/** The answer waits for a change of members to be committed. */
+const JOIN_TIMEOUT_MS = 10_000;
+
+/**
+ * A node on its way into a cluster that exists. It asks, again and again, whoever it knows: it is first added as a
+ * learner, and is made a voter when the leader finds that it has caught up. Each question says all that matters, so that
+ * it makes no difference who answers, who leads, or how often this node is started meanwhile.
+ */
+export class Joining {
+  private readonly options: JoiningOptions;
+  private readonly log: RareLog;
+  private waits = '';
+  private handed: Uint8Array | undefined;
+
+  constructor(options: JoiningOptions) {
+    this.options = options;
+    this.log = new RareLog(options.clock, LOG_MS);
+  }
+
+  /** What is being waited for, for status. */
+  waitingFor(): string {
+    return this.waits;
+  }
+
+  /**
+   * Resolves with the founding record once this node is a member. Rejects with FAILED_PRECONDITION where it cannot
+   * become one, with CANCELLED when the signal is aborted.
+   */
+  async member(): Promise<Uint8Array> {
+    const answer = await this.until((one) => one.record.length > 0);
+    return answer.record;
+  }
+
+  /** A member hands the founding record over, because somebody has added this node there. */
+  take(record: Uint8Array): void {
+    this.handed = record;
+  }
+
+  /** Resolves once this node votes. */
+  async voter(): Promise<void> {
+    await this.until((answer) => answer.voter);
+  }
+
+  private async until(done: (answer: JoinResponse) => boolean): Promise<JoinResponse> {
+    const { signal, clock } = this.options;
+    while (!signal.aborted) {
+      if (this.handed) return { record: this.handed, voter: false, leader: '', waits: '' };
+      for (const address of this.options.addresses()) {
+        const answer = await this.attempt(address);
+        if (answer && done(answer)) {
+          this.waits = '';
+          return answer;
+        }
+      }
+      await clock.sleep(PAUSE_MS, signal);
+    }
+    throw new FactstoreError('CANCELLED', `stopped before the node had joined (${this.waits})`, {}, { definite: true });
+  }
+
+  /** Asks one member and, if it names another one as leader, that one. */
+  private async attempt(address: string): Promise<JoinResponse | undefined> {
+    try {
+      const first = await this.askOne(address);
+      const answer = first.leader === '' ? first : await this.askOne(first.leader);
+      this.report(answer.waits || (answer.leader && `waiting for a leader, last said to be ${answer.leader}`));
+      return answer;
+    } catch (thrown) {
+      const error = decodeError(thrown);
+      if (error.code === 'FAILED_PRECONDITION') throw error;
+      this.report(`cannot join through ${address}: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  private async askOne(address: string): Promise<JoinResponse> {
+    const { me, knownFeatureLevel, clusterId, clock, signal } = this.options;
+    const request = encodeJoinRequest({ node: me, knownFeatureLevel, clusterId: clusterId() });
+    return decodeJoinResponse(await ask(address, 'Join', request, { clock, timeoutMs: JOIN_TIMEOUT_MS, signal }));
+  }
+
+  private report(waits: string): void {
+    this.waits = waits;
+    if (waits === '') return;
+    this.log.once('waits', () => this.options.logger.info({ event: 'joining.waiting' }, `joining: ${waits}`));
+  }
+}

@@ -1,0 +1,16 @@
+// Original file: proto/factstore/peer/v1/peer.proto
+
+
+export interface JoinResponse {
+  'record'?: (Buffer | Uint8Array | string);
+  'voter'?: (boolean);
+  'leader'?: (string);
+  'waits'?: (string);
+}
+
+export interface JoinResponse__Output {
+  'record': (Buffer);
+  'voter': (boolean);
+  'leader': (string);
+  'waits': (string);
+}

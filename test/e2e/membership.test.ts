@@ -1,0 +1,171 @@
+import { rm } from 'node:fs/promises';
+import { expect, it, onTestFinished } from 'vitest';
+import type { FactstoreClient } from '../../src/client/index.ts';
+import { formatAddress } from '../../src/config/values.ts';
+import { TestNodes } from '../support/test-node.ts';
+import { until } from '../support/wait.ts';
+
+async function start(size: number): Promise<TestNodes> {
+  const nodes = await TestNodes.start(size);
+  onTestFinished(() => nodes.dispose());
+  return nodes;
+}
+
+/** The node ids that vote, as one node tells it. */
+async function voters(client: FactstoreClient): Promise<string> {
+  const status = await client.cluster.status();
+  return status.members
+    .filter((member) => member.voter)
+    .map((member) => member.nodeId)
+    .join(' ');
+}
+
+function vote(client: FactstoreClient, expected: string): Promise<true> {
+  return until(`${expected} vote`, async () => ((await voters(client)) === expected ? true : undefined), 20_000);
+}
+
+it('a single node grows to three while it is written to, and then survives the loss of any one of them', async () => {
+  const nodes = await start(1);
+  const client = await nodes.client(0);
+  let stop = false;
+  onTestFinished(() => {
+    stop = true;
+  });
+  let written = 0;
+  const writing = (async () => {
+    while (!stop) {
+      await client.append('s', [{ type: 'Counted', data: { n: written } }]);
+      written += 1;
+    }
+  })();
+  await nodes.addNode();
+  await vote(client, 'n1 n2');
+  await nodes.addNode();
+  await vote(client, 'n1 n2 n3');
+  stop = true;
+  await writing;
+  await nodes.stopNode(await nodes.leader());
+  const rest = await nodes.client();
+  await rest.append('s', [{ type: 'Counted', data: { n: written } }]);
+  let read = 0;
+  for await (const event of rest.read('s')) expect(event.data).toEqual({ n: read++ });
+  expect(read).toBe(written + 1);
+});
+
+async function grown(): Promise<{ nodes: TestNodes; client: FactstoreClient }> {
+  const nodes = await start(1);
+  const client = await nodes.client(0);
+  for (const expected of ['n1 n2', 'n1 n2 n3']) {
+    await nodes.addNode();
+    await vote(client, expected);
+  }
+  return { nodes, client: await nodes.client() };
+}
+
+async function countOf(client: FactstoreClient): Promise<number> {
+  return (await client.read('s').toArray()).length;
+}
+
+it('a follower, then the leader, are removed, down to one, and nothing is lost', async () => {
+  const { nodes, client } = await grown();
+  const append = () => client.append('s', [{ type: 'Counted', data: {} }]);
+  await append();
+  const follower = await nodes.follower();
+  expect((await client.cluster.remove(`n${follower + 1}`)).voters).not.toContain(`n${follower + 1}`);
+  await append();
+  const leader = await nodes.leader();
+  await client.cluster.remove(`n${leader + 1}`);
+  const last = [0, 1, 2].find((n) => n !== follower && n !== leader) as number;
+  await until('the last one leads', () => nodes.node(last).role === 'leader' || undefined);
+  await append();
+  const own = await nodes.client(last);
+  expect([await voters(own), await countOf(own)]).toEqual([`n${last + 1}`, 3]);
+  await expect(own.cluster.remove(`n${last + 1}`)).rejects.toMatchObject({
+    code: 'FAILED_PRECONDITION',
+    message: expect.stringContaining('only voter'),
+  });
+  // Those that were removed still run: they say so, and disturb nobody.
+  const { members } = await (await nodes.client(follower)).cluster.status();
+  const removed = members.find(({ nodeId }) => nodeId === `n${follower + 1}`);
+  expect(removed).toMatchObject({ notReady: expect.stringMatching(/removed/) });
+  expect((await own.cluster.status()).leader).toBe(`n${last + 1}`);
+});
+
+it('a wiped directory is another member: it comes back as a learner and takes the place of its former self [D7]', async () => {
+  const { nodes, client } = await grown();
+  await client.append('s', [{ type: 'Counted', data: {} }]);
+  const wiped = await nodes.follower();
+  const before = await identityOf(client, `n${wiped + 1}`);
+  await nodes.stopNode(wiped);
+  await rm(nodes.data(wiped), { recursive: true });
+  const others = [0, 1, 2].filter((n) => n !== wiped);
+  const join = others.map((n) => formatAddress(nodes.node(n).peerAddress)).join(',');
+  await nodes.startNode(wiped, { join });
+  await until('it votes under its new identity', async () => {
+    const now = await identityOf(client, `n${wiped + 1}`);
+    return now !== before && (await voters(client)) === 'n1 n2 n3' ? true : undefined;
+  });
+  await nodes.stopNode(others[0] as number);
+  const own = await nodes.client(wiped);
+  await own.append('s', [{ type: 'Counted', data: {} }]);
+  expect(await countOf(own)).toBe(2);
+});
+
+it('a wiped founder that is started as before comes back in the same way [D7]', async () => {
+  const nodes = await start(3);
+  const client = await nodes.client();
+  await client.append('s', [{ type: 'Counted', data: {} }]);
+  const before = await identityOf(client, 'n2');
+  await nodes.stopNode(1);
+  await rm(nodes.data(1), { recursive: true });
+  await nodes.startNode(1);
+  await until('it votes under its new identity', async () => {
+    const now = await identityOf(client, 'n2');
+    return now !== '' && now !== before && (await voters(client)) === 'n1 n2 n3' ? true : undefined;
+  });
+});
+
+it('two nodes cannot have one node id, and a removed member does not come back by itself', async () => {
+  const { nodes, client } = await grown();
+  const before = await identityOf(client, 'n2');
+  await expect(nodes.addNode({ nodeId: 'n2' })).rejects.toThrow(/n2 is a member already, on another data directory/);
+  expect(await identityOf(client, 'n2')).toBe(before);
+
+  await client.cluster.remove('n3');
+  await nodes.stopNode(2);
+  await nodes.startNode(2);
+  const own = await nodes.client(2);
+  await until('it says so', async () => {
+    const { members } = await own.cluster.status();
+    const self = members.find(({ nodeId }) => nodeId === 'n3');
+    return self?.reachable && /removed/.test(self.notReady) ? true : undefined;
+  });
+  expect(await voters(client)).toBe('n1 n2');
+});
+
+it('changes that are unsafe or impossible are refused with the reason', async () => {
+  const { nodes, client } = await grown();
+  const refused = (change: Promise<unknown>, reason: RegExp) =>
+    expect(change).rejects.toMatchObject({ definite: true, message: expect.stringMatching(reason) });
+  const { cluster } = client;
+  const peerAddress = (n: number) => formatAddress(nodes.node(n).peerAddress);
+  await refused(cluster.add(peerAddress(1)), /n2 at .* is a member already/);
+  await refused(cluster.add('127.0.0.1:1'), /cannot reach 127.0.0.1:1: connection refused/);
+  await refused(cluster.promote('n2'), /n2 is a voter already/);
+  await refused(cluster.promote('n9'), /n9 is not a member of this cluster, whose members are n1, n2, n3/);
+  const other = await start(1);
+  await refused(cluster.add(formatAddress(other.node(0).peerAddress)), /belongs to cluster/);
+  await nodes.stopNode(await nodes.follower());
+  const alive = await nodes.follower();
+  await until('the loss is noticed', async () => {
+    const { members } = await cluster.status();
+    return members.some((member) => !member.reachable) || undefined;
+  });
+  await refused(cluster.remove(`n${alive + 1}`), /the cluster would stand still/);
+});
+
+/** The directory id of the member that votes under a node id. */
+async function identityOf(client: FactstoreClient, nodeId: string): Promise<string> {
+  const { members } = await client.cluster.status();
+  return members.find((one) => one.nodeId === nodeId && one.voter)?.directoryId ?? '';
+}
