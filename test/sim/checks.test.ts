@@ -5,6 +5,7 @@ import type { ReadRequest } from '../../src/database/reads.ts';
 import type { Append, Appended, Expectation } from '../../src/model/append.ts';
 import { EntryType } from '../../src/raft/types.ts';
 import { type EntryRecord, sealEntry } from '../../src/storage/record.ts';
+import { configurationOf } from '../raft/network.ts';
 import { encodeEvent, LogFixture, uuid } from '../storage/index/log-fixture.ts';
 import { AppendChecks } from './checks/appends.ts';
 import { Committed } from './checks/committed.ts';
@@ -75,7 +76,7 @@ describe('the check of what is committed', () => {
 describe('the check of raft', () => {
   it('notices two leaders of a term, and a term, a commit index or an applied index that goes back', () => {
     const see = (...views: [string, string, number, number?][]) => {
-      const checks = new RaftChecks(3);
+      const checks = new RaftChecks(configurationOf(['a', 'b', 'c']));
       return () => {
         for (const [id, role, term, commit] of views) checks.seen(id, { role, term, commit });
       };
@@ -85,16 +86,18 @@ describe('the check of raft', () => {
     expect(see(['n1', 'follower', 2], ['n1', 'follower', 1])).toThrow('goes back from term 2');
     expect(see(['n1', 'follower', 2, 5], ['n1', 'follower', 2, 4])).toThrow('goes back from commit index 5');
     const { log } = history();
-    const checks = new RaftChecks(3);
+    const checks = new RaftChecks(configurationOf(['a', 'b', 'c']));
     checks.applied('n1', log.records[1]!);
     expect(() => checks.applied('n1', log.records[1]!)).toThrow('applied entry 2 after entry 2');
   });
 
   it('notices an entry that is applied before a majority holds just this one', () => {
     const [record, other] = history().log.records as [EntryRecord, EntryRecord];
-    const checks = new RaftChecks(3);
-    expect(() => checks.onMajority(record, [record.chain, undefined, record.chain])).not.toThrow();
-    expect(() => checks.onMajority(record, [record.chain, undefined, other.chain])).toThrow('1 of 3 nodes');
+    const checks = new RaftChecks(configurationOf(['a', 'b', 'c']));
+    expect(() => checks.onQuorum(record, keptBy(record.chain, undefined, record.chain))).not.toThrow();
+    expect(() => checks.onQuorum(record, keptBy(record.chain, undefined, other.chain))).toThrow(
+      'while only a had it on disk',
+    );
   });
 });
 
@@ -318,3 +321,7 @@ it('knows the type of an entry without events', () => {
   expect(committed.applied('n1', noop)).toBe(true);
   expect(committed.head).toBe(4);
 });
+
+function keptBy(...chains: readonly (Buffer | undefined)[]): Map<string, Buffer | undefined> {
+  return new Map(chains.map((chain, n) => ['abc'[n] as string, chain]));
+}

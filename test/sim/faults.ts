@@ -1,3 +1,7 @@
+import { ChangeRefused, enterJoint, isJoint, type MemberChange, simpleChange } from '../../src/raft/changer.ts';
+import type { Configuration } from '../../src/raft/types.ts';
+import { configurationText } from '../raft/network.ts';
+import { membersPayload } from '../support/members-text.ts';
 import type { Chance } from './chance.ts';
 import type { Machine } from './machine.ts';
 import type { Network } from './network.ts';
@@ -70,6 +74,7 @@ export class Faults {
       pause: (chance) => this.pause(chance),
       clock: (chance) => this.moveClock(chance),
       transfer: (chance) => this.transfer(chance),
+      reconfigure: (chance) => this.reconfigure(chance),
     };
   }
 
@@ -249,6 +254,29 @@ export class Faults {
     machine.process?.enter(() => machine.node?.replica.transferLeadership(to));
   }
 
+  /** A leader is asked for other members: one comes, goes or changes its role, or several at once. */
+  private reconfigure(chance: Chance): void {
+    const { machines } = this.ports;
+    const leaders = machines.filter(({ node }) => node?.replica.role === 'leader');
+    if (leaders.length === 0) return;
+    const leading = chance.pick(leaders);
+    const some = chance.of(0.3) ? chance.between(1, 4) : 1;
+    const changes: MemberChange[] = Array.from({ length: some }, () => ({
+      kind: chance.pick(['voter', 'voter', 'voter', 'learner', 'removed'] as const),
+      member: chance.pick(machines).id,
+    }));
+    const joint = some > 1 || chance.of(0.2);
+    leading.process?.enter(() => {
+      const { replica } = leading.node ?? {};
+      const [from] = replica?.configurations ?? [];
+      if (!replica || !from || isJoint(from)) return;
+      const to = attempt(() => (joint ? enterJoint : simpleChange)(from, changes));
+      if (!to || replica.changeRefusal(to) !== undefined) return;
+      if (replica.proposeMembers(membersPayload(to)))
+        this.note(() => `${leading.id} proposes ${configurationText(to)}`);
+    });
+  }
+
   /** Any machine; often one whose node believes that it leads, as there is most to lose. */
   private any(chance: Chance): Machine {
     const { machines } = this.ports;
@@ -262,5 +290,14 @@ export class Faults {
 
   private note(text: () => string): void {
     this.ports.trace.note('fault', text);
+  }
+}
+
+function attempt(step: () => Configuration): Configuration | undefined {
+  try {
+    return step();
+  } catch (error) {
+    if (error instanceof ChangeRefused) return undefined;
+    throw error;
   }
 }

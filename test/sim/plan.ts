@@ -30,11 +30,12 @@ export const FAULT_CLASSES = [
     'pause',
     'clock',
     'transfer',
+    'reconfigure',
   ],
 ] as const;
 export type FaultClass = (typeof FAULT_CLASSES)[number];
 
-export const PROFILES = ['steady', 'hostile', 'huge'] as const;
+export const PROFILES = ['steady', 'hostile', 'huge', 'members'] as const;
 export type Profile = (typeof PROFILES)[number];
 
 /** What the command line says about a run; the seed decides the rest. */
@@ -68,6 +69,8 @@ export interface Plan {
   readonly seed: number;
   readonly profile: Profile;
   readonly nodes: number;
+  /** So many of them, the first ones, found the cluster; the others may be added. */
+  readonly founders: number;
   /** Virtual seconds of trouble, before a quorum is healed. */
   readonly seconds: number;
   readonly node: NodeHabits;
@@ -86,10 +89,12 @@ export function drawPlan(options: PlanOptions): Plan {
   const drawnNodes = chance.pick([1, 3, 3, 3, 3, 3, 3, 5, 5]);
   const drawnSeconds = chance.pick([1, 1, 1.5, 2, 2, 3, 6]);
   const without = new Set(options.without ?? []);
+  const nodes = options.nodes ?? (profile === 'members' ? 5 : drawnNodes);
   return {
     seed: options.seed,
     profile,
-    nodes: options.nodes ?? drawnNodes,
+    nodes,
+    founders: profile === 'members' ? Math.min(nodes, chance.pick([1, 3, 3])) : nodes,
     seconds: options.seconds ?? drawnSeconds,
     node: drawNode(chance.fork(), profile),
     disk: drawDisk(chance.fork(), without),
@@ -202,6 +207,10 @@ const MOMENTS: readonly [FaultClass, number][] = [
   ['transfer', 1_000],
 ];
 
+/** In the profile whose members change: how often they do, and what would leave it without enough sound disks. */
+const RECONFIGURE_MS = 60;
+const NOT_WITH_CHANGES: readonly FaultClass[] = ['damage', 'indexDamage', 'wipe'];
+
 const OFTEN_MS = 500;
 
 function drawRates(
@@ -215,8 +224,10 @@ function drawRates(
   const calm = (profile === 'hostile' ? 0.6 : 1.5) * Math.min(1, seconds / 3);
   for (const [name, everyMs] of MOMENTS) {
     const drawn = chance.of(0.55) ? everyMs * calm * chance.pick([1, 1, 3, 10]) : undefined;
+    if (profile === 'members' && NOT_WITH_CHANGES.includes(name)) continue;
     if (often.includes(name)) rates.set(name, OFTEN_MS);
     else if (drawn !== undefined && !without.includes(name)) rates.set(name, drawn);
   }
+  if (profile === 'members' && !without.includes('reconfigure')) rates.set('reconfigure', RECONFIGURE_MS);
   return rates;
 }

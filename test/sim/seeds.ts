@@ -25,4 +25,5 @@ export const REGRESSIONS: readonly (PlanOptions & { readonly found: string })[] 
 export const ALWAYS: readonly PlanOptions[] = [
   ...[1, 4, 10, 13, 24].map((seed) => ({ seed })),
   ...[5, 7, 11].map((seed) => ({ seed, seconds: 1 })),
+  ...[3, 8, 21].map((seed) => ({ seed, profile: 'members' as const })),
 ];

@@ -1,4 +1,7 @@
+import { isJoint } from '../../src/raft/changer.ts';
+import { allMembers } from '../../src/raft/configuration.ts';
 import type { PeerMessage } from '../../src/replica/ports.ts';
+import { configurationOf } from '../raft/network.ts';
 import { Calls } from './calls.ts';
 import { Chance } from './chance.ts';
 import { AppendChecks } from './checks/appends.ts';
@@ -57,7 +60,7 @@ export class Simulation {
     this.chance = new Chance(plan.seed ^ 0x5eed);
     this.trace = new Trace(this.time, write);
     const { time, trace, chance, committed } = this;
-    this.raft = new RaftChecks(plan.nodes);
+    this.raft = new RaftChecks(configurationOf(idsOf(plan).slice(0, plan.founders)));
     this.appends = new AppendChecks(committed);
     this.calls = new Calls(time);
     this.network = new Network({
@@ -112,8 +115,8 @@ export class Simulation {
 
   private makeMachines(): Machine[] {
     const { plan, time, trace, chance } = this;
-    const ids = Array.from({ length: plan.nodes }, (_, n) => `n${n + 1}`);
-    const voters = new Set(ids);
+    const ids = idsOf(plan);
+    const voters = new Set(ids.slice(0, plan.founders));
     return ids.map((id) => {
       const disk = new Disk(chance.fork(), plan.disk);
       return new Machine(id, disk, {
@@ -144,10 +147,7 @@ export class Simulation {
       );
       // The founding record is on every disk before the cluster begins; here each node writes it at its first start.
       if (record.index > 1)
-        this.raft.onMajority(
-          record,
-          this.machines.map(({ disk }) => disk.kept.get(record.index)),
-        );
+        this.raft.onQuorum(record, new Map(this.machines.map(({ id, disk }) => [id, disk.kept.get(record.index)])));
       if (record.count > 0) this.appends.applied(record);
     }
   }
@@ -179,6 +179,7 @@ export class Simulation {
    */
   private async proveProgress(): Promise<void> {
     this.faults.freeze();
+    if (this.plan.profile === 'members') return this.proveMembersProgress();
     const quorum = this.machines.filter(({ disk }) => disk.damage === undefined);
     while (quorum.length > (this.plan.nodes >> 1) + 1) quorum.splice(this.chance.between(0, quorum.length), 1);
     this.trace.note('check', () => `heals ${namesOf(quorum)} for good`);
@@ -190,6 +191,25 @@ export class Simulation {
     const least = this.committed.records.length;
     const caughtUp = () => quorum.every(({ node }) => (node?.replica.appliedIndex ?? 0) >= least);
     await this.until(`${namesOf(quorum)} have applied entry ${least}`, caughtUp, PROGRESS_MS);
+  }
+
+  /** Who is a quorum is not settled yet where a change is under way: everything is healed, and it must come to an end. */
+  private async proveMembersProgress(): Promise<void> {
+    this.trace.note('check', () => 'heals everything, and waits for the members to be settled');
+    this.network.mendAll();
+    this.heal(this.machines);
+    await this.insist('an append is answered once everything is healed');
+    this.over = true;
+    const leaders = () => this.machines.filter(({ node }) => node?.replica.acceptsProposals);
+    const settled = () =>
+      leaders().some(({ node }) => node?.replica.configurations.length === 1 && !isJoint(this.raft.configuration));
+    await this.until('no change of members is under way', settled, PROGRESS_MS);
+  }
+
+  /** The machines whose nodes are members, as far as is committed, and whose disks are whole. */
+  private soundMembers(): Machine[] {
+    const members = allMembers(this.raft.configuration);
+    return this.machines.filter(({ id, disk }) => members.has(id) && disk.damage === undefined);
   }
 
   private async insist(what: string, among = this.machines): Promise<void> {
@@ -210,13 +230,14 @@ export class Simulation {
     this.network.mendAll();
     this.heal(this.machines);
     await this.until('the clients come to an end', () => this.clients.done && this.calls.open === 0, CONVERGENCE_MS);
-    const sound = this.machines.filter(({ disk }) => disk.damage === undefined);
     const same = () => {
       const { length } = this.committed.records;
-      return sound.every(({ node }) => node?.replica.appliedIndex === length && node.log.lastIndex === length);
+      return this.soundMembers().every(
+        ({ node }) => node?.replica.appliedIndex === length && node.log.lastIndex === length,
+      );
     };
-    await this.until(`${namesOf(sound)} have the same log`, same, CONVERGENCE_MS);
-    for (const { id, node } of sound) {
+    await this.until('all members have the same log', same, CONVERGENCE_MS);
+    for (const { id, node } of this.soundMembers()) {
       const chain = node?.log.end.chain;
       if (!chain?.equals(this.committed.records.at(-1)?.chain as Buffer))
         throw new Violation(`the log of ${id} ends otherwise than what is committed`);
@@ -226,7 +247,7 @@ export class Simulation {
   private async checkIndexes(): Promise<void> {
     const { blockEvents } = this.plan.node;
     let checked = false;
-    const sound = this.machines.filter(({ disk }) => disk.damage === undefined);
+    const sound = this.soundMembers();
     const all = Promise.all(sound.map(({ node }) => checkRebuiltIndex(node as Node, this.committed, blockEvents)));
     all.then(
       () => {
@@ -284,6 +305,10 @@ export class Simulation {
   private violated(error: unknown): void {
     this.violation ??= error;
   }
+}
+
+function idsOf({ nodes }: Plan): string[] {
+  return Array.from({ length: nodes }, (_, n) => `n${n + 1}`);
 }
 
 function namesOf(machines: readonly Machine[]): string {

@@ -9,7 +9,7 @@ export const membersText: MembershipCodec = {
   leaveJoint: (joint) => membersPayload(leaveJoint(joint)),
 };
 
-function membersPayload(configuration: Configuration): Buffer {
+export function membersPayload(configuration: Configuration): Buffer {
   return Buffer.from(configurationText(configuration));
 }
 

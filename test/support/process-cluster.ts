@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join as joinPath } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from './ports.ts';
@@ -75,22 +75,22 @@ export class ProcessNode {
 
 /** Real nodes of the built program on the loopback, with their data in a temporary directory. */
 export class ProcessCluster {
-  readonly nodes: readonly ProcessNode[];
+  readonly nodes: ProcessNode[];
   readonly directory: string;
 
-  private constructor(directory: string, nodes: readonly ProcessNode[]) {
+  private constructor(directory: string, nodes: ProcessNode[]) {
     this.directory = directory;
     this.nodes = nodes;
   }
 
   /** Prepares `size` nodes; with `flags` for each of them. Nothing runs yet. */
   static async prepare(size: number, flags: readonly string[] = []): Promise<ProcessCluster> {
-    const directory = await mkdtemp(join(tmpdir(), 'factstore-cluster-'));
+    const directory = await mkdtemp(joinPath(tmpdir(), 'factstore-cluster-'));
     const ports = await freePorts(size * 2);
     const ids = Array.from({ length: size }, (_, n) => `n${n + 1}`);
     const cluster = ids.map((id, n) => `${id}=127.0.0.1:${ports[size + n]}`).join(',');
     const nodes = ids.map((id, n) => {
-      const data = join(directory, id);
+      const data = joinPath(directory, id);
       const address = `127.0.0.1:${ports[n]}`;
       const own = [
         '--node-id',
@@ -106,6 +106,20 @@ export class ProcessCluster {
       return new ProcessNode(id, address, data, [...own, '--cluster', cluster, ...disk, ...flags]);
     });
     return new ProcessCluster(directory, nodes);
+  }
+
+  /** Starts one more node, which joins the others by way of the first one's peer port. */
+  async addNode(join: string): Promise<ProcessNode> {
+    const [port, peerPort] = await freePorts(2);
+    const id = `n${this.nodes.length + 1}`;
+    const address = `127.0.0.1:${port}`;
+    const data = joinPath(this.directory, id);
+    const own = ['--node-id', id, '--data', data, '--listen', address, '--peer-listen', `127.0.0.1:${peerPort}`];
+    const disk = ['--disk-reserve-bytes', '0', '--ballast-bytes', '0'];
+    const node = new ProcessNode(id, address, data, [...own, '--join', join, ...disk]);
+    this.nodes.push(node);
+    node.start();
+    return node;
   }
 
   get url(): string {

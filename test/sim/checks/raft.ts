@@ -1,4 +1,8 @@
+import { stepRefusal } from '../../../src/raft/changer.ts';
+import { isQuorum } from '../../../src/raft/configuration.ts';
+import { type Configuration, EntryType } from '../../../src/raft/types.ts';
 import type { EntryRecord } from '../../../src/storage/record.ts';
+import { membersText } from '../../support/members-text.ts';
 import { demand, Violation } from './violation.ts';
 
 /** What is seen of a node's part in raft. */
@@ -20,10 +24,16 @@ interface Shown {
 export class RaftChecks {
   private readonly leaders = new Map<number, string>();
   private readonly shown = new Map<string, Shown>();
-  private readonly voters: number;
+  /** As the committed membership entries put them in force, one after the other. */
+  private readonly configurations: Configuration[];
 
-  constructor(voters: number) {
-    this.voters = voters;
+  constructor(founding: Configuration) {
+    this.configurations = [founding];
+  }
+
+  /** The members as the last committed entry names them. */
+  get configuration(): Configuration {
+    return this.configurations.at(-1) as Configuration;
   }
 
   /** A node starts anew: its commit index may be an older one, its term may not be. */
@@ -53,13 +63,23 @@ export class RaftChecks {
     shown.applied = record.index;
   }
 
-  /** When an entry is first applied anywhere, a majority has it on disk. */
-  onMajority(record: EntryRecord, kept: readonly (Buffer | undefined)[]): void {
-    const holders = kept.filter((chain) => chain?.equals(record.chain)).length;
+  /**
+   * When an entry is first applied anywhere, a quorum has it on disk: one of the configuration before it, or of the one
+   * before that, because a leader may have committed it together with the entry that changed the members.
+   */
+  onQuorum(record: EntryRecord, kept: ReadonlyMap<string, Buffer | undefined>): void {
+    const holds = (id: string) => kept.get(id)?.equals(record.chain) === true;
+    const inForce = this.configurations.slice(-2);
+    const holders = [...kept.keys()].filter(holds);
     demand(
-      holders > this.voters / 2,
-      () => `entry ${record.index} was applied while ${holders} of ${this.voters} nodes had it on disk`,
+      inForce.some((configuration) => isQuorum(configuration, holds)),
+      () => `entry ${record.index} was applied while only ${holders.join(', ') || 'nobody'} had it on disk`,
     );
+    if (record.type !== EntryType.membership) return;
+    const next = membersText.read(record);
+    const refusal = stepRefusal(this.configuration, next);
+    demand(refusal === undefined, () => `entry ${record.index} changes the members by no step: ${refusal}`);
+    this.configurations.push(next);
   }
 
   private shownBy(id: string): Shown {

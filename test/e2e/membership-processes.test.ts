@@ -1,0 +1,73 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { connect, type FactstoreClient } from '../../src/client/index.ts';
+import { ProcessCluster } from '../support/process-cluster.ts';
+import { until } from '../support/wait.ts';
+
+async function clientOf(cluster: ProcessCluster): Promise<FactstoreClient> {
+  const client = await connect(cluster.url);
+  onTestFinished(() => client.close());
+  return client;
+}
+
+async function voters(client: FactstoreClient): Promise<string> {
+  const { members } = await client.cluster.status();
+  return members
+    .filter(({ voter }) => voter)
+    .map(({ nodeId }) => nodeId)
+    .join(' ');
+}
+
+function vote(client: FactstoreClient, expected: string): Promise<true> {
+  return until(`${expected} vote`, async () => (await voters(client)) === expected || undefined, 20_000);
+}
+
+/** Appends without a pause, until it is told to stop; tells how many appends were answered. */
+function keepAppending(client: FactstoreClient): () => Promise<number> {
+  let over = false;
+  const done = (async () => {
+    let n = 0;
+    for (; !over; n++) await client.append('s', [{ type: 'Counted', data: { n } }], { timeoutMs: 60_000 });
+    return n;
+  })();
+  return () => {
+    over = true;
+    return done;
+  };
+}
+
+it('one node grows to three and to five and shrinks to three while it is written to, each is killed once, and nothing is lost', async () => {
+  const cluster = await ProcessCluster.prepare(1);
+  onTestFinished(() => cluster.dispose());
+  cluster.startAll();
+  const first = await clientOf(cluster);
+  await vote(first, 'n1');
+  const { peerAddress } = (await first.cluster.status()).members[0] as { peerAddress: string };
+  const stop = keepAppending(first);
+  for (const expected of ['n1 n2', 'n1 n2 n3', 'n1 n2 n3 n4', 'n1 n2 n3 n4 n5']) {
+    await cluster.addNode(peerAddress);
+    await vote(first, expected);
+  }
+  // The first one goes, which led all along, and one more.
+  for (const [gone, rest] of [
+    ['n1', 'n2 n3 n4 n5'],
+    ['n2', 'n3 n4 n5'],
+  ] as const) {
+    await (await clientOf(cluster)).cluster.remove(gone, { timeoutMs: 30_000 });
+    await vote(await clientOf(cluster), rest);
+    await cluster.node(gone).end('SIGTERM');
+  }
+  for (const id of ['n3', 'n4', 'n5']) {
+    await cluster.node(id).end('SIGKILL');
+    await first.append('other', [{ type: 'Survived', data: { id } }], { timeoutMs: 60_000 });
+    cluster.node(id).start();
+    const client = await clientOf(cluster);
+    await until(`${id} is back`, async () => {
+      const { members } = await client.cluster.status();
+      return members.find(({ nodeId }) => nodeId === id)?.reachable || undefined;
+    });
+  }
+  const appended = await stop();
+  const read = await (await clientOf(cluster)).read('s').toArray();
+  expect(read.map(({ data }) => data)).toEqual(Array.from({ length: appended }, (_, n) => ({ n })));
+  expect(appended).toBeGreaterThan(100);
+}, 120_000);
