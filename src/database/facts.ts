@@ -74,10 +74,15 @@ export class Facts {
     return Object.hasOwn(this.kinds, fact.kind);
   }
 
+  /** Whether the feature level allows that kind. */
+  allows(kind: string): boolean {
+    return (this.kinds[kind] ?? Number.POSITIVE_INFINITY) <= this.current;
+  }
+
   /** Ends in FAILED_PRECONDITION where the feature level does not allow that kind yet. */
   checkLevel(kind: string): void {
+    if (this.allows(kind)) return;
     const since = this.kinds[kind] ?? Number.POSITIVE_INFINITY;
-    if (since <= this.current) return;
     throw new FactstoreError(
       'FAILED_PRECONDITION',
       `${kind} needs feature level ${since}, but the cluster is at ${this.current}: once all members run a version that knows it, raise it with factstore cluster raise-level. Nothing was written.`,

@@ -19,7 +19,8 @@ export const FEATURE_LEVEL = 3;
 export const FEATURES_STREAM = '$features';
 export const LEVEL_RAISED = '$FeatureLevelRaised';
 
-/** Tells of a change of the members, which itself is an entry of another type. */
+/** Tells of changes of the members, which themselves are entries of another type. */
+export const MEMBERSHIP_STREAM = '$membership';
 export const MEMBERS_CHANGED = '$membersChanged';
 
 /** The kinds of facts, with the feature level from which on each may be written. */

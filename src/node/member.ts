@@ -36,6 +36,7 @@ import { ForwardedLanes } from './forwarded-lanes.ts';
 import { MemberCore } from './member-core.ts';
 import { Members } from './members.ts';
 import { MembershipChanges } from './membership-changes.ts';
+import { MembershipFacts } from './membership-facts.ts';
 import type { NodeStorage } from './open-storage.ts';
 import { Projections } from './projections.ts';
 import { raftOptions } from './raft-options.ts';
@@ -86,6 +87,7 @@ export class Member {
   private readonly self: string;
   private readonly members: Members;
   private readonly changes: MembershipChanges;
+  private readonly told: MembershipFacts;
   /** Why this node has no place in the cluster any more. */
   private outcast = '';
   private readonly index: EventIndex;
@@ -136,6 +138,8 @@ export class Member {
       forward: (call) => forward.accept(call),
     });
     this.changes = this.newChanges();
+    const founders = ports.storage.founding.members.map((one) => memberId(one.nodeId, one.directoryId));
+    this.told = new MembershipFacts({ replica, database, facts: this.facts, founders });
     this.network.setMembers(this.members.all);
   }
 
@@ -259,9 +263,12 @@ export class Member {
     if (this.ports.reserve.short) this.replica.stepAside();
   }
 
-  /** Called about once a second: the time of the log goes on (rule R1). */
+  /** Called about once a second: the time of the log goes on (rule R1), and it tells of the members (rule C7). */
   keepTime(): void {
     this.database.keepTime();
+    this.told.keep(this.ending.signal).catch((error: unknown) => {
+      this.ports.logger.debug({ event: 'members.fact', err: error }, 'the fact about the members is to be tried again');
+    });
   }
 
   /** Called about once a second: what the others have acknowledged by now must not be forgotten (rule D9). */

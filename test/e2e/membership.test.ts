@@ -24,7 +24,7 @@ function vote(client: FactstoreClient, expected: string): Promise<true> {
   return until(`${expected} vote`, async () => ((await voters(client)) === expected ? true : undefined), 20_000);
 }
 
-it('a single node grows to three while it is written to, and then survives the loss of any one of them', async () => {
+it('a single node grows to three while it is written to, and then survives the loss of any one of them [C7]', async () => {
   const nodes = await start(1);
   const client = await nodes.client(0);
   let stop = false;
@@ -44,6 +44,12 @@ it('a single node grows to three while it is written to, and then survives the l
   await vote(client, 'n1 n2 n3');
   stop = true;
   await writing;
+  // The log tells of it, as of any other fact.
+  const told = await until('the last change is told', async () => {
+    const facts = await client.read('$membership').toArray();
+    return (facts.at(-1)?.data as { voters?: unknown[] })?.voters?.length === 3 ? facts : undefined;
+  });
+  expect(new Set(told.map(({ type }) => type))).toEqual(new Set(['$membersChanged']));
   await nodes.stopNode(await nodes.leader());
   const rest = await nodes.client();
   await rest.append('s', [{ type: 'Counted', data: { n: written } }]);

@@ -1,0 +1,67 @@
+import type { Database } from '../database/database.ts';
+import type { Facts } from '../database/facts.ts';
+import { decodeFact, MEMBERS_CHANGED, MEMBERSHIP_STREAM } from '../model/fact.ts';
+import { isJoint } from '../raft/changer.ts';
+import type { Configuration } from '../raft/types.ts';
+import type { Replica } from '../replica/replica.ts';
+
+export interface MembershipFactsPorts {
+  readonly replica: Pick<Replica, 'acceptsProposals' | 'configurations'>;
+  readonly database: Pick<Database, 'read' | 'openLane'>;
+  readonly facts: Facts;
+  /** The members that founded the cluster, of whom no fact tells. */
+  readonly founders: readonly string[];
+}
+
+/** What a fact says: the members, each node id/directory UUID. */
+interface Told {
+  readonly voters: readonly string[];
+  readonly learners: readonly string[];
+}
+
+/**
+ * Tells in a stream who the members are, whenever they have changed (rule C7): readers of the log see it as any other
+ * fact. The leader compares what is in force with the last fact, so that none is missed when leadership moves.
+ */
+export class MembershipFacts {
+  private readonly ports: MembershipFactsPorts;
+  private told: Configuration | undefined;
+  private busy = false;
+
+  constructor(ports: MembershipFactsPorts) {
+    this.ports = ports;
+  }
+
+  /** Called about once a second. Rejects where the fact could not be appended; then it is tried again. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const { replica, facts } = this.ports;
+    const [inForce, ...changes] = replica.configurations;
+    if (this.busy || !inForce || inForce === this.told || changes.length > 0 || isJoint(inForce)) return;
+    if (!replica.acceptsProposals || !facts.allows(MEMBERS_CHANGED)) return;
+    this.busy = true;
+    try {
+      await this.tell(inForce, signal);
+      this.told = inForce;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private async tell(inForce: Configuration, signal: AbortSignal): Promise<void> {
+    const { facts, database } = this.ports;
+    const now = { voters: [...inForce.voters[0]].sort(), learners: [...inForce.learners].sort() };
+    const last = (await this.lastTold(signal)) ?? { voters: [...this.ports.founders].sort(), learners: [] };
+    if (JSON.stringify(now) === JSON.stringify(last)) return;
+    await facts.write(database.openLane(true), MEMBERSHIP_STREAM, { kind: MEMBERS_CHANGED, data: now });
+  }
+
+  private async lastTold(signal: AbortSignal): Promise<Told | undefined> {
+    const { database } = this.ports;
+    const target = { kind: 'stream', stream: MEMBERSHIP_STREAM } as const;
+    const newest = { start: undefined, backwards: true, limit: 1, userEvents: false } as const;
+    for await (const { events } of database.read({ target, ...newest, consistency: { kind: 'local' } }, signal)) {
+      for (const event of events) return decodeFact(event)?.data as Told;
+    }
+    return undefined;
+  }
+}
