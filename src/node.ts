@@ -297,7 +297,7 @@ export class Node {
         if (!this.founding) throw notYet();
         return this.founding.found(record);
       },
-      join: (request: JoinRequest) => this.joined().join(request),
+      join: async (request: JoinRequest) => this.joined().join(request),
       entries: (request: EntriesRequest) => (this.storage as NodeStorage).entries(request),
     };
   }
@@ -349,7 +349,10 @@ export class Node {
   }
 
   private joined(): Member {
-    if (this.member && !this.stopping.signal.aborted) return this.member;
+    if (this.member && !this.stopping.signal.aborted) {
+      this.member.checkPlace();
+      return this.member;
+    }
     throw new FactstoreError('NOT_READY', `${this.nodeId} is not ready: ${this.notReady()}`);
   }
 
@@ -389,6 +392,7 @@ export class Node {
     this.reserve.refresh(this.clock.monotonicMs()).catch((error: unknown) => this.fail(error));
     this.member?.spaceChanged();
     this.member?.keepTime();
+    this.member?.keepPlace();
     this.member?.rememberPeers();
   }
 

@@ -78,6 +78,8 @@ interface Opened {
 }
 
 const WAIT_FOR_ROLE_MS = 10;
+/** Longer than any election takes. */
+const LEADERLESS_MS = 5_000;
 
 /** A node's part in its cluster, from the moment on that it belongs to one. */
 export class Member {
@@ -90,6 +92,8 @@ export class Member {
   private readonly told: MembershipFacts;
   /** Why this node has no place in the cluster any more. */
   private outcast = '';
+  private asking = false;
+  private ledAtMs: number;
   private readonly index: EventIndex;
   private readonly network: PeerNetwork;
   private readonly forwarder: Forwarder;
@@ -108,6 +112,7 @@ export class Member {
     this.seenPeers = opened.seenPeers;
     this.facts = opened.facts;
     this.registry = opened.registry;
+    this.ledAtMs = ports.clock.monotonicMs();
     this.index = opened.index;
     this.chainHash = opened.chainHash;
     this.self = memberId(ports.me.nodeId, ports.me.directoryId);
@@ -336,8 +341,25 @@ export class Member {
     this.network.setMembers(this.members.all);
   }
 
-  /** A node that has joined asks for a vote until it has one. */
+  /**
+   * Called about once a second: a node that hears of no leader asks the others whether it still has a place. Who was
+   * removed is sent nothing more, and would not learn of it otherwise.
+   */
+  keepPlace(): void {
+    const now = this.ports.clock.monotonicMs();
+    if (this.replica.leader !== undefined) this.ledAtMs = now;
+    if (now - this.ledAtMs > LEADERLESS_MS && this.members.all.length > 1) void this.becomeVoter();
+  }
+
+  /** Ends in NOT_READY where this node was removed: it serves nothing, old reads included (rule Q3). */
+  checkPlace(): void {
+    if (this.outcast !== '') throw new FactstoreError('NOT_READY', this.outcast);
+  }
+
+  /** A node that has joined asks for a vote until it has one, or is told that it has no place. */
   private async becomeVoter(): Promise<void> {
+    if (this.asking || this.outcast !== '') return;
+    this.asking = true;
     const { ports, self } = this;
     const { options, storage, clock, logger, knownFeatureLevel } = ports;
     const joining = new Joining({
@@ -357,7 +379,9 @@ export class Member {
     } catch (error) {
       if (this.ending.signal.aborted) return;
       this.outcast = error instanceof Error ? error.message : String(error);
-      logger.error({ event: 'member.refused' }, `this node is not to vote: ${this.outcast}`);
+      logger.error({ event: 'member.refused' }, `this node has no place in the cluster: ${this.outcast}`);
+    } finally {
+      this.asking = false;
     }
   }
 

@@ -146,7 +146,11 @@ export class MembershipChanges {
   /** Adds a new node as a learner. */
   private async admit(id: MemberId, { node, clusterId, knownFeatureLevel }: JoinRequest): Promise<void> {
     const { members, facts } = this.ports;
-    if (clusterId.length > 0) throw this.cannotComeBack(id, clusterId);
+    if (clusterId.length > 0) {
+      // A leader that others have replaced without its knowledge may not know a member that came after it.
+      await this.ports.replica.confirm();
+      if (!members.inForce.members.has(id)) throw this.cannotComeBack(id, clusterId);
+    }
     if (knownFeatureLevel < facts.level)
       throw refused(
         `the cluster is at feature level ${facts.level}, but ${node.nodeId} runs a version that knows levels up to ${knownFeatureLevel}: start it with a newer one`,

@@ -131,7 +131,7 @@ it('a wiped founder that is started as before comes back in the same way [D7]', 
   });
 });
 
-it('two nodes cannot have one node id, and a removed member does not come back by itself', async () => {
+it('two nodes cannot have one node id, and a removed member neither serves nor comes back by itself [Q3]', async () => {
   const { nodes, client } = await grown();
   const before = await identityOf(client, 'n2');
   await expect(nodes.addNode({ nodeId: 'n2' })).rejects.toThrow(/n2 is a member already, on another data directory/);
@@ -147,6 +147,18 @@ it('two nodes cannot have one node id, and a removed member does not come back b
     return self?.reachable && /removed/.test(self.notReady) ? true : undefined;
   });
   expect(await voters(client)).toBe('n1 n2');
+  await until(
+    'it serves nothing any more, what it has included',
+    () =>
+      own
+        .read('s', { consistency: 'local', timeoutMs: 200 })
+        .toArray()
+        .then(
+          () => undefined,
+          (error: Error) => /was removed from this cluster/.test(error.message) || undefined,
+        ),
+    15_000,
+  );
 });
 
 it('changes that are unsafe or impossible are refused with the reason', async () => {

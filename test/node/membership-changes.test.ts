@@ -1,0 +1,211 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { uuidBytes } from '../../src/base/bytes.ts';
+import { Members } from '../../src/node/members.ts';
+import { MembershipChanges } from '../../src/node/membership-changes.ts';
+import type { FoundingMember } from '../../src/peer/founding-codec.ts';
+import { memberId } from '../../src/peer/identity.ts';
+import { encodeMembership, type Membership, membershipEntries, membershipIn } from '../../src/peer/membership-codec.ts';
+import { PeerServer } from '../../src/peer/peer-server.ts';
+import { isJoint, stepRefusal } from '../../src/raft/changer.ts';
+import type { Configuration } from '../../src/raft/types.ts';
+import type { Replica } from '../../src/replica/replica.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+
+const logger = createLogger('silent', {});
+const clusterId = Buffer.alloc(16, 7);
+
+/** A node whose directory has this number, and which answers at an address if it is given. */
+function node(nodeId: string, directory: number, peerAddress = '127.0.0.1:1'): FoundingMember {
+  const uuid = `00000000-0000-4000-8000-0000000000${String(directory).padStart(2, '0')}`;
+  return { nodeId, directoryId: uuidBytes(uuid) as Uint8Array, address: '127.0.0.1:1', peerAddress };
+}
+
+const idOf = ({ nodeId, directoryId }: FoundingMember) => memberId(nodeId, directoryId);
+const [n1, n2, n3] = [node('n1', 1), node('n2', 2), node('n3', 3)];
+
+/** The leader n1 of some voters and learners, of whom all are reached and up to date unless the test says otherwise. */
+class Leader {
+  readonly unreachable = new Set<string>();
+  readonly behind = new Map<string, number>();
+  /** Every configuration that was proposed, joint ones included. */
+  readonly proposed: string[] = [];
+  readonly members: Members;
+  readonly changes: MembershipChanges;
+  private inForce: Membership;
+
+  constructor(voters: readonly FoundingMember[], learners: readonly FoundingMember[] = []) {
+    const known = new Map([...voters, ...learners].map((one) => [idOf(one), one]));
+    const configuration: Configuration = {
+      voters: [new Set(voters.map(idOf)), new Set()],
+      learners: new Set(learners.map(idOf)),
+      learnersNext: new Set(),
+    };
+    this.inForce = this.read(encodeMembership(configuration, known));
+    this.members = new Members([this.inForce], new Map());
+    this.changes = new MembershipChanges({
+      replica: this.replica() as Replica,
+      members: this.members,
+      network: { status: (id) => ({ reachable: !this.unreachable.has(id), reason: '' }) },
+      facts: { level: 3, checkLevel: () => undefined },
+      clock: systemClock,
+      logger,
+      self: idOf(n1),
+      clusterId,
+      record: Buffer.from('the record'),
+      ending: new AbortController().signal,
+    });
+  }
+
+  get votes(): string {
+    return [...this.inForce.voters[0]].sort().map(short).join(' ');
+  }
+
+  get learns(): string {
+    return [...this.inForce.learners].sort().map(short).join(' ');
+  }
+
+  private replica(): Partial<Replica> {
+    const leader = this;
+    return {
+      role: 'leader',
+      term: 5,
+      get configurations() {
+        return [leader.inForce];
+      },
+      changeRefusal: (to) => stepRefusal(this.inForce, to),
+      confirm: async () => undefined,
+      status: () => ({ commit: 10_000, progress: this.progress() }) as unknown as ReturnType<Replica['status']>,
+      proposeMembers: (payload) => {
+        this.commit(payload);
+        return true;
+      },
+    };
+  }
+
+  /** In force at once, and a joint configuration is left at once. */
+  private commit(payload: Uint8Array): void {
+    this.inForce = this.read(payload);
+    this.proposed.push(`${this.votes}${isJoint(this.inForce) ? ' joint' : ''}`);
+    if (isJoint(this.inForce)) this.inForce = this.read(membershipEntries.leaveJoint(this.inForce));
+    this.members.update([this.inForce]);
+  }
+
+  private read(payload: Uint8Array): Membership {
+    return membershipIn({ index: 2, payload: Buffer.from(payload) });
+  }
+
+  private progress() {
+    return [...this.inForce.members.keys()].map((id) => {
+      const recentlyActive = !this.unreachable.has(id);
+      return { id, match: 10_000 - (this.behind.get(id) ?? 0), recentlyActive, state: 'replicate' };
+    });
+  }
+}
+
+/** "n2-4": node n2 on directory 4. */
+function short(id: string): string {
+  return `${id.split('/')[0]}-${Number(id.slice(-2))}`;
+}
+
+/** A node that is there and can be added. */
+async function joiner(nodeId: string, directory: number): Promise<FoundingMember> {
+  const me = node(nodeId, directory);
+  const identify = () => ({ ...me, clusterId: new Uint8Array(0), members: [], knownFeatureLevel: 3, peerAddress });
+  const never = () => Promise.reject(new Error('not asked for'));
+  const found = async () => undefined;
+  const server = await PeerServer.start('127.0.0.1:0', { identify, found, entries: never, join: never }, logger);
+  const peerAddress = server.address;
+  onTestFinished(() => server.close());
+  return { ...me, peerAddress };
+}
+
+function asks(leader: Leader, from: FoundingMember, of: Uint8Array = new Uint8Array(0)) {
+  return leader.changes.join({ node: from, clusterId: of, knownFeatureLevel: 3 });
+}
+
+describe('a node that asks to join', () => {
+  it('becomes a learner, and a voter once it is not far behind (thesis §4.2.1)', async () => {
+    const leader = new Leader([n1, n2]);
+    const n4 = await joiner('n4', 4);
+    leader.behind.set(idOf(n4), 1_001);
+    const first = await asks(leader, n4);
+    expect([first.voter, first.record.toString(), first.waits]).toEqual([
+      false,
+      'the record',
+      'n4 is 1001 entries behind, and may be at most 1000 behind to become a voter: wait until it has caught up',
+    ]);
+    expect([leader.votes, leader.learns]).toEqual(['n1-1 n2-2', 'n4-4']);
+    leader.behind.set(idOf(n4), 1_000);
+    expect((await asks(leader, n4)).voter).toBe(true);
+    expect([leader.votes, leader.learns]).toEqual(['n1-1 n2-2 n4-4', '']);
+  });
+
+  it('takes the place of its former self in one step, where its disk was wiped [D7]', async () => {
+    const leader = new Leader([n1, n2, n3]);
+    const again = await joiner('n3', 9);
+    leader.unreachable.add(idOf(n3));
+    expect((await asks(leader, again)).voter).toBe(true);
+    expect(leader.proposed).toEqual(['n1-1 n2-2 n3-3', 'n1-1 n2-2 n3-9 joint']);
+    expect(leader.votes).toBe('n1-1 n2-2 n3-9');
+  });
+
+  it('is refused while another node runs under its id [D7]', async () => {
+    const leader = new Leader([n1, n2, n3]);
+    await expect(asks(leader, await joiner('n3', 9))).rejects.toThrow(
+      /n3 is a member already, on another data directory/,
+    );
+    expect(leader.proposed).toEqual([]);
+  });
+
+  it('is refused where its directory is a copy of that of a member [D7]', async () => {
+    const leader = new Leader([n1, n2, n3]);
+    await expect(asks(leader, await joiner('n4', 2))).rejects.toThrow(/is a copy of that of n2/);
+  });
+
+  it('is refused where it was removed, or belongs to another cluster [C7]', async () => {
+    const leader = new Leader([n1, n2]);
+    await expect(asks(leader, n3, clusterId)).rejects.toThrow(/was removed from this cluster/);
+    await expect(asks(leader, n3, Buffer.alloc(16, 8))).rejects.toThrow(/belongs to cluster 08080808-/);
+    expect(leader.proposed).toEqual([]);
+  });
+
+  it('waits where it cannot be reached at the address that it tells', async () => {
+    const leader = new Leader([n1, n2]);
+    const answer = await asks(leader, node('n4', 4));
+    expect(answer.waits).toMatch(/cannot reach 127.0.0.1:1: connection refused.*--peer-advertise of n4/);
+    expect(leader.learns).toBe('');
+  });
+});
+
+describe('what an operator asks for', () => {
+  it('is refused where the rest could not go on', async () => {
+    const leader = new Leader([n1, n2, n3]);
+    leader.unreachable.add(idOf(n3));
+    await expect(leader.changes.change({ kind: 'remove', name: 'n2' })).rejects.toThrow(
+      /stand still: of the voters that it takes, n1 can be reached and n3 cannot/,
+    );
+    await leader.changes.change({ kind: 'remove', name: 'n3' });
+    expect(leader.votes).toBe('n1-1 n2-2');
+  });
+
+  it('does not promote a laggard, nor one that does not answer', async () => {
+    const leader = new Leader([n1, n2], [n3]);
+    leader.behind.set(idOf(n3), 5_000);
+    await expect(leader.changes.change({ kind: 'promote', name: 'n3' })).rejects.toThrow(/5000 entries behind/);
+    leader.unreachable.add(idOf(n3));
+    await expect(leader.changes.change({ kind: 'promote', name: 'n3' })).rejects.toThrow(/does not answer/);
+    expect(leader.proposed).toEqual([]);
+  });
+
+  it('replaces a member by a learner in one step', async () => {
+    const leader = new Leader([n1, n2], [n3]);
+    await leader.changes.change({ kind: 'replace', name: 'n2', by: 'n3' });
+    expect([leader.proposed, leader.votes]).toEqual([['n1-1 n3-3 joint'], 'n1-1 n3-3']);
+  });
+
+  it('does not remove the only voter', async () => {
+    const leader = new Leader([n1], [n2]);
+    await expect(leader.changes.change({ kind: 'remove', name: 'n1' })).rejects.toThrow(/only voter/);
+  });
+});
