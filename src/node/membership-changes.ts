@@ -276,7 +276,10 @@ export class MembershipChanges {
     const until = clock.monotonicMs() + CHANGE_MS;
     const inForce = () => {
       const [now, ...changes] = replica.configurations;
-      return now !== undefined && changes.length === 0 && sameConfiguration(now, final);
+      const { changeSettled, role } = replica.status();
+      // A leader that was removed has handed over, and its successor settles what is left.
+      const settled = changeSettled || role !== 'leader';
+      return now !== undefined && changes.length === 0 && sameConfiguration(now, final) && settled;
     };
     while (!inForce()) {
       if (replica.term !== term || ending.aborted)

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { acknowledgedByAll, learnAcknowledged } from './acknowledged.ts';
 import type { Leadership } from './leadership.ts';
-import { commitTo } from './membership.ts';
+import { commitTo, toldCommit } from './membership.ts';
 import type { MessageOf } from './outbox.ts';
 import type { RaftState } from './state.ts';
 
@@ -26,7 +26,7 @@ export function startRound<P>(s: RaftState<P>, l: Leadership): void {
       to: progress.id,
       term: s.term,
       // No further than the follower is known to agree: what it has beyond may conflict and must not be committed.
-      commit: Math.min(progress.match, s.log.commit),
+      commit: Math.min(progress.match, toldCommit(s, l, progress.id)),
       context: l.round,
       acknowledged,
     });

@@ -30,6 +30,8 @@ export class Leadership {
   readonly progress: Map<MemberId, Progress>;
   /** The entry that began this term; before it is committed nothing is known to be (Raft §5.4.2, §8). */
   readonly noopIndex: number;
+  /** Once this is committed, a quorum knows durably which configuration is in force. */
+  fenceIndex: number;
   ticks = 0;
   heartbeatElapsed = 0;
   quorumElapsed = 0;
@@ -47,5 +49,6 @@ export class Leadership {
   constructor(progress: Map<MemberId, Progress>, noopIndex: number) {
     this.progress = progress;
     this.noopIndex = noopIndex;
+    this.fenceIndex = noopIndex;
   }
 }

@@ -1,7 +1,9 @@
 import { assert } from '../base/assert.ts';
 import { isJoint, stepRefusal } from './changer.ts';
+import { isVoter } from './configuration.ts';
+import type { Leadership } from './leadership.ts';
 import type { RaftState } from './state.ts';
-import { type Configuration, type Entry, EntryType } from './types.ts';
+import { type Configuration, type Entry, EntryType, type MemberId } from './types.ts';
 
 /**
  * Changes of membership in the log (thesis §4). An entry carries the configuration that comes into force with it, on
@@ -22,6 +24,7 @@ export function changeRefusal<P>(s: RaftState<P>, to: Configuration): string | u
   if (pending !== undefined) return `another change of the members is under way (entry ${pending.index})`;
   // Else two leaders in turn, each with a change that the other does not know of, may both have quorums (thesis §4.1).
   if (s.log.commit < s.leadership.noopIndex) return 'nothing of the term of this leader is committed yet';
+  if (!isSettled(s, s.leadership)) return 'the last change of the members is not settled yet';
   return stepRefusal(s.configuration, to);
 }
 
@@ -29,7 +32,32 @@ export function changeRefusal<P>(s: RaftState<P>, to: Configuration): string | u
 export function mayLeaveJoint<P>(s: RaftState<P>): boolean {
   const { leadership } = s;
   if (leadership === undefined || leadership.transfer !== undefined || s.changes.length > 0) return false;
-  return isJoint(s.configuration) && s.log.commit >= leadership.noopIndex;
+  return isJoint(s.configuration) && isSettled(s, leadership);
+}
+
+/**
+ * Whether a quorum has it on disk that the last change is committed: an entry is committed that was proposed once the
+ * change was in force (or, by a later leader, that began its term). It went out together with that news, and whoever
+ * holds it has kept both.
+ */
+export function isSettled<P>(s: RaftState<P>, l: Leadership): boolean {
+  return s.log.commit >= l.fenceIndex;
+}
+
+/** Whether a leader still has to propose the entry that settles the last change. */
+export function lacksFence<P>({ leadership, log }: RaftState<P>): boolean {
+  return leadership !== undefined && leadership.transfer === undefined && log.lastIndex < leadership.fenceIndex;
+}
+
+/**
+ * How far a leader tells a member that the log is committed. Who votes no more is not told of it before that is settled.
+ * Else it could know that it must not campaign, with the longest log and a vote that is needed, while the voters that are
+ * left have lost the news in a crash: nobody could ever be elected. Until then it counts itself among the voters.
+ */
+export function toldCommit<P>(s: RaftState<P>, l: Leadership, to: MemberId): number {
+  // What follows a change in the log was proposed after that one was settled, and goes out with the news of it.
+  const hold = !isVoter(s.configuration, to) && s.changes.length === 0 && !isSettled(s, l);
+  return hold ? Math.min(s.log.commit, s.configurationIndex - 1) : s.log.commit;
 }
 
 /** An entry has come into the log. */
@@ -54,6 +82,7 @@ export function commitTo<P>(s: RaftState<P>, index: number): boolean {
     const refusal = stepRefusal(s.configuration, next.configuration);
     assert(refusal === undefined, () => `entry ${next.index} changes the members in a way that is none: ${refusal}`);
     s.configuration = next.configuration;
+    s.configurationIndex = next.index;
     changed = true;
   }
   return changed;

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { rememberAcknowledged } from './acknowledged.ts';
 import { countOwnVote } from './election.ts';
-import { changeRefusal, commitTo, mayLeaveJoint, noteChange } from './membership.ts';
+import { changeRefusal, commitTo, isSettled, lacksFence, mayLeaveJoint, noteChange } from './membership.ts';
 import { advanceReads, forwardReads, requestRead } from './read-index.ts';
 import { advanceCommit, replicate } from './replication.ts';
 import { RaftState } from './state.ts';
@@ -110,6 +110,10 @@ export class Raft<P> implements RaftCore<P> {
     return changeRefusal(this.state, to);
   }
 
+  get lacksFence(): boolean {
+    return lacksFence(this.state);
+  }
+
   get mayLeaveJoint(): boolean {
     return mayLeaveJoint(this.state);
   }
@@ -199,6 +203,7 @@ export class Raft<P> implements RaftCore<P> {
       transferee: leadership?.transfer?.to,
       configuration: this.state.configuration,
       pendingChange: this.state.changes[0]?.index,
+      changeSettled: leadership !== undefined && isSettled(this.state, leadership),
       progress: [...(leadership?.progress.values() ?? [])].map((progress) => progress.status()),
     };
   }

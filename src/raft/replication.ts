@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { quorumReached } from './configuration.ts';
 import type { Leadership } from './leadership.ts';
-import { commitTo } from './membership.ts';
+import { commitTo, toldCommit } from './membership.ts';
 import type { MessageOf } from './outbox.ts';
 import type { Progress } from './progress.ts';
 import { reconfigure } from './reconfiguration.ts';
@@ -57,7 +57,8 @@ function pipeline<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
     sent = true;
   }
   // An idle follower learns at once of what was committed; a busy one with the next append.
-  if (sent || progress.loading || progress.commitSent >= Math.min(s.log.commit, progress.next - 1)) return;
+  if (sent || progress.loading || progress.commitSent >= Math.min(toldCommit(s, l, progress.id), progress.next - 1))
+    return;
   sendAppend(s, l, progress, []);
 }
 
@@ -74,7 +75,7 @@ function bytesOf<P>(entries: readonly Entry<P>[]): number {
 
 function sendAppend<P>(s: RaftState<P>, l: Leadership, progress: Progress, entries: readonly Entry<P>[]): void {
   send(s, l, progress, entries, 0);
-  progress.commitSent = Math.min(s.log.commit, progress.next - 1 + entries.length);
+  progress.commitSent = Math.min(toldCommit(s, l, progress.id), progress.next - 1 + entries.length);
 }
 
 function sendLoad<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
@@ -93,7 +94,7 @@ function send<P>(
   const logTerm = s.log.termAt(index);
   assert(logTerm !== undefined, () => `the log has no entry ${index} to append after`);
   const envelope = { type: 'append', from: s.id, to: progress.id, term: s.term } as const;
-  s.outbox.send({ ...envelope, index, logTerm, commit: s.log.commit, entries, loadMax });
+  s.outbox.send({ ...envelope, index, logTerm, commit: toldCommit(s, l, progress.id), entries, loadMax });
   progress.lastExchange = l.ticks;
 }
 

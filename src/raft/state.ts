@@ -23,6 +23,8 @@ export class RaftState<P> {
   readonly id: MemberId;
   /** In force: that of the last membership entry known to be committed. */
   configuration: Configuration;
+  /** The index of that entry. */
+  configurationIndex: number;
   /** Membership entries that are not known to be committed, oldest first. */
   readonly changes: ConfigurationEntry[];
   readonly log: RaftLog<P>;
@@ -53,6 +55,7 @@ export class RaftState<P> {
     this.options = options;
     this.id = options.id;
     this.configuration = initial.configuration;
+    this.configurationIndex = initial.configurationIndex ?? 0;
     this.changes = [...(initial.changes ?? [])];
     this.term = initial.hardState.term;
     this.vote = initial.hardState.vote;

@@ -167,6 +167,8 @@ export interface InitialState {
   readonly applied: number;
   /** What the last membership entry says that is known to be committed. */
   readonly configuration: Configuration;
+  /** The index of that entry; 0 unless given. */
+  readonly configurationIndex?: number;
   /** Later membership entries of the log, oldest first; none unless given. */
   readonly changes?: readonly ConfigurationEntry[];
 }
@@ -220,6 +222,8 @@ export interface RaftStatus {
   readonly configuration: Configuration;
   /** The index of a membership entry that is not known to be committed yet. */
   readonly pendingChange: number | undefined;
+  /** Only on a leader: a quorum has it on disk that the last change of members is committed. */
+  readonly changeSettled: boolean;
   /** Only on a leader. */
   readonly progress: readonly ProgressStatus[];
 }
@@ -262,6 +266,8 @@ export interface RaftCore<P> {
   readonly changes: readonly Configuration[];
   /** Why the members cannot be changed to these now (thesis §4); undefined: they can. */
   changeRefusal(to: Configuration): string | undefined;
+  /** True: a change of members has come into force, and an entry must follow it; any will do, an empty one too. */
+  readonly lacksFence: boolean;
   /** True: this node leads a joint configuration, and must propose to leave it. */
   readonly mayLeaveJoint: boolean;
   /** Asks for a read index (thesis §6.4); the answer comes in `ready().reads`. On a follower it travels to the leader. */

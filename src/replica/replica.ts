@@ -171,6 +171,7 @@ export class Replica implements Inbound {
         termRuns,
         applied: state.appliedIndex,
         configuration: inForce.configuration,
+        configurationIndex: inForce.index,
         changes,
       },
     );
@@ -302,9 +303,12 @@ export class Replica implements Inbound {
   proposeTime(createdUs: number): boolean {
     const end = this.logEnd();
     if (!this.acceptsProposals || !this.sealer.idle || createdUs <= end.createdUs) return false;
-    const noop = sealNoop(end.index + 1, this.core.term, { ...placeOf(end), createdUs });
-    this.driver.propose(EntryType.noop, noop, true);
+    this.proposeNoop({ ...placeOf(end), createdUs });
     return true;
+  }
+
+  private proposeNoop(end: LogPlace): void {
+    this.driver.propose(EntryType.noop, sealNoop(end.index + 1, this.core.term, end), true);
   }
 
   /** The applied record of a proposal of the current term; rejects as rule S8 says. */
@@ -427,6 +431,7 @@ export class Replica implements Inbound {
   }
 
   private onTurned(): void {
+    if (this.core.lacksFence && this.sealer.idle) this.proposeNoop(this.logEnd());
     if (this.core.mayLeaveJoint) this.proposeMembers(this.ports.members.leaveJoint(this.core.configuration));
     const members = this.configurations;
     if (members.length !== this.seenMembers.length || members.some((one, n) => one !== this.seenMembers[n])) {

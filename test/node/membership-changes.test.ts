@@ -75,7 +75,10 @@ class Leader {
       },
       changeRefusal: (to) => stepRefusal(this.inForce, to),
       confirm: async () => undefined,
-      status: () => ({ commit: 10_000, progress: this.progress() }) as unknown as ReturnType<Replica['status']>,
+      status: () =>
+        ({ commit: 10_000, changeSettled: true, role: 'leader', progress: this.progress() }) as unknown as ReturnType<
+          Replica['status']
+        >,
       proposeMembers: (payload) => {
         this.commit(payload);
         return true;

@@ -78,6 +78,9 @@ describe('changing the members', () => {
     expect(() => node.change(second)).toThrow('under way');
     node.pump();
     exchange(node, ack('b', node.raft.term, first.index));
+    // Nor before a quorum knows that the first one is committed.
+    expect(node.raft.changeRefusal(second)).toContain('not settled');
+    exchange(node, ack('b', node.raft.term, first.index + 1));
     expect(node.raft.changeRefusal(second)).toBeUndefined();
   });
 
@@ -89,6 +92,7 @@ describe('changing the members', () => {
     expect(node.raft.changeRefusal(configurationFrom('a b c||e|'))).toContain('entry 2');
     exchange(node, ack('b', node.raft.term, 3));
     expect(configurationText(node.raft.configuration)).toBe('a b c||d|');
+    exchange(node, ack('b', node.raft.term, 4));
     expect(node.raft.changeRefusal(configurationFrom('a b c||d e|'))).toBeUndefined();
   });
 
@@ -136,9 +140,28 @@ describe('changing the members', () => {
     const net = new Network(['a']);
     net.elect('a');
     net.change('a', simpleChange(net.raft('a').configuration, [{ kind: 'learner', member: 'b' }]));
-    expect(net.node('a').disk.hardState.commit).toBeLessThan(2);
+    const { disk } = net.node('a');
+    disk.hardState = { ...disk.hardState, commit: 1 };
     net.node('a').restart();
     expect(inForce(net, 'a')).toBe('a||b|');
+  });
+});
+
+describe('what a change leaves behind', () => {
+  it('who votes no more learns of it once a quorum knows it for good: else nobody could be elected after a crash', () => {
+    const node = solo(three);
+    lead(node);
+    const { term } = node.raft;
+    for (const id of ['b', 'c']) exchange(node, ack(id, term, 1));
+    node.change(configurationFrom('a b||c|'));
+    node.pump();
+    let sent = exchange(node, ack('c', term, 2));
+    const told = (to: string) => Math.max(...ofType(sent, 'append').map((note) => (note.to === to ? note.commit : 0)));
+    // It is committed, and in force: an entry follows it, with the news of it for b alone.
+    expect(configurationText(node.raft.configuration)).toBe('a b||c|');
+    expect([told('b'), told('c'), node.raft.status().changeSettled]).toEqual([2, 1, false]);
+    sent = exchange(node, ack('b', term, 3));
+    expect([told('c'), node.raft.status().changeSettled]).toEqual([3, true]);
   });
 });
 

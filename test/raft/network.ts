@@ -136,6 +136,7 @@ export class TestNode {
       termRuns: termRuns(this.disk.entries),
       applied,
       configuration: inForce.at(-1)?.configuration ?? this.configuration,
+      configurationIndex: inForce.at(-1)?.index ?? 0,
       changes: changes.slice(inForce.length),
     });
   }
@@ -151,6 +152,7 @@ export class TestNode {
       if (ready.persist !== undefined) this.inFlight = ready.persist;
       if (!this.holdDisk) sent.push(...this.syncDisk());
       this.apply();
+      if (this.raft.lacksFence) this.raft.propose(EntryType.noop, 0, undefined as never);
       if (this.leavesJoint && this.raft.mayLeaveJoint) this.change(leaveJoint(this.raft.configuration));
     }
     return sent;

@@ -19,6 +19,12 @@ export const REGRESSIONS: readonly (PlanOptions & { readonly found: string })[] 
     found:
       'the only node that could be elected did not ask for votes, because of clocks that it had heard long ago (S15)',
   },
+  {
+    seed: 1449,
+    profile: 'members',
+    found:
+      'a former voter with the longest log knew that it must not campaign, and the only voter did not know that it is one',
+  },
 ];
 
 /** A few runs of each kind for every test run. */

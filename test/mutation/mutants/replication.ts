@@ -113,7 +113,7 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     id: 'heartbeat-commit-beyond-match',
     file: 'src/raft/heartbeat.ts',
-    search: 'commit: Math.min(progress.match, s.log.commit),',
+    search: 'commit: Math.min(progress.match, toldCommit(s, l, progress.id)),',
     replacement: 'commit: s.log.commit,',
     bug: 'a heartbeat commits what the follower has in conflict with the leader',
     rule: 'Raft figure 2',
