@@ -1,4 +1,4 @@
-import { renameSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defaultHistory, importLines } from '../../bench/datasets/git-history.ts';
@@ -88,20 +88,28 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
 
   replace: async (terminal) => {
     const node = nodeOf(terminal, 'n3');
-    const kept = `${node.data}.kept`;
     await terminal.type('factstore append order-1 --type OrderPlaced');
     await node.end('SIGKILL');
-    renameSync(node.data, kept);
-    terminal.say('n3 comes back with an empty disk');
-    node.start();
-    await until('it refuses to start', () => !node.running);
-    terminal.show(node);
+    rmSync(node.data, { recursive: true });
     await terminal.type('factstore append order-1 --type OrderPaid');
-    await terminal.type(`rm -r ${node.data}; mv ${kept} ${node.data}`);
+    terminal.say('n3 comes back with an empty disk, and is started as it always was');
     node.start();
-    await ready(node);
-    terminal.say('n3 comes back with its own disk');
+    await until('it votes again', async () => await votes(terminal, 'n3'), 30_000);
     await caughtUp(terminal);
+    await terminal.type('factstore cluster status');
+  },
+
+  scale: async (terminal) => {
+    await terminal.type('factstore append order-1 --type OrderPlaced');
+    const { peerAddress } = nodeOf(terminal, 'n1');
+    terminal.say('a fourth machine: factstore serve --node-id n4 --join 127.0.0.1:2114, and its own addresses');
+    await terminal.cluster.addNode(peerAddress);
+    await until('it votes', async () => await votes(terminal, 'n4'), 30_000);
+    await caughtUp(terminal);
+    await terminal.type('factstore cluster status');
+    await terminal.type('factstore cluster remove n4');
+    await nodeOf(terminal, 'n4').end('SIGTERM');
+    terminal.cluster.nodes.pop();
     await terminal.type('factstore cluster status');
   },
 };
@@ -121,6 +129,11 @@ async function members(terminal: Terminal) {
   } finally {
     await db.close();
   }
+}
+
+async function votes(terminal: Terminal, id: string): Promise<boolean> {
+  const all = await members(terminal);
+  return all.some((member) => member.nodeId === id && member.reachable && member.voter);
 }
 
 async function leaderOf(terminal: Terminal): Promise<ProcessNode> {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { PROGRAM, type ProcessCluster, type ProcessNode } from '../support/process-cluster.ts';
 
 /** The addresses under which the page shows the nodes: those of `npm run cluster`. */
-const SHOWN = ['127.0.0.1:2113', '127.0.0.1:2123', '127.0.0.1:2133'];
-const SHOWN_PEERS = ['127.0.0.1:2114', '127.0.0.1:2124', '127.0.0.1:2134'];
+const SHOWN = [2113, 2123, 2133, 2143].map((port) => `127.0.0.1:${port}`);
+const SHOWN_PEERS = [2114, 2124, 2134, 2144].map((port) => `127.0.0.1:${port}`);
 
 /** What an operator types during a drill, and what comes back. */
 export class Terminal {
@@ -37,14 +37,6 @@ export class Terminal {
   /** What is done to a machine, said in a line that a shell takes for a comment. */
   say(text: string): void {
     this.lines.push(`# ${text}`);
-  }
-
-  /** What a node wrote to its standard error when it ended. */
-  show(node: ProcessNode): void {
-    const error = node.output.findLast((line) => line.startsWith('{"error"'));
-    if (!error) throw new Error(`${node.id} gave no reason:\n${node.output.join('\n')}`);
-    const { message } = (JSON.parse(error) as { error: { message: string } }).error;
-    this.lines.push(this.masked(`error: ${message}`));
   }
 
   dispose(): void {
