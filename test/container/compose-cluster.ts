@@ -79,7 +79,19 @@ export class ComposeCluster {
 
   /** Replaces the container by one of the rebuilt image, on the same volume; resolves once it is healthy. */
   async roll(node: NodeId): Promise<void> {
-    const environment = { ...this.environment, FACTSTORE_IMAGE: this.images[1] };
+    await this.make(node, this.images[1]);
+  }
+
+  /** The container and its volume are gone, and made anew; resolves once it is healthy. */
+  async wipe(node: NodeId): Promise<void> {
+    const container = await this.container(node);
+    await docker(['rm', '--force', container]);
+    await docker(['volume', 'rm', `${this.project}_${node}`]);
+    await this.make(node, this.images[0]);
+  }
+
+  private async make(node: NodeId, image: string): Promise<void> {
+    const environment = { ...this.environment, FACTSTORE_IMAGE: image };
     await docker(
       ['compose', '--project-name', this.project, 'up', '--detach', '--no-deps', '--no-build', node],
       environment,

@@ -9,10 +9,7 @@ import { until } from '../support/wait.ts';
 import { ComposeCluster, NODES, type NodeId } from './compose-cluster.ts';
 import { ContinuousAppends } from './continuous-appends.ts';
 
-/**
- * The cluster of docker-compose.yml, as somebody has it who types `docker compose up`, through its published ports.
- * A wiped volume is not tried here: such a node cannot come back as a learner yet.
- */
+/** The cluster of docker-compose.yml, as somebody has it who types `docker compose up`, through its published ports. */
 describe('the cluster of docker-compose.yml', () => {
   let cluster: ComposeCluster;
   let db: FactstoreClient;
@@ -106,6 +103,21 @@ describe('the cluster of docker-compose.yml', () => {
     expect(await leader()).not.toBe(node);
     await cluster.join(node);
     await cluster.healthy(node);
+    await worked(appends, 200);
+    expect(await appends.stop()).toEqual([]);
+    await nothingLost(appends);
+  }, 120_000);
+
+  it('takes a node back whose volume was wiped: as another member, which receives the log and then votes [D7]', async () => {
+    const appends = new ContinuousAppends(db, 'wiped');
+    await worked(appends, 200);
+    const node = await leader();
+    const before = (await reachable()).find((member) => member.nodeId === node);
+    await cluster.wipe(node);
+    const after = await until('it votes', async () =>
+      (await reachable()).find((member) => member.nodeId === node && member.voter),
+    );
+    expect(after.directoryId).not.toBe(before?.directoryId);
     await worked(appends, 200);
     expect(await appends.stop()).toEqual([]);
     await nothingLost(appends);
