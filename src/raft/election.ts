@@ -1,4 +1,4 @@
-import { allVoters, isVoter, type VoteResult, voteResult } from './configuration.ts';
+import { allMembers, allVoters, isVoter, type VoteResult, voteResult } from './configuration.ts';
 import type { MessageOf } from './outbox.ts';
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './roles.ts';
 import type { RaftState } from './state.ts';
@@ -7,16 +7,27 @@ import type { RaftState } from './state.ts';
 
 /** Asks first whether the others would vote for it, without disturbing them. */
 export function campaign<P>(s: RaftState<P>): void {
-  if (!isVoter(s.configuration, s.id)) return;
+  if (!mayCampaign(s)) return;
   becomePreCandidate(s);
   s.votes.set(s.id, true);
   requestVotes(s, 'preVote', s.term + 1, false);
   countPreVotes(s);
 }
 
+/**
+ * A voter, and a leader of before that was removed (thesis §4.2.2). That one may be alone with the end of the log and with
+ * the news that it was removed: to whoever still needs its vote it cannot give it, so it must pass on what it has. It does
+ * not count itself, and hands over once it has won. A learner never stands. A new node that has yet to read of its being
+ * added may, and its log is too short to win.
+ */
+function mayCampaign<P>({ configuration, configurationIndex, id, log }: RaftState<P>): boolean {
+  if (isVoter(configuration, id)) return true;
+  return !allMembers(configuration).has(id) && log.lastIndex > configurationIndex;
+}
+
 /** Campaigns in earnest, in a new term. `transfer`: because the leader asked for it. */
 export function startElection<P>(s: RaftState<P>, transfer: boolean): void {
-  if (!isVoter(s.configuration, s.id)) return;
+  if (!mayCampaign(s)) return;
   becomeCandidate(s);
   requestVotes(s, 'vote', s.term, transfer);
 }

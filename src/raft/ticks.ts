@@ -4,7 +4,7 @@ import { startRound } from './heartbeat.ts';
 import type { Leadership } from './leadership.ts';
 import { becomeFollower, setLeader } from './roles.ts';
 import type { RaftState } from './state.ts';
-import { expireTransfer, handOverIfLagging } from './transfer.ts';
+import { expireTransfer, handOverIfLagging, handOverIfRemoved } from './transfer.ts';
 import type { MemberId } from './types.ts';
 
 /**
@@ -42,6 +42,7 @@ function tickLeader<P>(s: RaftState<P>, l: Leadership): void {
     if (!checkQuorum(s, l)) return;
   }
   if (l.heartbeatElapsed < s.options.heartbeatTicks) return;
+  handOverIfRemoved(s, l);
   handOverIfLagging(s, l);
   startRound(s, l);
 }

@@ -58,6 +58,11 @@ export function expireTransfer<P>(s: RaftState<P>, l: Leadership): void {
   if (!isVoter(s.configuration, s.id)) becomeFollower(s, s.term, undefined);
 }
 
+/** One that is no voter was elected only to pass on what it alone had: whoever answers first takes over. */
+export function handOverIfRemoved<P>(s: RaftState<P>, l: Leadership): void {
+  if (l.transfer === undefined && !isVoter(s.configuration, s.id)) startTransfer(s, l, undefined);
+}
+
 /**
  * Rule C2: one that was elected while far behind in applying would keep everybody waiting until it has caught up. It
  * hands over to the voter that has applied most, provided that one is not far behind itself; where all are, nothing is

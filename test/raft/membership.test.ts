@@ -329,6 +329,37 @@ describe('removing members', () => {
     expect(node.raft.acceptsProposals).toBe(false);
   });
 
+  it.each(['is started anew', 'was cut off until it stepped down'])(
+    'a removed leader that %s, and alone has the end of the log and the news, passes both on (thesis §4.2.2)',
+    (what) => {
+      const net = new Network(['a', 'b', 'c', 'd']);
+      net.elect('a');
+      net.node('d').crash();
+      const a = net.node('a');
+      a.holdDisk = true;
+      net.change('a', simpleChange(a.raft.configuration, [{ kind: 'removed', member: 'a' }]));
+      // It is written while the change is on its way, as under load; then nobody hears of a any more.
+      net.propose('a', 'x');
+      net.isolate('a');
+      a.holdDisk = false;
+      net.send(a, a.syncDisk());
+      net.settle();
+      expect([inForce(net, 'a'), inForce(net, 'b'), a.disk.hardState.commit]).toEqual(['b c d|||', 'a b c d|||', 2]);
+      if (what === 'is started anew') a.restart();
+      else net.tick(25);
+      net.heal();
+      net.tick(100);
+      // Of the former four, three are needed and there; of the new three, two.
+      expect(net.leaders()).toHaveLength(1);
+      expect([inForce(net, 'b'), inForce(net, 'c'), net.leaders()]).toEqual([
+        'b c d|||',
+        'b c d|||',
+        [expect.stringMatching(/[bc]/)],
+      ]);
+      expect(net.node('b').payloads).toContain('x');
+    },
+  );
+
   it('a removed leader from whom nobody takes over steps down after an election timeout (thesis §4.2.2)', () => {
     const net = new Network(three);
     net.elect('a');
