@@ -218,8 +218,7 @@ export class Node {
   /** Node ids and peer addresses of the other members, as --cluster or the log give them. */
   private otherPeers(): Map<string, string> {
     const { storage } = this;
-    const founders = storage?.foundingBytes ? storage.founding.members : [];
-    const named = storage?.usable ? membersOf(storage) : founders;
+    const named = storage ? membersOf(storage) : [];
     const peers = new Map(named.map(({ nodeId, peerAddress }) => [nodeId, peerAddress]));
     for (const member of this.options.cluster ?? []) peers.set(member.nodeId, formatAddress(member));
     peers.delete(this.nodeId);
@@ -429,6 +428,9 @@ function newUuid(): Uint8Array {
   return bytes;
 }
 
-function membersOf({ log }: NodeStorage): readonly FoundingMember[] {
-  return log.memberships.flatMap((entry) => [...membershipIn(entry).members.values()]);
+/** The founding record knows nobody who came later, so it counts only where no membership row is left. */
+function membersOf(storage: NodeStorage): readonly FoundingMember[] {
+  const { memberships } = storage;
+  if (memberships.length > 0) return memberships.flatMap((entry) => [...membershipIn(entry).members.values()]);
+  return storage.foundingBytes ? storage.founding.members : [];
 }

@@ -16,7 +16,7 @@ import { LevelStore } from '../storage/level-store.ts';
 import { dropDamagedLog, rewrittenLogPath, settleSwap, swapLogs } from '../storage/log-swap.ts';
 import { RAFT_LOG_DATABASE, RaftLog } from '../storage/raft-log.ts';
 import { RaftLogReader } from '../storage/raft-log-reader.ts';
-import { readHardState } from '../storage/raft-log-recovery.ts';
+import { newestIntactMembership, readHardState } from '../storage/raft-log-recovery.ts';
 import { type FetchEntries, type RewriteProgress, rewriteLog } from '../storage/raft-log-rewrite.ts';
 import { entryKey } from '../storage/raft-log-rows.ts';
 import { EntryRecord, genesisChain, recordDamage, sealEntry } from '../storage/record.ts';
@@ -38,6 +38,8 @@ export class NodeStorage {
   private opened: RaftLog | undefined;
   private index: { readonly index: EventIndex; readonly store: LevelStore } | undefined;
   private found: Damage | undefined;
+  /** Of a log that is damaged, so that it is not open: its newest membership row that is not. */
+  private lastMembership: EntryRecord | undefined;
   private founded: { readonly bytes: Uint8Array; readonly record: FoundingRecord } | undefined;
 
   private constructor(
@@ -82,6 +84,12 @@ export class NodeStorage {
   get founding(): FoundingRecord {
     assert(this.founded, 'the node belongs to no cluster yet');
     return this.founded.record;
+  }
+
+  /** Membership entries that name whom this node can ask for what it has lost. */
+  get memberships(): readonly EntryRecord[] {
+    if (this.opened) return this.opened.memberships;
+    return this.lastMembership ? [this.lastMembership] : [];
   }
 
   get projectionsPath(): string {
@@ -218,6 +226,7 @@ export class NodeStorage {
       const damage = damageIn(error);
       if (damage?.kind !== 'belowCommit') throw error;
       this.found = damage;
+      this.lastMembership = await newestIntactMembership(this.store);
     }
   }
 

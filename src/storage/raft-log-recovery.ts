@@ -1,3 +1,4 @@
+import { FactstoreError } from '../base/errors.ts';
 import { EntryType, type HardState, type TermRun } from '../raft/types.ts';
 import { type Damage, damageError } from './damage.ts';
 import type { Promised } from './promise-file.ts';
@@ -5,6 +6,7 @@ import { type RaftLogReader, TURN_ROWS } from './raft-log-reader.ts';
 import { decodeHardState, entryKey, type HardStateRow, membershipKey, parseKey } from './raft-log-rows.ts';
 import { linkDamage, RaftLogWalk } from './raft-log-walk.ts';
 import { EntryRecord, emptyLog, type LogPlace, placeOf, recordDamage } from './record.ts';
+import type { Store } from './store.ts';
 
 export interface RecoveryOptions {
   /** Chain hash before the first entry. */
@@ -149,6 +151,30 @@ async function readMemberships(reader: RaftLogReader, hardState: HardStateRow | 
   if (newest === named) return memberships;
   const text = `the newest membership row is that of entry ${newest}, but the hard state names entry ${named}`;
   throw damageError(reader.path, { kind: newest > reader.commit ? 'promiseLost' : 'belowCommit', index: named, text });
+}
+
+/**
+ * The newest membership row that is intact, of a log that is damaged; undefined: none is. It is good enough to know whom to
+ * ask for what is lost, and for nothing else: who may vote is only known once the log is whole.
+ */
+export async function newestIntactMembership(store: Store): Promise<EntryRecord | undefined> {
+  const scan = store.scan({ from: membershipKey(0), to: entryKey(1), backwards: true });
+  try {
+    for (;;) {
+      const rows = await scan.next(TURN_ROWS);
+      if (rows.length === 0) return undefined;
+      for (const [key, value] of rows) {
+        const row = parseKey(key);
+        if (row?.kind === 'membership' && recordDamage(row.index, value) === undefined)
+          return new EntryRecord(row.index, value);
+      }
+    }
+  } catch (error) {
+    if (error instanceof FactstoreError && error.code === 'DATA_LOSS') return undefined;
+    throw error;
+  } finally {
+    await scan.close();
+  }
 }
 
 async function readMembership(reader: RaftLogReader, key: Buffer, value: Buffer): Promise<EntryRecord> {

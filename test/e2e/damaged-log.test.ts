@@ -120,6 +120,24 @@ describe('a node whose log is damaged below its commit index', () => {
     expect(node.output.find((line) => line.includes('"log.repaired"'))).toContain('"fetched":1');
   });
 
+  test('of a cluster that has grown is mended by members that came later, of whom the founding record says nothing [D6, D7]', async () => {
+    nodes = await TestNodes.start(1, { shutdownTimeoutMs: 1_000 });
+    const client = await nodes.client();
+    await fill(client, 100);
+    await nodes.addNode();
+    await nodes.addNode();
+    await until('three vote', async () => {
+      const { members } = await client.cluster.status();
+      return members.filter((member) => member.voter).length === 3;
+    });
+    await fill(client, 100);
+    await nodes.stopNode(0);
+    await damage(nodes.data(0), [40, 41]);
+    await nodes.startNode(0);
+    await converged(await nodes.client());
+    expect(await readdir(nodes.data(0))).not.toContain('log.damaged');
+  });
+
   test('and that has no peers refuses to start, and names the ways out [D7]', async () => {
     nodes = await TestNodes.start(1);
     await fill(await nodes.client(), 50);
