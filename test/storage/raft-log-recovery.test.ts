@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { EntryType } from '../../src/raft/types.ts';
+import { newestIntactMembership } from '../../src/storage/raft-log-recovery.ts';
 import { encodeHardState, entryKey, hardStateKey, membershipKey } from '../../src/storage/raft-log-rows.ts';
 import { type EntryRecord, sealEntry } from '../../src/storage/record.ts';
 import type { Operation } from '../../src/storage/store.ts';
@@ -319,6 +320,18 @@ describe('membership rows', () => {
     const foreign = await refusedAfter(bench, [good, put(membershipKey(31), (records[30] as EntryRecord).bytes)]);
     expect(foreign.text).toContain('entry 31, but the hard state names entry 30');
     await openedAfter(bench, [del(membershipKey(31))]);
+  });
+
+  test('the newest one that is intact is found in a log that does not open; a damaged one is passed over [D6, D7]', async () => {
+    const { bench, records } = await filled();
+    const row = (records[29] as EntryRecord).bytes;
+    await refusedAfter(bench, [del(entryKey(20)), del(entryKey(55))]);
+    const store = await bench.openStore();
+    expect((await newestIntactMembership(store))?.index).toBe(30);
+    await store.write([put(membershipKey(30), flipped(row))], true);
+    expect((await newestIntactMembership(store))?.index).toBe(1);
+    await store.write([del(membershipKey(1))], true);
+    expect(await newestIntactMembership(store)).toBeUndefined();
   });
 });
 
