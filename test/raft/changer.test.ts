@@ -123,6 +123,10 @@ describe('the steps between configurations', () => {
     const joint = enterJoint(three, two);
     expect(() => enterJoint(joint, two)).toThrow('being changed already');
     expect(() => simpleChange(joint, [])).toThrow('can only be left');
+    // Nor left for anything but what it has agreed on: neither other voters nor other learners.
+    for (const other of ['a b c|||', 'd e f|||', 'a d|||', 'a d e||b|']) {
+      expect(stepRefusal(configurationFrom('a d e|a b c||'), configurationFrom(other))).toContain('can only be left');
+    }
     expect(stepRefusal(three, configurationFrom('d|a b|| '))).toContain('outgoing half');
     expect(stepRefusal(three, configurationFrom('a b c||a|'))).toContain('both a learner and a voter');
     expect(stepRefusal(three, configurationFrom('a b d|a b c||b'))).toContain('remain a voter');
