@@ -171,13 +171,13 @@ export class MembershipChanges {
 
   private cannotComeBack(id: MemberId, clusterId: Uint8Array): FactstoreError {
     const ours = uuidText(this.ports.clusterId);
-    return bytesEqual(clusterId, this.ports.clusterId)
-      ? refused(
-          `${id} was removed from this cluster and is not a member any more. To bring it back, empty its data directory and start it with --join`,
-        )
-      : refused(
-          `${id} belongs to cluster ${uuidText(clusterId)}, this is cluster ${ours}: a wrong address in --join, or a directory that must be emptied first`,
-        );
+    if (bytesEqual(clusterId, this.ports.clusterId))
+      return refused(
+        `${id} was removed from this cluster and is not a member any more. To bring it back, empty its data directory and start it with --join`,
+      );
+    const text = `${id} belongs to cluster ${uuidText(clusterId)}, this is cluster ${ours}: a wrong address in --join, or a directory that must be emptied first`;
+    // Another cluster has no say in whether it is a member of its own: it goes on asking elsewhere.
+    return new FactstoreError('FAILED_PRECONDITION', text, { passes: true });
   }
 
   /** Two processes under one node id would each be taken for the other. */
