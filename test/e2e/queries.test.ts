@@ -58,6 +58,30 @@ describe('a query', () => {
     }
   });
 
+  it('within one stream begins at a revision, in both directions', async () => {
+    await db.append(
+      'long-1',
+      Array.from({ length: 40 }, (_, n) => ({ type: n % 4 === 0 ? 'Fourth' : 'Other', data: n })),
+    );
+    await db.append('long-2', [{ type: 'Fourth', data: 'of another' }]);
+    await db.streams.erase('long-1', { from: 24n });
+    const query = { streams: ['long-1'], types: ['Fourth'] };
+    for (const client of clients) {
+      expect(await data(client, query, { fromRevision: 20n })).toEqual([20, 28, 32, 36]);
+      expect(await data(client, query, { fromRevision: 24n, limit: 1 })).toEqual([28]);
+      expect(await data(client, query, { fromRevision: 8n, backwards: true })).toEqual([8, 4, 0]);
+      expect(await data(client, query, { fromRevision: 100n, backwards: true, limit: 2 })).toEqual([36, 32]);
+      expect(await data(client, query, { fromRevision: 100n })).toEqual([]);
+      expect(await data(client, { streams: ['never'] }, { fromRevision: 0n, backwards: true })).toEqual([]);
+    }
+    for (const wide of [{ types: ['Fourth'] }, { streams: ['long-1', 'long-2'] }, { streams: ['long-*'] }]) {
+      const error = await refusal(db.query(wide, { fromRevision: 1n }).toArray());
+      expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', definite: true, details: { field: 'from_revision' } });
+    }
+    const both = await refusal((async () => db.query(query, { fromRevision: 1n, from: 1n }).toArray())());
+    expect(both).toMatchObject({ code: 'INVALID_ARGUMENT', details: { field: 'from' } });
+  });
+
   it('that makes no sense is refused with the field', async () => {
     const cases: [Query, string, string][] = [
       [{}, 'INVALID_ARGUMENT', 'query'],
@@ -163,6 +187,7 @@ describe('the command line', () => {
     expect(await lines('--tag', 'shop:1', '--backwards', '--limit', '1')).toEqual([3]);
     expect(await lines('--where', '[{"types": ["Paid"]}, {"tags": ["customer:8"]}]')).toEqual([2, 3]);
     expect(await lines('--stream', 'inv*')).toEqual([4]);
+    expect(await lines('--stream', 'order-1', '--from-revision', '1')).toEqual([2]);
     const taken = ['--type', 'Named', '--tag', 'name:cli', '--fail-if-events-match', '[{"tags": ["name:cli"]}]'];
     const first = await cli(['append', 'cli-1', ...taken, '--json', '--url', nodes.url]);
     expect([first.code, first.stderr]).toEqual([0, '']);
