@@ -1,5 +1,8 @@
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/run.ts';
 import { conflictOf, type FactstoreClient, type FactstoreError, type Query } from '../../src/client/index.ts';
+import { Collected, jsonLines } from '../cli/harness.ts';
 import { cli } from '../support/cli.ts';
 import { TestNodes } from '../support/test-node.ts';
 import { until } from '../support/wait.ts';
@@ -55,6 +58,24 @@ describe('a query', () => {
       const { head } = await read.start();
       expect(head).toBe(await client.head());
       expect(await read.toArray()).toHaveLength(2);
+    }
+  });
+
+  it('begins at a position or a time, at every level of consistency, on any node', async () => {
+    const { createdUs, position } = await db.append('timed-1', [{ type: 'Timed', data: 'b', tags: ['timed'] }]);
+    const before = createdUs - 1n;
+    const later = await db.append('timed-2', [{ type: 'Timed', data: 'c', tags: ['timed'] }]);
+    const query = { tags: ['timed'] };
+    for (const client of clients) {
+      for (const consistency of ['linearizable', { atLeast: later.position }] as const) {
+        expect(await data(client, query, { fromTime: before, consistency })).toEqual(['b', 'c']);
+        expect(await data(client, query, { fromTime: before, backwards: true, consistency })).toEqual([]);
+        expect(await data(client, query, { fromTime: later.createdUs, backwards: true, limit: 1 })).toEqual(['c']);
+        expect(await data(client, query, { after: position, consistency })).toEqual(['c']);
+        expect(await data(client, query, { from: position, backwards: true, consistency })).toEqual(['b']);
+      }
+      // What this client has seen is never taken back, also where it asks for what the node has.
+      expect(await data(client, query, { consistency: 'local' })).toEqual(['b', 'c']);
     }
   });
 
@@ -174,6 +195,21 @@ describe('a subscription whose matches are rare', () => {
 });
 
 describe('the command line', () => {
+  it('follows a query with the same flags', async () => {
+    const follow = async (...flags: string[]) => {
+      const interrupt = new AbortController();
+      const stdout = new Collected();
+      stdout.onText = (text) => text.includes('caughtUp') && interrupt.abort();
+      const io = { stdin: Readable.from([]), stdout, stderr: new Collected(), env: {}, signal: interrupt.signal };
+      expect(await runCli(['subscribe', ...flags, '--json', '--url', nodes.url], io)).toBe(0);
+      return (jsonLines(stdout.text) as { data?: unknown }[]).flatMap((line) => ('data' in line ? [line.data] : []));
+    };
+    expect(await follow('--type', 'Placed', '--tag', 'customer:7')).toEqual([1]);
+    expect(await follow('--category', 'order', '--type', 'Placed')).toEqual([1, 3]);
+    expect(await follow('--stream', 'inv*')).toEqual([4]);
+    expect(await follow('--where', '[{"types": ["Paid"]}, {"tags": ["customer:8"]}]', '--after', '2')).toEqual([3]);
+  });
+
   it('queries with flags, and with items joined by OR', async () => {
     const lines = async (...args: string[]) => {
       const { code, stdout, stderr } = await cli(['query', ...args, '--json', '--url', nodes.url]);
