@@ -20,6 +20,8 @@ const EVENTS_PER_APPEND = 100;
 const APPENDS_IN_FLIGHT = 64;
 /** The queries are measured when the store has these parts of all its events. */
 const PARTS = [0.1, 0.25, 0.5, 1];
+/** Every so many appends go to a stream of their own whose name begins like no other's of the same category. */
+const PREFIX_EVERY = 20;
 /** Matches of this tag are among the first events only: it has as many in a large store as in a small one. */
 const EARLY_EVERY = 0.01;
 
@@ -47,6 +49,7 @@ interface Asked {
 }
 
 const every = (n: number) => (size: number) => Math.ceil(size / n);
+const ofPrefix = (size: number) => Math.ceil(size / EVENTS_PER_APPEND / PREFIX_EVERY) * EVENTS_PER_APPEND;
 const early = () => 1 / EARLY_EVERY;
 const none = () => 0;
 
@@ -69,6 +72,12 @@ const QUERIES: readonly Asked[] = [
   },
   { name: 'nothing', query: { tags: ['nothing'] }, matches: none },
   { name: 'nothing, and all', query: { tags: ['all', 'nothing'] }, matches: none },
+  { name: 'streams by prefix', query: { streams: ['s-own-*'] }, matches: ofPrefix },
+  {
+    name: 'streams by prefix, and every 10,000th',
+    query: { streams: ['s-own-*'], tags: ['every:10000'] },
+    matches: every(10_000),
+  },
   { name: 'disjoint halves', query: { tags: ['half:0', 'half:1'] }, matches: none },
 ];
 
@@ -117,7 +126,8 @@ async function fill(client: FactstoreClient, from: number, to: number, total: nu
         const n = first + i;
         return { type: `T${n % 10}`, data: { n }, tags: tagsOf(n, total) };
       });
-      await client.append(`s-${(first / EVENTS_PER_APPEND) % 1_000}`, events);
+      const append = first / EVENTS_PER_APPEND;
+      await client.append(append % PREFIX_EVERY === 0 ? `s-own-${append}` : `s-${append % 1_000}`, events);
     }
   };
   await Promise.all(Array.from({ length: APPENDS_IN_FLIGHT }, writer));

@@ -46,7 +46,7 @@ class ClientStore implements Store {
       'stream' in target
         ? this.client.read(target.stream, { ...place, from: fromRevision })
         : 'query' in target
-          ? this.client.query(target.query, place)
+          ? this.client.query(target.query, { ...place, fromRevision })
           : this.client.readAll({ ...place, userEvents: target.userEvents });
     for await (const batch of read.batches()) for (const event of batch) yield toStored(event);
   }

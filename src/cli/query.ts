@@ -12,12 +12,14 @@ export function addQuery(program: Command, context: Context): void {
   );
   addQueryFlags(command)
     .option('--from <N>', 'begin with this position')
+    .option('--from-revision <N>', 'begin with this revision; only with one --stream')
     .action((flags: QueryFlags & ReadFlags) => query(context, flags));
   addReadFlags(command);
   examples(
     command,
     'factstore query --tag customer:7',
     'factstore query --type OrderPlaced --type OrderPaid --tag customer:7 --backwards --limit 10',
+    'factstore query --stream order-7 --type OrderPaid --from-revision 12',
     "factstore query --category order --stream 'invoice-2026*' --json",
     `factstore query --where '[{"types": ["CourseDefined"], "tags": ["course:1"]}, {"tags": ["student:7"]}]'`,
   );

@@ -7,6 +7,7 @@ import type { ReadOptions, Target } from './store.ts';
 
 export interface ReadFlags extends ConnectionFlags {
   readonly from?: string;
+  readonly fromRevision?: string;
   readonly fromPosition?: string;
   readonly fromTime?: string;
   readonly limit?: string;
@@ -51,12 +52,14 @@ export function addReadFlags(command: Command): void {
 
 /** The options of a read out of its flags. */
 function readOptions(flags: ReadFlags, target: Target): ReadOptions {
-  const starts = [flags.from, flags.fromPosition, flags.fromTime].filter((start) => start !== undefined);
-  if (starts.length > 1) throw new UsageError('give one of --from, --from-position and --from-time');
+  const { from, fromRevision, fromPosition, fromTime } = flags;
+  const starts = [from, fromRevision, fromPosition, fromTime].filter((start) => start !== undefined);
+  if (starts.length > 1) throw new UsageError('give one of --from, --from-revision, --from-position and --from-time');
   const ofStream = 'stream' in target;
   return {
     ...(flags.from !== undefined && ofStream ? { fromRevision: parseWhole('--from', flags.from) } : {}),
     ...(flags.from !== undefined && !ofStream ? { fromPosition: parseWhole('--from', flags.from) } : {}),
+    ...(fromRevision === undefined ? {} : { fromRevision: parseWhole('--from-revision', fromRevision) }),
     ...(flags.fromPosition === undefined ? {} : { fromPosition: parseWhole('--from-position', flags.fromPosition) }),
     ...(flags.fromTime === undefined ? {} : { fromTimeUs: parseTimeFlag('--from-time', flags.fromTime) }),
     ...(flags.limit === undefined ? {} : { limit: parseWhole('--limit', flags.limit, 1n) }),

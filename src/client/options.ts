@@ -138,6 +138,8 @@ export interface ReadAllOptions extends ReadOptions {
 export interface QueryOptions extends ReadOptions {
   /** Begin with this position, inclusive; the same as `fromPosition`. */
   readonly from?: bigint | undefined;
+  /** Begin with this revision, inclusive; only where each item names one and the same stream. */
+  readonly fromRevision?: bigint | undefined;
   /** Begin behind this position; only forwards. */
   readonly after?: bigint | undefined;
 }

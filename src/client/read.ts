@@ -15,7 +15,7 @@ import type { EventShape, RecordedEvent } from './event-types.ts';
 import { head } from './lookups.ts';
 import type { CallLimits, Node } from './node.ts';
 import { Attempts, FIRST_ANSWER_MS } from './nodes.ts';
-import type { CallOptions, ReadAllOptions, ReadStreamOptions } from './options.ts';
+import type { CallOptions, QueryOptions, ReadAllOptions, ReadStreamOptions } from './options.ts';
 import { toRecordedEvent } from './recorded-event.ts';
 import { ServerStream } from './server-stream.ts';
 import { linkSignals, type Session } from './session.ts';
@@ -239,7 +239,7 @@ function behind(
 export function readRequest(
   session: Session,
   target: Target,
-  options: ReadStreamOptions & ReadAllOptions,
+  options: ReadStreamOptions & ReadAllOptions & QueryOptions,
 ): ReadRequest {
   const limit = options.limit === undefined ? 0 : placeArgument('limit', options.limit);
   if (limit === 0 && options.limit !== undefined) throw invalid('limit', 'is 0; the least is 1');
@@ -254,10 +254,11 @@ export function readRequest(
   };
 }
 
-function readFrom(target: Target, options: ReadStreamOptions & ReadAllOptions): ReadFrom | undefined {
-  const { from, fromPosition, fromTime, after } = options;
-  const given = [from, fromPosition, fromTime, after].filter((place) => place !== undefined);
-  if (given.length > 1) throw invalid('from', 'give one of from, fromPosition, fromTime and after');
+function readFrom(target: Target, options: ReadStreamOptions & ReadAllOptions & QueryOptions): ReadFrom | undefined {
+  const { from, fromRevision, fromPosition, fromTime, after } = options;
+  const given = [from, fromRevision, fromPosition, fromTime, after].filter((place) => place !== undefined);
+  if (given.length > 1) throw invalid('from', 'give one of from, fromRevision, fromPosition, fromTime and after');
+  if (fromRevision !== undefined) return { kind: 'revision', revision: placeArgument('fromRevision', fromRevision) };
   if (from !== undefined) {
     const place = placeArgument('from', from);
     return target.kind === 'stream' ? { kind: 'revision', revision: place } : { kind: 'position', position: place };

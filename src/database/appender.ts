@@ -13,6 +13,7 @@ import { type ConditionsSeen, type Lookup, NOTHING_SEEN } from '../sequencer/por
 import { type Accepted, appendIdReused, type NotAccepted, type Sequencer } from '../sequencer/sequencer.ts';
 import type { EntryRecord } from '../storage/record.ts';
 import type { Conditions, ShownEvents } from './conditions.ts';
+import { LookupSlots } from './lookup-slots.ts';
 
 /** A check that failed, with the events that made it fail. */
 type ShownCheck = FailedCheck & ShownEvents;
@@ -81,6 +82,7 @@ export class Appender {
   private readonly ports: AppenderPorts;
   /** Appends that wait for room, in the order in which they came: a large one is not passed by small ones for ever. */
   private readonly line: InLine[] = [];
+  private readonly slots = new LookupSlots();
   private polling = false;
 
   constructor(ports: AppenderPorts) {
@@ -155,6 +157,21 @@ export class Appender {
 
   /** Undefined where it has to wait for room, which it does without holding a look-up. */
   private async judgeOnLookup(
+    append: Append,
+    patient: boolean,
+    until: { term: number; expiresMs: number },
+  ): Promise<Judged | undefined> {
+    if (append.conditions.length === 0) return this.lookUpAndJudge(append, patient, until);
+    const leave = await this.slots.take(patient);
+    try {
+      if (this.ports.clock.monotonicMs() >= until.expiresMs) throw tooLate();
+      return await this.lookUpAndJudge(append, patient, until);
+    } finally {
+      leave();
+    }
+  }
+
+  private async lookUpAndJudge(
     append: Append,
     patient: boolean,
     { term, expiresMs }: { term: number; expiresMs: number },

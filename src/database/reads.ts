@@ -1,5 +1,5 @@
 import { invalid } from '../base/errors.ts';
-import { checkQuery, type Query } from '../model/query.ts';
+import { checkQuery, onlyStream, type Query } from '../model/query.ts';
 import { checkStreamName, type StreamState } from '../model/stream.ts';
 import { virtualStream } from '../model/virtual-stream.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
@@ -66,8 +66,8 @@ export class Reads {
   /** Ends in INVALID_ARGUMENT where the request makes no sense. */
   check(request: ReadRequest): void {
     this.checkTarget(request.target);
-    if (resolved(request.target).kind !== 'stream' && request.start?.kind === 'revision')
-      throw invalid('from_revision', 'goes with a stream; use from_position');
+    if (request.start?.kind === 'revision' && streamOf(resolved(request.target)) === undefined)
+      throw invalid('from_revision', 'goes with a stream, or a query of one; use from_position');
   }
 
   async *read(asked: ReadRequest, signal: AbortSignal): AsyncGenerator<ReadBatch> {
@@ -153,13 +153,34 @@ export class Reads {
     return view.revisionAfterPosition(stream, position - 1);
   }
 
-  private async startPosition(view: IndexView, { start, backwards }: ReadRequest): Promise<number | undefined> {
+  private async startPosition(view: IndexView, request: ReadRequest): Promise<number | undefined> {
+    const { start, backwards } = request;
     if (start?.kind === 'position') return start.position;
+    if (start?.kind === 'revision') return revisionPosition(view, request, start.revision);
     if (start?.kind !== 'time') return undefined;
     const index = await this.log.findByTime(backwards ? start.timeUs + 1 : start.timeUs);
     const first = index === undefined ? view.head + 1 : ((await this.log.get(index))?.firstPosition ?? view.head + 1);
     return backwards ? first - 1 : first;
   }
+}
+
+/** The one stream that is read. */
+function streamOf(target: Target): string | undefined {
+  if (target.kind === 'stream') return target.stream;
+  return target.kind === 'query' ? onlyStream(target.query) : undefined;
+}
+
+/** Where a query within one stream begins. */
+async function revisionPosition(
+  view: IndexView,
+  { target, backwards }: ReadRequest,
+  revision: number,
+): Promise<number> {
+  const stream = streamOf(target) ?? '';
+  for await (const { positions } of view.streamPlaces(stream, { fromRevision: revision, backwards })) {
+    if (positions[0] !== undefined) return positions[0];
+  }
+  return backwards ? 0 : view.head + 1;
 }
 
 /** A virtual stream is a query. */

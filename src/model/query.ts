@@ -39,6 +39,15 @@ export function matchesQuery(query: Query, event: QueryableEvent): boolean {
   return false;
 }
 
+/** The one stream that every item of a query names; undefined where there is none. */
+export function onlyStream({ items }: Query): string | undefined {
+  const [stream] = items[0]?.streams ?? [];
+  const alone = items.every(({ streams, streamPrefixes }) => {
+    return streamPrefixes.length === 0 && streams.length > 0 && streams.every((name) => name === stream);
+  });
+  return alone ? stream : undefined;
+}
+
 /** The events of system streams match only an item that names them (rule S11). */
 export function matchesItem(item: QueryItem, event: QueryableEvent): boolean {
   const { types, tags, categories, streams, streamPrefixes } = item;

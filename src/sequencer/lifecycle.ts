@@ -39,16 +39,21 @@ function refuse(change: StreamChange, { state, revision }: StreamHead): Factstor
   const name = JSON.stringify(stream);
   if (state === 'tombstoned') {
     const text = `stream ${name} is tombstoned, for ever. Nothing was written.`;
-    return new FactstoreError('FAILED_PRECONDITION', text, { stream, state, fact: systemStreamOf(stream) });
+    return new FactstoreError('FAILED_PRECONDITION', text, {
+      field: 'change.stream',
+      stream,
+      state,
+      fact: systemStreamOf(stream),
+    });
   }
   if (kind === 'metadata') return undefined;
   if (state === 'none') {
     const text = `stream ${name} does not exist: no event was ever written to it. Nothing was written.`;
-    return new FactstoreError('NOT_FOUND', text, { stream, state });
+    return new FactstoreError('NOT_FOUND', text, { field: 'change.stream', stream, state });
   }
   if (state === 'deleted' && kind !== 'tombstone') {
     const text = `stream ${name} is deleted already, at revision ${revision}. Nothing was written.`;
-    return new FactstoreError('NOT_FOUND', text, { stream, state, headRevision: revision });
+    return new FactstoreError('NOT_FOUND', text, { field: 'change.stream', stream, state, headRevision: revision });
   }
   if (kind === 'erase' && change.to > revision + 1) {
     const text = `change.erase.to is ${change.to}, but stream ${name} ends at revision ${revision}. Nothing was written.`;

@@ -244,6 +244,26 @@ describe('a condition', () => {
     expect(await cluster.settled(leader.types('o'))).toEqual(['One', 'Two', 'Three', 'Four']);
   });
 
+  it('waits for its look-up with a bounded number of others; one more is refused, definitely, and plain appends go on [S4]', async () => {
+    const cluster = await ReplicaCluster.start(1, { blockEvents: 4, lookupMs: 50 });
+    const leader = await cluster.leader();
+    for (let n = 0; n < 12; n++) await append(cluster, leader, 'a', 'A');
+    await cluster.settled(leader.index.idle());
+    const slow = (n: number) => anAppend(`s-${n}`, ['S'], { conditions: [unless(0, { tags: [`t:${n}`] })] });
+    const sent = Array.from({ length: 32 + 256 }, (_, n) => leader.append(slow(n)));
+    const refused = cluster.refused(leader.append(slow(-1)));
+    const patient = leader.lane().append(slow(-2));
+    const plain = leader.append(anAppend('plain', ['P']));
+    expect(await refused).toMatchObject({ code: 'OVERLOADED', definite: true, details: { waitingLookups: 256 } });
+    const waiting = watch(Promise.all(sent));
+    expect(verdict(await cluster.settled(plain))).toBe('appended');
+    expect(waiting.settled).toBe(false);
+    for (const outcome of await cluster.settled(Promise.all([...sent, patient]))) expect(outcome.kind).toBe('appended');
+    expect(verdict(await append(cluster, leader, 'b', 'B', { conditions: [unless(0, { types: ['B'] })] }))).toBe(
+      'appended',
+    );
+  });
+
   it('sees the matches of the append before it on the same call, pipelined [S4]', async () => {
     const cluster = await ReplicaCluster.start(3);
     const leader = await cluster.leader();

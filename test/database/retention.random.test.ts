@@ -1,20 +1,26 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
+import { Reads, type Target } from '../../src/database/reads.ts';
 import { streamDetails } from '../../src/database/stream-details.ts';
 import type { Append, Expectation } from '../../src/model/append.ts';
+import { scanRecordedEvent } from '../../src/model/event.ts';
+import type { Query, QueryItem } from '../../src/model/query.ts';
 import type { ChangeKind } from '../../src/model/retention.ts';
 import { type StreamHead, systemStreamOf } from '../../src/model/stream.ts';
 import { EntryType } from '../../src/raft/types.ts';
 import { Sequencer } from '../../src/sequencer/sequencer.ts';
 import { EventIndex, type IndexOptions } from '../../src/storage/index/event-index.ts';
-import { EventReader } from '../../src/storage/index/event-reader.ts';
+import { EventReader, type ReadBatch } from '../../src/storage/index/event-reader.ts';
 import type { IndexView } from '../../src/storage/index/index-view.ts';
 import { collect, encodeEvent, feed, LogFixture, uuid } from '../storage/index/log-fixture.ts';
 import { MemoryStore, turn } from '../storage/index/memory-store.ts';
 import { RetentionModel, type Seen } from './retention-model.ts';
 
 const STREAMS = ['a', 'a-1'];
+const NO_NAMES: QueryItem = { types: [], tags: [], categories: [], streams: [], streamPrefixes: [] };
+/** All of their events, found by the index. */
+const OF_ALL: Query = { items: [{ ...NO_NAMES, streamPrefixes: ['a'] }] };
 
 type Step =
   | { readonly kind: 'append'; readonly stream: string; readonly count: number; readonly expect: Expectation }
@@ -218,7 +224,30 @@ class Run {
     await feed(this.index, this.log);
     this.sequencer.applied(this.index.appliedIndex);
     await this.compare(this.index.view());
+    await this.compareFollowed();
     if (this.held && this.remembers(this.held)) await this.compare(this.held);
+  }
+
+  /** Subscriptions, from the beginning and from within: of a stream, of a query, and of everything. */
+  private async compareFollowed(): Promise<void> {
+    const look = this.looks.at(-1) as Map<string, Seen>;
+    const reader = new EventReader({ log: this.log, yieldTurn: turn });
+    const log = { get: (index: number) => this.log.get(index), findByTime: async () => undefined };
+    const reads = new Reads(this.index, reader, log);
+    const { signal } = new AbortController();
+    for (const after of [0, Math.floor(this.index.head / 2)]) {
+      const followed = async (target: Target) => {
+        const batches = await collect(reads.behind(target, true, after, signal));
+        return batches.flatMap(({ events }) => events.map((bytes) => scanRecordedEvent(bytes)?.position));
+      };
+      const visible = positionsOf(look, STREAMS).filter((position) => position > after);
+      expect(await followed({ kind: 'all' })).toEqual(visible);
+      expect(await followed({ kind: 'query', query: OF_ALL })).toEqual(visible);
+      for (const name of STREAMS) {
+        const own = positionsOf(look, [name]).filter((position) => position > after);
+        expect(await followed({ kind: 'stream', stream: name })).toEqual(own);
+      }
+    }
   }
 
   /** Of a stream that was changed eight times and more behind a view's head, the view shows what held later. */
@@ -270,13 +299,24 @@ class Run {
         }
       }
     }
-    const positions = [...look.values()].flatMap(({ visible }) => visible.map(({ position }) => position));
-    positions.sort((a, b) => a - b);
+    const positions = positionsOf(look, STREAMS);
+    const flat = (batches: readonly ReadBatch[]) =>
+      batches.flatMap(({ events }) => events.map(({ position }) => position));
     const all = await collect(reader.readAll(view, { userEvents: true }));
-    expect(all.flatMap(({ events }) => events.map(({ position }) => position))).toEqual(positions);
-    const back = await collect(reader.readAll(view, { userEvents: true, backwards: true, limit: 5 }));
-    expect(back.flatMap(({ events }) => events.map(({ position }) => position))).toEqual(
-      positions.reverse().slice(0, 5),
-    );
+    expect(flat(all)).toEqual(positions);
+    expect(flat(await collect(reader.readQuery(view, OF_ALL)))).toEqual(positions);
+    const [name] = STREAMS as [string];
+    const ofOne = { items: [{ ...NO_NAMES, streams: [name], types: ['T'] }] };
+    expect(flat(await collect(reader.readQuery(view, ofOne)))).toEqual(positionsOf(look, [name]));
+    positions.reverse();
+    const last = { backwards: true, limit: 5 };
+    expect(flat(await collect(reader.readAll(view, { ...last, userEvents: true })))).toEqual(positions.slice(0, 5));
+    expect(flat(await collect(reader.readQuery(view, OF_ALL, last)))).toEqual(positions.slice(0, 5));
   }
+}
+
+/** Where what can be seen of these streams is, in the order of the log. */
+function positionsOf(look: Map<string, Seen>, streams: readonly string[]): number[] {
+  const visible = streams.flatMap((name) => look.get(name)?.visible ?? []);
+  return visible.map(({ position }) => position).sort((a, b) => a - b);
 }

@@ -262,6 +262,82 @@ describe('bad input from a client', () => {
     expect(() => db.readAll({ limit: -1 })).toThrow('limit: -1 is below 0');
   });
 
+  it('a query that is empty, has an empty item, too many or too large ones, in reads, subscriptions and conditions', async () => {
+    const items = (item: object, count = 1) => ({ items: Array.from({ length: count }, () => item) });
+    const cases: [object, ErrorCode, string, string][] = [
+      [{}, 'INVALID_ARGUMENT', '', 'is empty: give items'],
+      [items({}), 'INVALID_ARGUMENT', '.items[0]', 'is empty: name a type'],
+      [{ items: [{ tags: ['x'] }, {}] }, 'INVALID_ARGUMENT', '.items[1]', 'is empty: name a type'],
+      [items({ tags: ['x'] }, 10_000), 'LIMIT_EXCEEDED', '.items', '10000 items is over the limit of 128'],
+      [items({ tags: ['x'.repeat(257)] }), 'LIMIT_EXCEEDED', '.items[0].tags[0]', '257 bytes is over the limit of 256'],
+      [items({ tags: Array(65).fill('x') }), 'LIMIT_EXCEEDED', '.items[0].tags', '65 names is over the limit of 64'],
+      [items({ tags: [''] }), 'INVALID_ARGUMENT', '.items[0].tags[0]', 'is empty'],
+      [items({ streamPrefixes: [''] }), 'INVALID_ARGUMENT', '.items[0].stream_prefixes[0]', 'is empty'],
+    ];
+    for (const [query, code, field, text] of cases) {
+      const read = reflectedEncode('factstore.v1.ReadRequest', { query });
+      refused(await raw.serverStream(eventsService.Read.path, read), code, `query${field}`, text);
+      const subscribe = reflectedEncode('factstore.v1.SubscribeRequest', { query });
+      refused(await raw.serverStream(eventsService.Subscribe.path, subscribe), code, `query${field}`, text);
+      const conditional = append({ conditions: [{ failIfEventsMatch: query }] });
+      const of = `conditions[0].fail_if_events_match${field}`;
+      refused(await raw.unary(eventsService.Append.path, conditional), code, of, text);
+    }
+  });
+
+  it('a condition without a query, or behind a position that no store has', async () => {
+    const tagged = { items: [{ tags: ['x'] }] };
+    await badAppend(append({ conditions: [{ after: 1 }] }), 'conditions[0].fail_if_events_match', 'is missing');
+    const behind = (position: number | string) =>
+      append({ conditions: [{ failIfEventsMatch: tagged, after: position }] });
+    await badAppend(behind('9007199254740992'), 'conditions[0].after', 'is above 9007199254740991');
+    const beyond = await raw.unary(eventsService.Append.path, behind(1_000_000));
+    expect(beyond.error).toMatchObject({
+      code: 'OUT_OF_RANGE',
+      definite: true,
+      details: { field: 'conditions[0].after' },
+    });
+  });
+
+  it('metadata and other changes of a stream that make no sense, or of what does not exist', async () => {
+    const change = (more: object) => append({ writes: [], change: { stream: 's', ...more } });
+    const metadata = (more: object) => change({ metadata: more });
+    const at = 'change.metadata';
+    await badAppend(metadata({ custom: Buffer.from('{"a":') }), `${at}.custom`, 'is not JSON');
+    await badAppend(metadata({ custom: Buffer.from('[1]') }), `${at}.custom`, 'is no JSON object');
+    await badAppend(metadata({ acl: Buffer.from('7') }), `${at}.acl`, 'is no JSON object');
+    await badAppend(metadata({ custom: Uint8Array.of(0x22, 0xff, 0x22) }), `${at}.custom`, 'UTF-8');
+    await badAppend(metadata({ maxAgeMs: 0 }), `${at}.max_age_ms`, 'is 0');
+    for (const key of ['maxCount', 'maxAgeMs', 'truncateBefore']) {
+      const field = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      await badAppend(metadata({ [key]: '18446744073709551615' }), `${at}.${field}`, 'is above 9007199254740991');
+    }
+    await badAppend(change({ erase: { from: 1, to: 1 } }), 'change.erase.to', 'leaves nothing');
+    await badAppend(change({}), 'change.change', 'is missing');
+    for (const kind of [{ delete: true }, { tombstone: true }, { truncateBefore: 1 }, { erase: { from: 0, to: 1 } }]) {
+      const outcome = await raw.unary(eventsService.Append.path, change({ stream: 'never', ...kind }));
+      expect(outcome.error).toMatchObject({
+        ...{ code: 'NOT_FOUND', definite: true, details: { field: 'change.stream', stream: 'never' } },
+        message: expect.stringContaining('stream "never" does not exist'),
+      });
+    }
+  });
+
+  it('a list of streams with a limit, a prefix, a category or a place that is none', async () => {
+    const list = async (more: object, code: ErrorCode, field: string, text: string) =>
+      refused(
+        await raw.unary(streamsService.List.path, reflectedEncode('factstore.v1.ListStreamsRequest', more)),
+        ...([code, field, text] as const),
+      );
+    await list({ limit: 1_001 }, 'LIMIT_EXCEEDED', 'limit', '1001 streams is over the limit of 1000');
+    await list({ limit: 4_294_967_295 }, 'LIMIT_EXCEEDED', 'limit', 'over the limit of 1000');
+    await list({ prefix: '' }, 'INVALID_ARGUMENT', 'prefix', 'is empty');
+    await list({ category: 'a-b' }, 'INVALID_ARGUMENT', 'category', 'holds a "-"');
+    await list({ order: 2, after: 'x' }, 'INVALID_ARGUMENT', 'after', 'is not the "next" of a page');
+    const negative = Uint8Array.of(0x28, ...Array(9).fill(0xff), 0x01);
+    refused(await raw.unary(streamsService.List.path, negative), 'INVALID_ARGUMENT', 'limit', 'is above');
+  });
+
   it('a read from beyond the head yields nothing; a subscription is out of range', async () => {
     expect(await db.readAll({ from: 1_000_000n }).toArray()).toEqual([]);
     expect(await db.read('s', { from: 1_000_000n }).toArray()).toEqual([]);

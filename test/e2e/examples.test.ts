@@ -13,6 +13,7 @@ const SAYS: Readonly<Record<string, RegExp>> = {
   'course-capacity.ts': /subscribed: \d+/,
   'erasure.ts': /^2 of 4 messages are left, on (1 node|3 nodes)$/,
   'projections.ts': /^CustomerBecameLarge \{"customer":"ada"\}$/,
+  'schema-evolution.ts': /^Byron King, King, Lovelace; an old program sees versions 1, 2, 3$/,
   'streams.ts': /^\$streamMetadata \$streamMetadata \$streamTruncated \$streamDeleted \$streamTombstoned\ntombstoned$/,
   'unique-names.ts': /^10 signed up, 40 found their name taken$/,
 };

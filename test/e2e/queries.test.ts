@@ -1,5 +1,8 @@
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/run.ts';
 import { conflictOf, type FactstoreClient, type FactstoreError, type Query } from '../../src/client/index.ts';
+import { Collected, jsonLines } from '../cli/harness.ts';
 import { cli } from '../support/cli.ts';
 import { TestNodes } from '../support/test-node.ts';
 import { until } from '../support/wait.ts';
@@ -56,6 +59,48 @@ describe('a query', () => {
       expect(head).toBe(await client.head());
       expect(await read.toArray()).toHaveLength(2);
     }
+  });
+
+  it('begins at a position or a time, at every level of consistency, on any node', async () => {
+    const { createdUs, position } = await db.append('timed-1', [{ type: 'Timed', data: 'b', tags: ['timed'] }]);
+    const before = createdUs - 1n;
+    const later = await db.append('timed-2', [{ type: 'Timed', data: 'c', tags: ['timed'] }]);
+    const query = { tags: ['timed'] };
+    for (const client of clients) {
+      for (const consistency of ['linearizable', { atLeast: later.position }] as const) {
+        expect(await data(client, query, { fromTime: before, consistency })).toEqual(['b', 'c']);
+        expect(await data(client, query, { fromTime: before, backwards: true, consistency })).toEqual([]);
+        expect(await data(client, query, { fromTime: later.createdUs, backwards: true, limit: 1 })).toEqual(['c']);
+        expect(await data(client, query, { after: position, consistency })).toEqual(['c']);
+        expect(await data(client, query, { from: position, backwards: true, consistency })).toEqual(['b']);
+      }
+      // What this client has seen is never taken back, also where it asks for what the node has.
+      expect(await data(client, query, { consistency: 'local' })).toEqual(['b', 'c']);
+    }
+  });
+
+  it('within one stream begins at a revision, in both directions', async () => {
+    await db.append(
+      'long-1',
+      Array.from({ length: 40 }, (_, n) => ({ type: n % 4 === 0 ? 'Fourth' : 'Other', data: n })),
+    );
+    await db.append('long-2', [{ type: 'Fourth', data: 'of another' }]);
+    await db.streams.erase('long-1', { from: 24n });
+    const query = { streams: ['long-1'], types: ['Fourth'] };
+    for (const client of clients) {
+      expect(await data(client, query, { fromRevision: 20n })).toEqual([20, 28, 32, 36]);
+      expect(await data(client, query, { fromRevision: 24n, limit: 1 })).toEqual([28]);
+      expect(await data(client, query, { fromRevision: 8n, backwards: true })).toEqual([8, 4, 0]);
+      expect(await data(client, query, { fromRevision: 100n, backwards: true, limit: 2 })).toEqual([36, 32]);
+      expect(await data(client, query, { fromRevision: 100n })).toEqual([]);
+      expect(await data(client, { streams: ['never'] }, { fromRevision: 0n, backwards: true })).toEqual([]);
+    }
+    for (const wide of [{ types: ['Fourth'] }, { streams: ['long-1', 'long-2'] }, { streams: ['long-*'] }]) {
+      const error = await refusal(db.query(wide, { fromRevision: 1n }).toArray());
+      expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', definite: true, details: { field: 'from_revision' } });
+    }
+    const both = await refusal((async () => db.query(query, { fromRevision: 1n, from: 1n }).toArray())());
+    expect(both).toMatchObject({ code: 'INVALID_ARGUMENT', details: { field: 'from' } });
   });
 
   it('that makes no sense is refused with the field', async () => {
@@ -150,6 +195,21 @@ describe('a subscription whose matches are rare', () => {
 });
 
 describe('the command line', () => {
+  it('follows a query with the same flags', async () => {
+    const follow = async (...flags: string[]) => {
+      const interrupt = new AbortController();
+      const stdout = new Collected();
+      stdout.onText = (text) => text.includes('caughtUp') && interrupt.abort();
+      const io = { stdin: Readable.from([]), stdout, stderr: new Collected(), env: {}, signal: interrupt.signal };
+      expect(await runCli(['subscribe', ...flags, '--json', '--url', nodes.url], io)).toBe(0);
+      return (jsonLines(stdout.text) as { data?: unknown }[]).flatMap((line) => ('data' in line ? [line.data] : []));
+    };
+    expect(await follow('--type', 'Placed', '--tag', 'customer:7')).toEqual([1]);
+    expect(await follow('--category', 'order', '--type', 'Placed')).toEqual([1, 3]);
+    expect(await follow('--stream', 'inv*')).toEqual([4]);
+    expect(await follow('--where', '[{"types": ["Paid"]}, {"tags": ["customer:8"]}]', '--after', '2')).toEqual([3]);
+  });
+
   it('queries with flags, and with items joined by OR', async () => {
     const lines = async (...args: string[]) => {
       const { code, stdout, stderr } = await cli(['query', ...args, '--json', '--url', nodes.url]);
@@ -163,6 +223,7 @@ describe('the command line', () => {
     expect(await lines('--tag', 'shop:1', '--backwards', '--limit', '1')).toEqual([3]);
     expect(await lines('--where', '[{"types": ["Paid"]}, {"tags": ["customer:8"]}]')).toEqual([2, 3]);
     expect(await lines('--stream', 'inv*')).toEqual([4]);
+    expect(await lines('--stream', 'order-1', '--from-revision', '1')).toEqual([2]);
     const taken = ['--type', 'Named', '--tag', 'name:cli', '--fail-if-events-match', '[{"tags": ["name:cli"]}]'];
     const first = await cli(['append', 'cli-1', ...taken, '--json', '--url', nodes.url]);
     expect([first.code, first.stderr]).toEqual([0, '']);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { FactstoreClient } from '../../src/client/index.ts';
@@ -241,4 +242,56 @@ describe('a follower', () => {
     await nodes.stopNode(damaged);
     await intact(nodes.data(damaged));
   });
+});
+
+describe('a backup', () => {
+  test.each([1, 3])(
+    'of %i stopped nodes in the middle of a scavenge, restored, goes on with it and ends it [R2] [D4]',
+    async (size) => {
+      nodes = await TestNodes.start(size, { scavengeBytesPerSecond: 64 * 1024, shutdownTimeoutMs: 1_000 });
+      const all = Array.from({ length: size }, (_, n) => n);
+      const db = await nodes.client();
+      const erased = Array.from({ length: 20 }, secret);
+      const padding = 'x'.repeat(30_000);
+      for (const text of erased)
+        await db.append([
+          { stream: 'log-1', events: [{ type: 'Logged', data: { text, padding }, tags: [`t:${text}`] }] },
+          { stream: 'kept-1', events: [{ type: 'Kept', data: { padding }, tags: ['kept'] }] },
+        ]);
+      await db.append('log-1', [{ type: 'Logged', data: 'the last one' }]);
+      await db.streams.truncate('log-1', 20n);
+      const before = await db.readAll({ userEvents: true }).toArray();
+      const point = await db.admin.startScavenge();
+      const middle = await until('every node has erased something', async () => {
+        const members = await db.admin.scavengeStatus();
+        return members.every((member) => member.reachable && member.events > 0n) ? members : undefined;
+      });
+      await Promise.all(all.map((n) => nodes.stopNode(n)));
+      expect(middle.every((member) => member.reachable && member.state === 'running')).toBe(true);
+      const backup = (n: number) => `${nodes.data(n)}-backup`;
+      for (const n of all) {
+        await cp(nodes.data(n), backup(n), { recursive: true });
+        await intact(backup(n));
+        expect((await foundOnDisk(backup(n), erased)).length).toBeGreaterThan(0);
+      }
+      // What went on in the meantime is lost with the disks of then; nothing of it may matter.
+      await Promise.all(all.map((n) => nodes.startNode(n, { scavengeBytesPerSecond: 64 << 20 })));
+      await scavenged(await nodes.client(), point);
+      await Promise.all(all.map((n) => nodes.stopNode(n)));
+
+      await Promise.all(all.map((n) => nodes.startNode(n, { data: backup(n), scavengeBytesPerSecond: 64 << 20 })));
+      const restored = await nodes.client();
+      await scavenged(restored, point);
+      expect(await restored.readAll({ userEvents: true }).toArray()).toEqual(before);
+      expect(await restored.query({ tags: ['kept'] }).toArray()).toHaveLength(20);
+      expect(await revisions(restored, 'log-1')).toEqual([20n]);
+      for (const member of await restored.admin.scavengeStatus()) expect(member).toMatchObject({ events: 20n });
+      await restored.append('log-1', [{ type: 'Logged', data: 'after the restore' }], { expect: 20n });
+      for (const n of all) {
+        await nodes.stopNode(n);
+        await intact(backup(n));
+        expect(await foundOnDisk(backup(n), erased)).toEqual([]);
+      }
+    },
+  );
 });

@@ -6,6 +6,14 @@ export class PlaceSet {
     this.words = new Uint32Array(Math.ceil(places / 32));
   }
 
+  get size(): number {
+    let size = 0;
+    for (const word of this.words) {
+      for (let rest = word; rest !== 0; rest &= rest - 1) size++;
+    }
+    return size;
+  }
+
   clear(): void {
     this.words.fill(0);
   }

@@ -1,8 +1,8 @@
 import type { IndexView } from './index-view.ts';
 import { PlaceSet } from './place-set.ts';
-import { type BlockPlaces, PostingCursor, type SpendRows } from './posting-cursor.ts';
-import type { AnyOf, Term } from './query-terms.ts';
-import { prefixTerms } from './stream-prefix.ts';
+import type { BlockPlaces, SpendRows } from './posting-cursor.ts';
+import { QueryPart } from './query-part.ts';
+import type { AnyOf } from './query-terms.ts';
 
 /** What matches in sealed blocks, block after block in one direction; blocks in which nothing can match are not read. */
 export class SealedPlaces {
@@ -24,12 +24,9 @@ export class SealedPlaces {
   ): Promise<SealedPlaces> {
     const opened: SealedItem[] = [];
     for (const item of items) {
-      const cursors: PostingCursor[][] = [];
-      for (const anyOf of item) {
-        const terms = await allTerms(view, anyOf, spend);
-        if (terms) cursors.push(terms.map(({ kind, name }) => new PostingCursor(view, kind, name, backwards, spend)));
-      }
-      opened.push(new SealedItem(cursors, view.blockEvents, backwards));
+      const parts: QueryPart[] = [];
+      for (const anyOf of item) parts.push(await QueryPart.open(view, anyOf, backwards, spend));
+      opened.push(new SealedItem(parts, view.blockEvents, backwards));
     }
     return new SealedPlaces(opened, view.blockEvents, backwards);
   }
@@ -50,8 +47,7 @@ export class SealedPlaces {
 
 /** One item of a query: blocks in which each of its parts has something. */
 class SealedItem {
-  /** For each part of the item, one of whose terms must hold. */
-  private readonly parts: readonly (readonly PostingCursor[])[];
+  private readonly parts: readonly QueryPart[];
   private readonly backwards: boolean;
   private readonly own: PlaceSet;
   private readonly part: PlaceSet;
@@ -59,7 +55,7 @@ class SealedItem {
   private rows: readonly (readonly BlockPlaces[])[] | undefined = [];
   private block: number | undefined;
 
-  constructor(parts: readonly (readonly PostingCursor[])[], blockEvents: number, backwards: boolean) {
+  constructor(parts: readonly QueryPart[], blockEvents: number, backwards: boolean) {
     this.parts = parts;
     this.backwards = backwards;
     this.own = new PlaceSet(blockEvents);
@@ -75,20 +71,38 @@ class SealedItem {
       const { rows, furthest } = await this.seekParts(block);
       this.rows = rows;
       this.block = furthest;
-      if (!rows || furthest === block) return furthest;
-      block = furthest as number;
+      if (!rows || furthest === undefined) return undefined;
+      if (furthest === block && !(await this.narrow(block))) return block;
+      block = furthest;
     }
+  }
+
+  /**
+   * Parts that are not exact may spend as much as it costs to look at what was found with them: at most the double of what
+   * the better way takes by itself. True: one of them is exact now.
+   */
+  private async narrow(block: number): Promise<boolean> {
+    if (this.parts.every((part) => part.isExact)) return false;
+    this.intersect(block);
+    const { size } = this.own;
+    let narrowed = false;
+    for (const part of this.parts) if (await part.narrow(size)) narrowed = true;
+    return narrowed;
   }
 
   addTo(found: PlaceSet, block: number): void {
     if (!this.rows || this.block !== block) return;
+    this.intersect(block);
+    found.unite(this.own);
+  }
+
+  private intersect(block: number): void {
     this.own.fill();
-    for (const rows of this.rows) {
+    for (const rows of this.rows ?? []) {
       this.part.clear();
       for (const row of rows) if (row.block === block) this.part.add(row.places);
       this.own.intersect(this.part);
     }
-    found.unite(this.own);
   }
 
   /** Moves each part to its first block from this one on; `furthest` is where all of them can be at the earliest. */
@@ -97,7 +111,8 @@ class SealedItem {
   ): Promise<{ rows: readonly (readonly BlockPlaces[])[] | undefined; furthest: number | undefined }> {
     const rows: BlockPlaces[][] = [];
     let furthest = from;
-    for (const cursors of this.parts) {
+    for (const { cursors } of this.parts) {
+      if (!cursors) continue;
       const found = await Promise.all(cursors.map((cursor) => cursor.seek(furthest)));
       const there = found.filter((row) => row !== undefined);
       let block: number | undefined;
@@ -113,15 +128,4 @@ class SealedItem {
 function nearer(a: number | undefined, b: number | undefined, backwards: boolean): number | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return backwards ? Math.max(a, b) : Math.min(a, b);
-}
-
-/** With what the prefixes stand for; undefined where nothing bounds it. */
-async function allTerms(view: IndexView, anyOf: AnyOf, spend: SpendRows): Promise<readonly Term[] | undefined> {
-  const terms = [...anyOf.terms];
-  for (const prefix of anyOf.prefixes) {
-    const more = await prefixTerms(view, prefix, spend);
-    if (!more) return undefined;
-    terms.push(...more);
-  }
-  return terms;
 }

@@ -3,23 +3,39 @@ import { categoryOf } from '../../model/stream.ts';
 import type { IndexView } from './index-view.ts';
 import { Kind, nameKey, readName } from './keys.ts';
 import type { SpendRows } from './posting-cursor.ts';
+import { PrefixScan } from './prefix-scan.ts';
 import type { Term } from './query-terms.ts';
 import { damagedIndex } from './row-writer.ts';
 
 /** More streams or categories than this are not looked through one by one. */
 const NAMES_MAX = 256;
 
+/** What the streams whose names begin with a prefix are looked for by in sealed blocks. */
+export interface PrefixTerms {
+  /** Their names, or those of their categories, where they are not too many. */
+  readonly terms: readonly Term[];
+  /** Where they are: what finds their places all the same, once it is through. */
+  readonly scan?: PrefixScan;
+  /** Where they are: what all of them are within, if anything. */
+  readonly within?: Term;
+}
+
 /**
- * What the streams whose names begin with a prefix are looked for by in sealed blocks; undefined: by nothing, every event
- * has to be looked at. What is found must be compared with the prefix all the same: a category may hold more than it.
- *
- * Without a "-" in it, a prefix begins the names of whole categories. With one, it lies within one category; as long as
- * only few streams have it, their own places are fewer.
+ * Without a "-" in it, a prefix begins the names of whole categories. With one, it lies within one category, which may
+ * hold more: what is found has to be compared with the prefix.
  */
-export async function prefixTerms(view: IndexView, prefix: string, spend: SpendRows): Promise<Term[] | undefined> {
+export async function prefixTerms(
+  view: IndexView,
+  prefix: string,
+  backwards: boolean,
+  spend: SpendRows,
+): Promise<PrefixTerms> {
   const category = categoryOf(prefix);
-  if (category === prefix) return namesWith(view, Kind.category, prefix, spend);
-  return (await namesWith(view, Kind.stream, prefix, spend)) ?? [{ kind: Kind.category, name: category }];
+  const kind = category === prefix ? Kind.category : Kind.stream;
+  const terms = await namesWith(view, kind, prefix, spend);
+  if (terms) return { terms };
+  const scan = new PrefixScan(view, { kind, prefix }, backwards, spend);
+  return { terms: [], scan, ...(kind === Kind.stream && { within: { kind: Kind.category, name: category } }) };
 }
 
 /** The names of sealed blocks that begin with a prefix; undefined where there are too many. */
