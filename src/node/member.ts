@@ -291,6 +291,7 @@ export class Member {
       path: storage.projectionsPath,
       run: options.projections,
       log: storage.log,
+      mayHaveReplaced: (logIndex) => this.scavenging.mayHaveReplaced(logIndex),
       openRoute: () => this.openRoute(true),
       ...{ registry, replica, database, index, clock, logger, openProgram, fatal },
     });

@@ -16,6 +16,7 @@ import type { EventIndex } from '../storage/index/event-index.ts';
 import { EventReader } from '../storage/index/event-reader.ts';
 import { LevelStore } from '../storage/level-store.ts';
 import type { RaftLog } from '../storage/raft-log.ts';
+import type { EntryRecord } from '../storage/record.ts';
 
 export interface ProjectionsPorts {
   readonly nodeId: string;
@@ -31,6 +32,8 @@ export interface ProjectionsPorts {
   readonly log: RaftLog;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Whether a scavenge may have left less of an entry in the log than memory holds. */
+  mayHaveReplaced(logIndex: number): boolean;
   openProgram(source: string): Promise<Program>;
   openRoute(): AppendRoute;
   fatal(error: unknown): void;
@@ -85,6 +88,12 @@ export class Projections implements NodeProjections {
     this.running = undefined;
   }
 
+  /** Hidden events are read, too (rule P1), so what was erased must not come from memory: other nodes have it no more. */
+  private inMemory(logIndex: number): EntryRecord | undefined {
+    const { replica, mayHaveReplaced } = this.ports;
+    return mayHaveReplaced(logIndex) ? undefined : replica.inMemory(logIndex);
+  }
+
   private async startHost(): Promise<void> {
     const { ports, changes } = this;
     const { registry, replica, index, log, clock, logger } = ports;
@@ -96,7 +105,7 @@ export class Projections implements NodeProjections {
       head,
       clock,
       logger,
-      reader: new EventReader({ log, recent: (at) => replica.inMemory(at), yieldTurn: clock.yieldTurn }),
+      reader: new EventReader({ log, recent: (at) => this.inMemory(at), yieldTurn: clock.yieldTurn }),
       view: () => index.view(),
       openProgram: (source) => ports.openProgram(source),
       openRoute: () => ports.openRoute(),
