@@ -17,6 +17,7 @@ import { EventReader } from '../storage/index/event-reader.ts';
 import { LevelStore } from '../storage/level-store.ts';
 import type { RaftLog } from '../storage/raft-log.ts';
 import type { EntryRecord } from '../storage/record.ts';
+import type { Scavenging } from './scavenging.ts';
 
 export interface ProjectionsPorts {
   readonly nodeId: string;
@@ -30,10 +31,9 @@ export interface ProjectionsPorts {
   readonly database: Database;
   readonly index: EventIndex;
   readonly log: RaftLog;
+  readonly scavenging: Pick<Scavenging, 'mayHaveReplaced'>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Whether a scavenge may have left less of an entry in the log than memory holds. */
-  mayHaveReplaced(logIndex: number): boolean;
   openProgram(source: string): Promise<Program>;
   openRoute(): AppendRoute;
   fatal(error: unknown): void;
@@ -90,8 +90,8 @@ export class Projections implements NodeProjections {
 
   /** Hidden events are read, too (rule P1), so what was erased must not come from memory: other nodes have it no more. */
   private inMemory(logIndex: number): EntryRecord | undefined {
-    const { replica, mayHaveReplaced } = this.ports;
-    return mayHaveReplaced(logIndex) ? undefined : replica.inMemory(logIndex);
+    const { replica, scavenging } = this.ports;
+    return scavenging.mayHaveReplaced(logIndex) ? undefined : replica.inMemory(logIndex);
   }
 
   private async startHost(): Promise<void> {
