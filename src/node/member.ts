@@ -284,7 +284,7 @@ export class Member {
   /** Opens the projections of this node, and runs them where it is to. */
   async startProjections(): Promise<void> {
     const { options, storage, clock, logger, openProgram, fatal } = this.ports;
-    const { replica, database, index, registry } = this;
+    const { replica, database, index, registry, scavenging } = this;
     this.opened = await Projections.start({
       nodeId: options.nodeId,
       clusterId: storage.founding.clusterId,
@@ -292,7 +292,7 @@ export class Member {
       run: options.projections,
       log: storage.log,
       openRoute: () => this.openRoute(true),
-      ...{ registry, replica, database, index, clock, logger, openProgram, fatal },
+      ...{ registry, replica, database, index, scavenging, clock, logger, openProgram, fatal },
     });
   }
 

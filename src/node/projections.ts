@@ -16,6 +16,8 @@ import type { EventIndex } from '../storage/index/event-index.ts';
 import { EventReader } from '../storage/index/event-reader.ts';
 import { LevelStore } from '../storage/level-store.ts';
 import type { RaftLog } from '../storage/raft-log.ts';
+import type { EntryRecord } from '../storage/record.ts';
+import type { Scavenging } from './scavenging.ts';
 
 export interface ProjectionsPorts {
   readonly nodeId: string;
@@ -29,6 +31,7 @@ export interface ProjectionsPorts {
   readonly database: Database;
   readonly index: EventIndex;
   readonly log: RaftLog;
+  readonly scavenging: Pick<Scavenging, 'mayHaveReplaced'>;
   readonly clock: Clock;
   readonly logger: Logger;
   openProgram(source: string): Promise<Program>;
@@ -85,6 +88,12 @@ export class Projections implements NodeProjections {
     this.running = undefined;
   }
 
+  /** Hidden events are read, too (rule P1), so what was erased must not come from memory: other nodes have it no more. */
+  private inMemory(logIndex: number): EntryRecord | undefined {
+    const { replica, scavenging } = this.ports;
+    return scavenging.mayHaveReplaced(logIndex) ? undefined : replica.inMemory(logIndex);
+  }
+
   private async startHost(): Promise<void> {
     const { ports, changes } = this;
     const { registry, replica, index, log, clock, logger } = ports;
@@ -96,7 +105,7 @@ export class Projections implements NodeProjections {
       head,
       clock,
       logger,
-      reader: new EventReader({ log, recent: (at) => replica.inMemory(at), yieldTurn: clock.yieldTurn }),
+      reader: new EventReader({ log, recent: (at) => this.inMemory(at), yieldTurn: clock.yieldTurn }),
       view: () => index.view(),
       openProgram: (source) => ports.openProgram(source),
       openRoute: () => ports.openRoute(),

@@ -27,6 +27,11 @@ export class Scavenging {
     return this.ports.scavenger.status;
   }
 
+  /** Whether what memory holds of an entry may be more than the log still has. */
+  mayHaveReplaced(logIndex: number): boolean {
+    return this.ports.scavenger.mayHaveReplaced(logIndex);
+  }
+
   /** Resolves with the scavenge point once every node is bound to come to it. */
   async start(): Promise<number> {
     return this.say(SCAVENGE_STARTED, () => {

@@ -69,6 +69,7 @@ export class Scavenger {
   private word: Word | undefined;
   private progress: ScavengeProgress | undefined;
   private to = 0;
+  private replacedTo = 0;
   private running: Promise<void> | undefined;
   private started = false;
 
@@ -104,6 +105,11 @@ export class Scavenger {
     const state = this.stateOf(known);
     const { through = 0, events = 0, bytes = 0 } = known ?? {};
     return { state, point, through, to: Math.max(to, through), events, bytes };
+  }
+
+  /** Whether what memory holds of an entry may be more than the log still has. */
+  mayHaveReplaced(logIndex: number): boolean {
+    return logIndex <= this.replacedTo;
   }
 
   /** Ends after the turn that is under way. */
@@ -206,6 +212,8 @@ export class Scavenger {
   private async keep(stubs: readonly EntryRecord[], progress: ScavengeProgress): Promise<void> {
     const before = this.progress as ScavengeProgress;
     const rare = Math.floor(before.through / ENTRIES_PER_ROW) === Math.floor(progress.through / ENTRIES_PER_ROW);
+    // Before the write: a read that begins while it is under way finds the old or the new entry, but asks the log.
+    this.replacedTo = Math.max(this.replacedTo, stubs.at(-1)?.index ?? 0);
     if (stubs.length > 0 || progress.done || !rare) await this.ports.log.replace(stubs, progress);
     this.progress = progress;
   }

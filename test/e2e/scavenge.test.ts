@@ -295,3 +295,28 @@ describe('a backup', () => {
     },
   );
 });
+
+describe('a projection that is built after a scavenge', () => {
+  test('is not given what was erased, neither from the log nor from memory, on any node [P1] [R2]', async () => {
+    nodes = await TestNodes.start(3, { shutdownTimeoutMs: 1_000 });
+    const db = await nodes.client();
+    const names = ['Ada', 'Bob', 'Cleo'];
+    for (const name of names) await db.append('person-1', [{ type: 'Named', data: { name } }]);
+    await db.streams.erase('person-1', { from: 1n, to: 2n });
+    await scavenged(db, await db.admin.startScavenge());
+    // This one has nothing in memory from before the scavenge.
+    const started = await nodes.follower();
+    await nodes.stopNode(started);
+    await nodes.startNode(started);
+    const source = `fromCategory('person').when({
+      $init: () => ({ names: [] }),
+      Named(state, event) { state.names.push(event.data.name); },
+    });`;
+    const { position } = await db.projections.create('names', source);
+    for (const n of [0, 1, 2]) {
+      const own = await nodes.client(n);
+      const { state } = await own.projections.state('names', '', { atLeast: position });
+      expect(state, `of n${n + 1}`).toEqual({ names: ['Ada', 'Cleo'] });
+    }
+  });
+});
