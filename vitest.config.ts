@@ -1,14 +1,17 @@
 import { defineConfig } from 'vitest/config';
+import { PROCESS_TESTS } from './vitest.processes.config.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Those run longer than everybody's `npm test` should: `npm run test:sim`, `npm run test:container`.
+    // Those run longer than everybody's `npm test` should: `npm run test:sim`, `npm run test:processes`,
+    // `npm run test:container`.
     exclude: [
       'test/sim/raft.test.ts',
       'test/sim/many.test.ts',
       'test/sim/mutated.test.ts',
       'test/container/**',
+      ...PROCESS_TESTS,
       'node_modules/**',
     ],
     pool: 'forks',

@@ -3,7 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** What the unit tests read. */
-const COPIED = ['src', 'test', 'proto', 'package.json', 'tsconfig.json', 'vitest.config.ts', 'vitest.sim.config.ts'];
+const COPIED = [
+  'src',
+  'test',
+  'proto',
+  'package.json',
+  'tsconfig.json',
+  'vitest.config.ts',
+  'vitest.processes.config.ts',
+  'vitest.sim.config.ts',
+];
 
 /** A copy of the project that may be broken: the working tree is never touched. */
 export class Sandbox {

@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config';
+
+/** `npm run test:processes`: real nodes that are killed, upgraded, attacked and replaced, which takes its time. */
+export const PROCESS_TESTS: readonly string[] = [
+  'test/e2e/attacks.test.ts',
+  'test/e2e/cluster-stop.test.ts',
+  'test/e2e/feature-level.test.ts',
+  'test/e2e/membership-processes.test.ts',
+  'test/e2e/projections-history.test.ts',
+  'test/e2e/scavenge-kills.test.ts',
+];
+
+export default defineConfig({
+  test: {
+    include: [...PROCESS_TESTS],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});
