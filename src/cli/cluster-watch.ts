@@ -1,5 +1,6 @@
 import { systemClock } from '../runtime/clock.ts';
-import { type ConnectionFlags, type Context, interruptible } from './context.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
+import type { ConnectionFlags, Context } from './context.ts';
 import { jsonText } from './json.ts';
 
 /** To the upper left, with everything below removed: the next text takes the place of the last one. */
@@ -17,7 +18,7 @@ export async function watch(
 ): Promise<void> {
   while (!signal.aborted) {
     const time = new Date(systemClock.nowUs() / 1000).toISOString();
-    const text = await interruptible(ask(), signal).catch((error: unknown) => failure(error, flags));
+    const text = await untilAborted(ask(), signal).catch((error: unknown) => failure(error, flags));
     if (signal.aborted) return;
     const head = flags.json ? '' : `${out.dim(`${time}, every ${seconds} s; Ctrl-C ends it`)}\n`;
     await out.write(`${out.terminal && !flags.json ? AFRESH : ''}${head}${text}`);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { clusterUrl } from '../config/load.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import type { Io, Output } from './io.ts';
 import type { Store } from './store.ts';
 
@@ -44,20 +45,11 @@ export async function withStore<T>(
   flags: ConnectionFlags,
   work: (store: Store) => Promise<T>,
 ): Promise<T> {
-  const store = await interruptible(context.connect(clusterUrl(flags.url, context.io.env)), context.signal);
+  // Ctrl-C does not wait until a cluster that cannot be reached is given up.
+  const store = await untilAborted(context.connect(clusterUrl(flags.url, context.io.env)), context.signal);
   try {
     return await work(store);
   } finally {
     await store.close();
   }
-}
-
-/** Ctrl-C does not wait until a cluster that cannot be reached is given up. */
-export function interruptible<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }

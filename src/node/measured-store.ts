@@ -1,4 +1,4 @@
-import type { Operation, Store } from '../storage/store.ts';
+import { bytesOf, type Store } from '../storage/store.ts';
 
 /** What one synced batch was. */
 export interface SyncedBatch {
@@ -21,12 +21,4 @@ export function measuredStore(store: Store, monotonicMs: () => number, tell: (ba
       if (sync) tell({ rows: operations.length, bytes: bytesOf(operations), ms: monotonicMs() - began });
     },
   };
-}
-
-function bytesOf(operations: readonly Operation[]): number {
-  let bytes = 0;
-  for (const operation of operations) {
-    bytes += operation.key.length + (operation.type === 'put' ? operation.value.length : 0);
-  }
-  return bytes;
 }

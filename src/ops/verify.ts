@@ -1,8 +1,8 @@
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuidBytes } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import { DirectoryLock } from '../storage/directory-lock.ts';
+import { isThere } from '../storage/files.ts';
 import { type Identity, readIdentity } from '../storage/identity.ts';
 import { newestSeal } from '../storage/index/open-index.ts';
 import { verifyIndex } from '../storage/index/verify-index.ts';
@@ -149,11 +149,4 @@ class DirectoryCheck {
   private report(what: string): void {
     if (this.damages.length < DAMAGES_MAX) this.damages.push(what);
   }
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,12 +1,10 @@
 import { isProjectionProducer } from '../model/projection.ts';
-import type { Query } from '../model/query.ts';
-import { categoryOf, isSystemName } from '../model/stream.ts';
-import { virtualStream } from '../model/virtual-stream.ts';
 import { decodeRecordedEvent } from '../proto/event.ts';
 import type { EventReader, ReadBatch, ReadEvent } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
 import { hopsIn } from './emission.ts';
-import type { ProgramDescription, ProgramEvent, ProgramSource } from './program.ts';
+import type { ProgramDescription, ProgramEvent } from './program.ts';
+import { deletedBy, Selection } from './selection.ts';
 
 /** Events for a program: all of its source in (after, lookedTo], but those that say nothing to it. */
 export interface SourceBatch {
@@ -16,9 +14,6 @@ export interface SourceBatch {
   readonly hops: ReadonlyMap<number, number>;
 }
 
-/** The types of facts that hide all events of a stream. */
-const DELETIONS = ['$streamDeleted', '$streamTombstoned'];
-const ABOUT_STREAMS = '$$';
 const BATCH_EVENTS = 2_000;
 const BATCH_BYTES = 1 << 20;
 /** Events that are passed over cost turns too: a batch looks at no more. */
@@ -33,18 +28,13 @@ export class EventSource {
   private readonly reader: EventReader;
   private readonly description: ProgramDescription;
   private readonly producer: string;
-  private readonly query: Query | undefined;
-  private readonly types: ReadonlySet<string> | undefined;
-  private readonly includes: (stream: string) => boolean;
+  private readonly selection: Selection;
 
   constructor(reader: EventReader, description: ProgramDescription, producer: string) {
     this.reader = reader;
     this.description = description;
     this.producer = producer;
-    this.query = queryOf(description);
-    const { handledTypes } = description;
-    this.types = handledTypes === 'any' ? undefined : new Set(handledTypes);
-    this.includes = includesStream(description.source);
+    this.selection = new Selection(description);
   }
 
   /** The next events behind a position and up to another, as many as a batch may hold. */
@@ -72,7 +62,8 @@ export class EventSource {
 
   private turns(view: IndexView, from: number): AsyncIterable<ReadBatch> {
     if (from > view.head) return nothing();
-    if (this.query) return this.reader.readQuery(view, this.query, { from, hidden: true });
+    const { query } = this.selection;
+    if (query) return this.reader.readQuery(view, query, { from, hidden: true });
     return this.reader.readAll(view, { from, hidden: true, userEvents: !this.description.handlesDeleted });
   }
 
@@ -81,14 +72,10 @@ export class EventSource {
     if (append.producer === this.producer && !this.description.options.includeOwnEmissions) return undefined;
     const fields = decodeRecordedEvent(bytes);
     const { type, data, metadata, tags, createdUs } = fields;
-    const system = isSystemName(fields.stream);
-    const deleted = system && DELETIONS.includes(type) && fields.stream.startsWith(ABOUT_STREAMS);
-    const stream = deleted ? fields.stream.slice(ABOUT_STREAMS.length) : fields.stream;
-    if (deleted ? !this.description.handlesDeleted : system && !this.namesSystem(fields.stream)) return undefined;
-    if (!this.includes(stream)) return undefined;
-    if (!deleted && this.types && !this.types.has(type)) return undefined;
+    const kind = this.selection.kindOf(fields.stream, type);
+    if (!kind) return undefined;
     return {
-      stream,
+      stream: kind === 'deleted' ? deletedBy(fields.stream) : fields.stream,
       revision: BigInt(fields.revision),
       position: BigInt(position),
       id: fields.id,
@@ -98,43 +85,9 @@ export class EventSource {
       metadata,
       tags,
       created: BigInt(createdUs),
-      kind: deleted ? 'deleted' : 'event',
+      kind,
     };
   }
-
-  /** Events of a system stream are for those that name the stream (rule S11). */
-  private namesSystem(stream: string): boolean {
-    const { source } = this.description;
-    return source.kind === 'streams' && source.streams.includes(stream);
-  }
-}
-
-function queryOf({ source, handlesDeleted }: ProgramDescription): Query | undefined {
-  const none = { types: [], tags: [], categories: [], streams: [], streamPrefixes: [] };
-  const items = [];
-  switch (source.kind) {
-    case 'all':
-      return undefined;
-    case 'streams':
-      for (const stream of source.streams) {
-        items.push(...(virtualStream(stream)?.items ?? [{ ...none, streams: [stream] }]));
-      }
-      if (handlesDeleted) items.push({ ...none, streams: source.streams.map((name) => ABOUT_STREAMS + name) });
-      return { items };
-    case 'categories':
-      items.push({ ...none, categories: source.categories });
-      break;
-    case 'query':
-      items.push({ ...none, types: source.types, tags: source.tags });
-  }
-  if (handlesDeleted) items.push({ ...none, types: DELETIONS, streamPrefixes: [ABOUT_STREAMS] });
-  return { items };
-}
-
-function includesStream(source: ProgramSource): (stream: string) => boolean {
-  if (source.kind !== 'categories') return () => true;
-  const categories = new Set(source.categories);
-  return (stream) => categories.has(categoryOf(stream));
 }
 
 async function* nothing(): AsyncGenerator<ReadBatch> {}

@@ -1,4 +1,4 @@
-import type { Operation, Store } from '../storage/store.ts';
+import { eachRow, type Operation, type Store } from '../storage/store.ts';
 import { GenerationKeys, generationOfKey } from './keys.ts';
 import { decodePartition, encodePartition, type PartitionState } from './partition-row.ts';
 import { type BatchOutcome, SHARED_STATE } from './program.ts';
@@ -72,7 +72,7 @@ export class GenerationStore {
       await removeAll(store, keys.all);
     }
     let waiting = 0;
-    await scanRows(store, keys.wholeOutbox, () => void waiting++);
+    await eachRow(store, keys.wholeOutbox, () => void waiting++);
     return new GenerationStore(store, keys, (damage === undefined && checkpoint) || BEGINNING, waiting);
   }
 
@@ -227,7 +227,7 @@ async function journalDamage(store: Store, keys: GenerationKeys, last: Checkpoin
   let expected = Math.max(1, last.sequence - JOURNAL_ROWS + 1);
   let position: number | undefined;
   let damage: string | undefined;
-  await scanRows(store, keys.wholeJournal, (key, row) => {
+  await eachRow(store, keys.wholeJournal, (key, row) => {
     const [from, to] = (parse(row) ?? []) as number[];
     const sequence = keys.numberOf(key);
     if (sequence !== expected || (position !== undefined && from !== position))
@@ -239,21 +239,6 @@ async function journalDamage(store: Store, keys: GenerationKeys, last: Checkpoin
     damage = `batch ${last.sequence} is missing`;
   }
   return damage;
-}
-
-async function scanRows(
-  store: Store,
-  range: { readonly from: Uint8Array; readonly to: Uint8Array },
-  each: (key: Uint8Array, row: Uint8Array) => void,
-): Promise<void> {
-  const scan = store.scan(range);
-  try {
-    for (let rows = await scan.next(ROWS_PER_SCAN); rows.length > 0; rows = await scan.next(ROWS_PER_SCAN)) {
-      for (const [key, row] of rows) each(key, row);
-    }
-  } finally {
-    await scan.close();
-  }
 }
 
 async function readUpTo(scan: ReturnType<Store['scan']>, limit: number): Promise<[Buffer, Buffer][]> {

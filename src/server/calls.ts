@@ -61,8 +61,9 @@ export function unary<Request, Response>(
 const UNTAKEN_BYTES_MAX = 1 << 20;
 
 /**
- * A server-streaming handler from an async generator of messages: bytes, unless `sizeOf` tells how many others take. The generator is asked for more only when
- * the client has taken enough of what was written, so a slow client costs that much memory, or one message, and no more.
+ * A server-streaming handler from an async generator of messages: bytes, unless `sizeOf` tells how many others take. The
+ * generator is asked for more only when the client has taken enough of what was written, so a slow client costs that much
+ * memory, or one message, and no more.
  */
 export function streaming<Request, Message = Uint8Array>(
   logger: Logger,

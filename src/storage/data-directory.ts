@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { FactstoreError, invalid } from '../base/errors.ts';
 import { BALLAST_BYTES, ensureBallast, freeBytes, releaseBallast } from './ballast.ts';
 import { DirectoryLock } from './directory-lock.ts';
+import { isThere } from './files.ts';
 import { DIRECTORY_FORMAT, type Identity, isUuid, readIdentity, writeIdentity } from './identity.ts';
 import { PromiseFile } from './promise-file.ts';
 
@@ -182,7 +183,7 @@ function diskFull(path: string, cause: unknown): FactstoreError {
 /** Makes the identity of a directory that has none yet: the promise file first, so that it is never missing later. */
 async function create(path: string, nodeId: string): Promise<Identity> {
   for (const name of ['log', 'index'])
-    if (await exists(join(path, name)))
+    if (await isThere(join(path, name)))
       throw new FactstoreError(
         'DATA_LOSS',
         `data directory ${path} has ${name}/ but no identity.json: without it nobody knows which member of which cluster it is. Put the file back, or move the directory away and let the node join again with an empty one`,
@@ -225,12 +226,5 @@ function otherNode(path: string, owner: string, nodeId: string): FactstoreError 
     'FAILED_PRECONDITION',
     `data directory ${path} belongs to node ${owner}, but this node is called ${nodeId}: name the node ${owner} (--node-id), or give it another directory (--data)`,
     { path, nodeId: owner },
-  );
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
   );
 }

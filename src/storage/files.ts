@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises';
+import { access, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Makes names that were created, renamed or removed in a directory durable. */
@@ -23,6 +23,14 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   }
   await rename(temporary, path);
   await syncDirectory(dirname(path));
+}
+
+/** Whether there is a file or a directory. */
+export function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Whether an error is that of a file which is not there. */

@@ -1,6 +1,6 @@
 import { Level } from 'level';
 import { FactstoreError } from '../base/errors.ts';
-import type { Operation, Scan, ScanRange, Store } from './store.ts';
+import { bytesOf, type Operation, type Scan, type ScanRange, type Store } from './store.ts';
 
 export interface LevelOptions {
   readonly writeBufferBytes: number;
@@ -179,11 +179,4 @@ function reasonOf(error: unknown): string {
 function chains(operations: readonly Operation[]): boolean {
   if (operations.some((operation) => operation.type === 'put' && operation.value.length > LARGE_ROW_BYTES)) return true;
   return operations.length >= CHAINED_ROWS_MIN && bytesOf(operations) <= CHAINED_BYTES_MAX;
-}
-
-function bytesOf(operations: readonly Operation[]): number {
-  let bytes = 0;
-  for (const operation of operations)
-    bytes += operation.key.length + (operation.type === 'put' ? operation.value.length : 0);
-  return bytes;
 }

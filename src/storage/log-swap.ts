@@ -1,6 +1,6 @@
-import { access, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory } from './files.ts';
+import { isThere, syncDirectory } from './files.ts';
 
 /**
  * The files of a log that is written anew, in a data directory:
@@ -24,8 +24,8 @@ export async function swapLogs(directory: string): Promise<void> {
 /** Finishes a swap that a crash interrupted, or forgets a new log that is not complete. Before the log is opened. */
 export async function settleSwap(directory: string): Promise<void> {
   const rewritten = rewrittenLogPath(directory);
-  if (await exists(join(directory, 'log'))) return rm(rewritten, { recursive: true, force: true });
-  if (!(await exists(rewritten))) return;
+  if (await isThere(join(directory, 'log'))) return rm(rewritten, { recursive: true, force: true });
+  if (!(await isThere(rewritten))) return;
   await rename(rewritten, join(directory, 'log'));
   await syncDirectory(directory);
 }
@@ -33,11 +33,4 @@ export async function settleSwap(directory: string): Promise<void> {
 /** The new log was opened and verified: the old one has done its duty. */
 export function dropDamagedLog(directory: string): Promise<void> {
   return rm(join(directory, 'log.damaged'), { recursive: true, force: true });
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -36,3 +36,29 @@ export interface Scan {
   next(count: number): Promise<[key: Buffer, value: Buffer][]>;
   close(): Promise<void>;
 }
+
+/** How much a batch writes, keys and values. */
+export function bytesOf(operations: readonly Operation[]): number {
+  let bytes = 0;
+  for (const operation of operations)
+    bytes += operation.key.length + (operation.type === 'put' ? operation.value.length : 0);
+  return bytes;
+}
+
+const ROWS_PER_TURN = 256;
+
+/** Visits the rows of a range in order, a bounded number in one turn (rule C3). */
+export async function eachRow(
+  store: Store,
+  range: ScanRange,
+  visit: (key: Buffer, value: Buffer) => void,
+): Promise<void> {
+  const scan = store.scan(range);
+  try {
+    for (let rows = await scan.next(ROWS_PER_TURN); rows.length > 0; rows = await scan.next(ROWS_PER_TURN)) {
+      for (const [key, value] of rows) visit(key, value);
+    }
+  } finally {
+    await scan.close();
+  }
+}

@@ -1,6 +1,6 @@
 import { bytesEqual } from '../../base/bytes.ts';
 import { FactstoreError } from '../../base/errors.ts';
-import type { ScanRange, Store } from '../store.ts';
+import { eachRow, type Store } from '../store.ts';
 import type { AppendIdWindow, WindowLimits } from './append-id-window.ts';
 import {
   decodeAppendIds,
@@ -203,17 +203,4 @@ async function eachSeal(
   await eachRow(store, { from: sealKey(from), to: sealKey(to) }, (key, value) =>
     visit(blockOfKey(key), decodeRow(key, value, decodeSeal)),
   );
-}
-
-async function eachRow(store: Store, range: ScanRange, visit: (key: Buffer, value: Buffer) => void): Promise<void> {
-  const scan = store.scan(range);
-  try {
-    for (;;) {
-      const rows = await scan.next(256);
-      if (rows.length === 0) return;
-      for (const [key, value] of rows) visit(key, value);
-    }
-  } finally {
-    await scan.close();
-  }
 }

@@ -1,5 +1,5 @@
 import type { Retention } from '../../model/retention.ts';
-import type { Store } from '../store.ts';
+import { eachRow, type Store } from '../store.ts';
 import { stateAt } from './head-rows.ts';
 import { Kind, kindRange, nameOfKey } from './keys.ts';
 import { decodeRetention, type RetentionEnd } from './retention-rows.ts';
@@ -7,7 +7,6 @@ import { decodeRow } from './row-writer.ts';
 
 /** How many facts of a stream are remembered, so that a view sees what held at its head. */
 const VERSIONS_MAX = 8;
-const ROWS_PER_TURN = 256;
 
 interface Version {
   readonly end: RetentionEnd;
@@ -60,19 +59,10 @@ export class Retentions {
 
   /** Loads what sealed blocks say. */
   async load(store: Store, sealedBlocks: number): Promise<void> {
-    const scan = store.scan(kindRange(Kind.retention));
-    try {
-      for (;;) {
-        const rows = await scan.next(ROWS_PER_TURN);
-        if (rows.length === 0) return;
-        for (const [key, value] of rows) {
-          const end = stateAt(decodeRow(key, value, decodeRetention), sealedBlocks);
-          if (end) this.set(nameOfKey(key), end);
-        }
-      }
-    } finally {
-      await scan.close();
-    }
+    await eachRow(store, kindRange(Kind.retention), (key, value) => {
+      const end = stateAt(decodeRow(key, value, decodeRetention), sealedBlocks);
+      if (end) this.set(nameOfKey(key), end);
+    });
   }
 }
 

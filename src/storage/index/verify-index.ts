@@ -1,4 +1,4 @@
-import type { Scan, Store } from '../store.ts';
+import { eachRow, type Store } from '../store.ts';
 import {
   decodeAppendIds,
   decodeChunk,
@@ -51,13 +51,13 @@ export async function verifyIndex(store: Store): Promise<IndexReport> {
     }
   };
   const expected: number[] = [];
-  await each(store.scan(kindRange(Kind.seal)), (key, value) =>
+  await eachRow(store, kindRange(Kind.seal), (key, value) =>
     check(() => {
       expected[blockOfKey(key)] = decodeRow(key, value, decodeSeal).rows;
     }),
   );
   for (const [kind, decode] of DECODERS) {
-    await each(store.scan(kindRange(kind as Kind)), (key, value) =>
+    await eachRow(store, kindRange(kind as Kind), (key, value) =>
       check(() => {
         const block = blockOfRow(key, decodeRow(key, value, decode));
         if (block !== undefined) counts[block] = (counts[block] ?? 0) + 1;
@@ -88,17 +88,5 @@ function blockOfRow(key: Uint8Array, decoded: unknown): number | undefined {
       return blockOfNameKey(key);
     default:
       return undefined;
-  }
-}
-
-async function each(scan: Scan, visit: (key: Buffer, value: Buffer) => void): Promise<void> {
-  try {
-    for (;;) {
-      const rows = await scan.next(256);
-      if (rows.length === 0) return;
-      for (const [key, value] of rows) visit(key, value);
-    }
-  } finally {
-    await scan.close();
   }
 }

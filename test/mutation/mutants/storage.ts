@@ -383,7 +383,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'half-rewritten-log-used',
     file: 'src/storage/log-swap.ts',
-    search: "  if (await exists(join(directory, 'log'))) return rm(rewritten, { recursive: true, force: true });\n",
+    search: "  if (await isThere(join(directory, 'log'))) return rm(rewritten, { recursive: true, force: true });\n",
     replacement: '',
     bug: 'a log that a crash left half rewritten takes the place of the whole one',
     rule: 'D7',
