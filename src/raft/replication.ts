@@ -12,7 +12,8 @@ import type { Entry } from './types.ts';
  * The leader's half of replication (Raft §5.3). Nothing is sent when an entry is proposed: an entry goes to the followers
  * when it goes to this node's own disk, in a batch with all that was proposed while the batch before was written. So all
  * disks write the same batches at the same time, and messages are as few as batches. It costs no latency: a leader
- * answers nothing that its own disk does not hold (rule D8).
+ * answers nothing that its own disk does not hold (rule D8). Only one that hands over does not wait for its disk, which
+ * may be the very reason (rule D1): its target needs everything, or the transfer never comes to an end.
  *
  * How a lost append comes to light, while replicating:
  * - Later appends follow it: the follower sees a gap and refuses, and the leader probes again from `match`.
@@ -37,21 +38,21 @@ export function replicate<P>(s: RaftState<P>, l: Leadership): void {
  * so that no range is loaded from disk for a follower that may not even be there.
  */
 function probe<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
-  sendAppend(s, l, progress, entriesFor(s, progress));
+  sendAppend(s, l, progress, entriesFor(s, l, progress));
   progress.probeSent = true;
 }
 
 function pipeline<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
   const { inflightMessagesMax, inflightBytesMax } = s.options;
   let sent = false;
-  while (progress.next <= s.disk.handedIndex && !progress.loading) {
+  while (progress.next <= sendableIndex(s, l) && !progress.loading) {
     if (progress.windowFull(inflightMessagesMax, inflightBytesMax)) break;
     if (progress.next < s.log.firstInMemory) {
       // `next` stays until the range is answered, so what was pipelined must have been answered before.
       if (!progress.hasInflight) sendLoad(s, l, progress);
       return;
     }
-    const entries = entriesFor(s, progress);
+    const entries = entriesFor(s, l, progress);
     sendAppend(s, l, progress, entries);
     progress.pipelined(progress.next + entries.length - 1, bytesOf(entries));
     sent = true;
@@ -62,8 +63,13 @@ function pipeline<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
   sendAppend(s, l, progress, []);
 }
 
-function entriesFor<P>(s: RaftState<P>, progress: Progress): Entry<P>[] {
-  const entriesMax = Math.min(s.options.messageEntriesMax, s.disk.handedIndex - progress.next + 1);
+/** The log up to here may be sent. */
+function sendableIndex<P>(s: RaftState<P>, l: Leadership): number {
+  return l.transfer === undefined ? s.disk.handedIndex : s.readyIndex;
+}
+
+function entriesFor<P>(s: RaftState<P>, l: Leadership, progress: Progress): Entry<P>[] {
+  const entriesMax = Math.min(s.options.messageEntriesMax, sendableIndex(s, l) - progress.next + 1);
   return entriesMax <= 0 ? [] : s.log.slice(progress.next, s.options.messageBytesMax, entriesMax);
 }
 

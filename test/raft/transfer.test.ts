@@ -46,6 +46,23 @@ describe('handing leadership over', () => {
     expect(ofType(exchange(node, ack('b', term, 2, 1)), 'timeoutNow')).toMatchObject([{ to: 'b' }]);
   });
 
+  it('the target gets what the own disk has not even begun to write, and may never take (rule D1)', () => {
+    const node = solo(three);
+    lead(node);
+    const { term } = node.raft;
+    exchange(node, ack('b', term, 1));
+    exchange(node, ack('c', term, 1));
+    node.holdDisk = true;
+    for (const payload of ['being written', 'waiting']) {
+      node.raft.propose(1, 10, payload);
+      node.pump();
+    }
+    node.raft.transferLeadership('b');
+    const sent = ofType(node.pump(), 'append').flatMap(({ to, entries }) => (to === 'b' ? (entries ?? []) : []));
+    expect(sent.map(({ payload }) => payload)).toEqual(['waiting']);
+    expect(ofType(exchange(node, ack('b', term, 3, 1)), 'timeoutNow')).toMatchObject([{ to: 'b' }]);
+  });
+
   it('proposals are gated meanwhile, and reads are held (thesis §3.10)', () => {
     const net = new Network(three);
     net.elect('a');

@@ -20,6 +20,10 @@ export const REGRESSIONS: readonly (PlanOptions & { readonly found: string })[] 
       'the only node that could be elected did not ask for votes, because of clocks that it had heard long ago (S15)',
   },
   {
+    seed: 1003355,
+    found: 'a leader whose disk was full could not hand over: the target never got what waited for that disk (D1)',
+  },
+  {
     seed: 1449,
     profile: 'members',
     found:

@@ -213,6 +213,15 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     test: 'raft/transfer.test.ts',
   },
   {
+    id: 'transfer-waits-for-own-disk',
+    file: 'src/raft/replication.ts',
+    search: 'return l.transfer === undefined ? s.disk.handedIndex : s.readyIndex;',
+    replacement: 'return s.disk.handedIndex;',
+    bug: 'a leader whose disk takes nothing any more never hands over',
+    rule: 'D1',
+    test: 'raft/transfer.test.ts',
+  },
+  {
     id: 'timeout-now-from-anybody',
     file: 'src/raft/step.ts',
     search: "if (s.role === 'follower' && s.leader === m.from) startElection(s, true);",
