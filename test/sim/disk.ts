@@ -20,8 +20,8 @@ export class Disk {
   readonly index: Database;
   incarnation = 0;
   freeBytes = Number.POSITIVE_INFINITY;
-  /** What was done to it that a sound disk does not do; the node may refuse to go on with it. */
-  damage: string | undefined;
+  /** What was done to its databases that a sound disk does not do. A node that mends its log does nothing for its index. */
+  readonly damages: { log?: string; index?: string } = {};
   /** The node has met damage in its log while it ran, and has noted that for its next start. */
   noted = false;
   /** Chain hashes of the entries that it has kept, synced, whatever damage did to them since. */
@@ -42,6 +42,11 @@ export class Disk {
     this.index = new Database(chance.fork(), habits);
     encodeSlot(this.promised, 1, NOTHING_PROMISED);
     this.promisedDurably = Buffer.from(this.promised);
+  }
+
+  /** The node may refuse to go on with it. */
+  get damage(): string | undefined {
+    return this.damages.log ?? this.damages.index;
   }
 
   /** A crash is likelier to show something then. */

@@ -174,7 +174,7 @@ export class Faults {
     const live = (kind === 'flipTable' || kind === 'loseFromTable') && chance.of(0.7);
     if (!this.mayDamage(machine)) return;
     if (!live) this.goDown(chance, machine, () => machine.kill());
-    if (machine.disk.log[kind]()) this.hurt(machine, kind);
+    if (machine.disk.log[kind]()) this.hurt(machine, 'log', kind);
   }
 
   /** The index is derived: damage to it may stop a node as that to the log does, and comes to as few. */
@@ -183,7 +183,7 @@ export class Faults {
     const kind = chance.pick(['flipAhead', 'cutAhead', 'loseAhead', 'flipTable'] as const);
     if (!this.mayDamage(machine)) return;
     this.goDown(chance, machine, () => machine.kill());
-    if (machine.disk.index[kind]()) this.hurt(machine, `index ${kind}`);
+    if (machine.disk.index[kind]()) this.hurt(machine, 'index', kind);
   }
 
   private wipe(chance: Chance): void {
@@ -193,7 +193,7 @@ export class Faults {
     this.goDown(chance, machine, () => machine.kill());
     machine.disk.wipe(what);
     this.note(() => `the ${what} of ${machine.id} is wiped`);
-    if (what !== 'index') this.hurt(machine, 'wiped');
+    if (what !== 'index') this.hurt(machine, 'log', 'wiped');
   }
 
   private mayDamage(machine: Machine): boolean {
@@ -202,9 +202,9 @@ export class Faults {
     return !machine.immune && machine.node !== undefined && damaged + 1 <= (machines.length - 1) >> 1;
   }
 
-  private hurt(machine: Machine, kind: string): void {
-    machine.disk.damage = kind;
-    this.note(() => `the disk of ${machine.id} is damaged: ${kind}`);
+  private hurt(machine: Machine, where: 'log' | 'index', kind: string): void {
+    machine.disk.damages[where] = kind;
+    this.note(() => `the ${where} of ${machine.id} is damaged: ${kind}`);
   }
 
   private goDown(chance: Chance, machine: Machine, stop: () => void): void {

@@ -42,7 +42,7 @@ export async function openOrMend(mending: Mending, options: RaftLogOptions): Pro
   disk.log.become(whole);
   disk.noted = false;
   const log = await open();
-  disk.damage = undefined;
+  delete disk.damages.log;
   return log;
 }
 
