@@ -14,6 +14,7 @@ import {
 } from '../raft/types.ts';
 import { type Clock, every, type Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import { Watched } from '../runtime/watched.ts';
 import {
   type EntryRecord,
@@ -24,8 +25,7 @@ import {
   type UnwrittenPayload,
 } from '../storage/record.ts';
 import { ApplyLoop } from './apply-loop.ts';
-import { ClockWatch } from './clock-watch.ts';
-import { CommitWatch } from './commit-watch.ts';
+import { Fitness } from './fitness.ts';
 import { sealMembership, sealNoop } from './log-end.ts';
 import type {
   AppliedState,
@@ -82,9 +82,6 @@ export interface ReplicaPorts {
 /** How long an open append waits to learn its fate after leadership was lost (rule S8). */
 const FATE_WAIT_MS = 5_000;
 const READ_RETRY_MS = 50;
-const CHECK_MS = 1_000;
-/** A hand-over gates reads and appends until it is given up; one that nobody took is tried again after this long. */
-const STEP_ASIDE_AGAIN_MS = 10_000;
 
 /** One node's part in the replicated log: proposals in, applied records out, and reads that are as fresh as asked. */
 export class Replica implements Inbound {
@@ -101,12 +98,7 @@ export class Replica implements Inbound {
   /** The end of the log when the node started; later the end is in memory. */
   private readonly recoveredEnd: LogPlace;
   private ticker: Timer | undefined;
-  private readonly clocks: ClockWatch;
-  private readonly commits: CommitWatch;
-  private checker: Timer | undefined;
-  /** False while this node's clock is too far off to give events their time (rule S15). */
-  private mayLead = true;
-  private stepAsideFromMs = 0;
+  private readonly fitness: Fitness;
   private readonly fateTimers = new Set<Timer>();
   private seenMembers: readonly Configuration[];
   private seen: Pick<RaftStatus, 'role' | 'term' | 'leader'>;
@@ -123,8 +115,8 @@ export class Replica implements Inbound {
     this.seenMembers = this.configurations;
     this.head = new Watched(ports.state.head);
     this.leading = new Watched(ports.state.appliedIndex);
-    this.clocks = new ClockWatch(ports.clock, ports.logger);
-    this.commits = new CommitWatch(ports.clock);
+    const { clock, logger } = ports;
+    this.fitness = new Fitness({ core: this.core, clock, logger, handOver: () => this.transferLeadership(undefined) });
     this.barrier = new ReadBarrier((id) => this.requestRead(id), ports.clock.soon);
     this.loop = new ApplyLoop({
       log: ports.log,
@@ -180,7 +172,7 @@ export class Replica implements Inbound {
   start(): void {
     this.loop.start((error) => this.fail(error));
     this.ticker = every(this.ports.clock, this.options.tickIntervalMs, () => this.tick());
-    this.checker = every(this.ports.clock, CHECK_MS, () => this.checkFitness());
+    this.fitness.start();
     this.driver.wake();
   }
 
@@ -188,7 +180,7 @@ export class Replica implements Inbound {
   async stop(): Promise<void> {
     this.stopping = true;
     this.ticker?.cancel();
-    this.checker?.cancel();
+    this.fitness.stop();
     for (const timer of this.fateTimers) timer.cancel();
     await this.driver.stop();
     await this.loop.stop();
@@ -199,7 +191,7 @@ export class Replica implements Inbound {
 
   receive(message: PeerMessage, clockUs: number): void {
     if (this.stopping) return;
-    this.clocks.hear(message.from, clockUs);
+    this.fitness.hear(message.from, clockUs);
     if (message.type === 'timeoutNow') void this.takeOver(message);
     else this.guarded(() => this.core.step(message));
   }
@@ -217,7 +209,7 @@ export class Replica implements Inbound {
 
   /** True: this node's clock has jumped by more than a day, and gives no event its time (rule S15). */
   get clockHasJumped(): boolean {
-    return this.clocks.jumped;
+    return this.fitness.clockHasJumped;
   }
 
   get unappliedBytes(): number {
@@ -332,7 +324,8 @@ export class Replica implements Inbound {
   /** Waits until this node has applied everything that was committed anywhere when it was called (ReadIndex). */
   async linearize(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && !this.stopping) {
-      const index = await unlessAborted(this.barrier.readIndex(), signal);
+      // The barrier always answers: only the abort is caught, which ends the loop.
+      const index = await untilAborted(this.barrier.readIndex(), signal).catch(() => undefined);
       if (index !== undefined) {
         if (await this.loop.applied.reached(index, signal)) return;
         break;
@@ -354,13 +347,9 @@ export class Replica implements Inbound {
     return accepted;
   }
 
-  /** This node had better not lead (rules D1, S15, or it gets nothing committed): hands over, if it leads and somebody takes it. */
+  /** This node had better not lead (rule D1): hands over, if it leads and somebody takes it. */
   stepAside(): void {
-    const now = this.ports.clock.monotonicMs();
-    // Not only once it takes appends: one that cannot write its no-op never does, and would lead in vain for ever.
-    if (this.stopping || this.core.role !== 'leader' || now < this.stepAsideFromMs) return;
-    this.stepAsideFromMs = now + STEP_ASIDE_AGAIN_MS;
-    this.transferLeadership(undefined);
+    this.fitness.stepAside();
   }
 
   notLeader(): FactstoreError {
@@ -389,23 +378,14 @@ export class Replica implements Inbound {
   private async takeOver(message: PeerMessage): Promise<void> {
     try {
       const room = await this.ports.space.enough();
-      if (room && this.mayLead && !this.stopping) this.guarded(() => this.core.step(message));
+      if (room && this.fitness.mayLead && !this.stopping) this.guarded(() => this.core.step(message));
     } catch (error) {
       this.fail(error);
     }
   }
 
-  /** A node whose clock is off asks for no votes; it still gives them, and follows. */
   private send(message: PeerMessage): void {
-    if (!this.mayLead && (message.type === 'preVote' || message.type === 'vote')) return;
-    this.ports.transport.send(message);
-  }
-
-  private checkFitness(): void {
-    this.mayLead = this.clocks.check();
-    const { role, commit, lastIndex } = this.core;
-    const stalled = this.commits.stalled(role === 'leader', commit, lastIndex);
-    if (!this.mayLead || stalled) this.stepAside();
+    if (this.fitness.maySend(message)) this.ports.transport.send(message);
   }
 
   private requestRead(id: number): void {
@@ -477,22 +457,10 @@ export class Replica implements Inbound {
     if (this.stopping) return;
     this.stopping = true;
     this.ticker?.cancel();
-    this.checker?.cancel();
+    this.fitness.stop();
     this.driver.halt();
     this.ports.fatal(error);
   }
-}
-
-/** What the promise, which never rejects, resolves to; undefined once the signal is aborted. */
-function unlessAborted<T>(promise: Promise<T | undefined>, signal: AbortSignal): Promise<T | undefined> {
-  return new Promise((resolve) => {
-    const abort = () => resolve(undefined);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then((value) => {
-      signal.removeEventListener('abort', abort);
-      resolve(value);
-    });
-  });
 }
 
 function timedOut(head: number): FactstoreError {
