@@ -11,14 +11,12 @@ import type { FoundingMember } from '../peer/founding-codec.ts';
 import { Handshake } from '../peer/handshake.ts';
 import { memberId, nodeIdOf } from '../peer/identity.ts';
 import type { JoinRequest, JoinResponse } from '../peer/join-codec.ts';
-import { Joining } from '../peer/joining.ts';
 import { type Membership, membershipEntries, membershipIn } from '../peer/membership-codec.ts';
 import { PeerNetwork } from '../peer/peer-network.ts';
 import type { PeerServer } from '../peer/peer-server.ts';
 import type { Program } from '../projection/program.ts';
 import { ProjectionRegistry } from '../projection/registry.ts';
 import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts';
-import { isVoter } from '../raft/configuration.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -38,6 +36,7 @@ import { Members } from './members.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import { MembershipFacts } from './membership-facts.ts';
 import type { NodeStorage } from './open-storage.ts';
+import { PlaceInCluster } from './place-in-cluster.ts';
 import { Projections } from './projections.ts';
 import { raftOptions } from './raft-options.ts';
 import { Scavenging } from './scavenging.ts';
@@ -78,8 +77,6 @@ interface Opened {
 }
 
 const WAIT_FOR_ROLE_MS = 10;
-/** Longer than any election takes. */
-const LEADERLESS_MS = 5_000;
 
 /** A node's part in its cluster, from the moment on that it belongs to one. */
 export class Member {
@@ -90,10 +87,7 @@ export class Member {
   private readonly members: Members;
   private readonly changes: MembershipChanges;
   private readonly told: MembershipFacts;
-  /** Why this node has no place in the cluster any more. */
-  private outcast = '';
-  private asking = false;
-  private ledAtMs: number;
+  private readonly place: PlaceInCluster;
   private readonly index: EventIndex;
   private readonly network: PeerNetwork;
   private readonly forwarder: Forwarder;
@@ -112,7 +106,6 @@ export class Member {
     this.seenPeers = opened.seenPeers;
     this.facts = opened.facts;
     this.registry = opened.registry;
-    this.ledAtMs = ports.clock.monotonicMs();
     this.index = opened.index;
     this.chainHash = opened.chainHash;
     this.self = memberId(ports.me.nodeId, ports.me.directoryId);
@@ -143,6 +136,7 @@ export class Member {
       forward: (call) => forward.accept(call),
     });
     this.changes = this.newChanges();
+    this.place = this.newPlace();
     const founders = ports.storage.founding.members.map((one) => memberId(one.nodeId, one.directoryId));
     this.told = new MembershipFacts({ replica, database, facts: this.facts, founders });
     this.network.setMembers(this.members.all);
@@ -170,7 +164,7 @@ export class Member {
     const seenPeers = await PeerMemory.open(ports.options.data, ports.fatal);
     const member = new Member(ports, { index, seenPeers, facts, registry, scavenger, chainHash });
     member.replica.start();
-    if (!member.votes && !member.founded) void member.becomeVoter();
+    member.place.take();
     return member;
   }
 
@@ -206,7 +200,7 @@ export class Member {
   /** Why the node does not serve everything at the moment; undefined: it does. */
   notReady(): string | undefined {
     if (this.ports.reserve.short && this.role === 'leader') return this.ports.reserve.refusal().message;
-    if (this.outcast !== '') return this.outcast;
+    if (this.place.lost !== '') return this.place.lost;
     if (this.replica.leader === undefined) return `no leader: ${this.seen()}`;
     return undefined;
   }
@@ -276,6 +270,16 @@ export class Member {
     });
   }
 
+  /** Called about once a second: whether this node still belongs to its cluster. */
+  keepPlace(): void {
+    this.place.keep();
+  }
+
+  /** Ends in NOT_READY where it does not. */
+  checkPlace(): void {
+    this.place.check();
+  }
+
   /** Called about once a second: what the others have acknowledged by now must not be forgotten (rule D9). */
   rememberPeers(): void {
     this.seenPeers.remember(this.replica.acknowledged);
@@ -326,63 +330,19 @@ export class Member {
     return { voters: names(voters[0]), learners: names(learners) };
   }
 
-  private get votes(): boolean {
-    return isVoter(this.members.inForce, this.self);
-  }
-
-  /** Whether this directory was among those that founded the cluster. */
-  private get founded(): boolean {
-    const { members } = this.ports.storage.founding;
-    return members.some(({ nodeId, directoryId }) => memberId(nodeId, directoryId) === this.self);
-  }
-
   private membersChanged(): void {
     this.members.update(this.replica.configurations as readonly Membership[]);
     this.network.setMembers(this.members.all);
   }
 
-  /**
-   * Called about once a second: a node that hears of no leader asks the others whether it still has a place. Who was
-   * removed is sent nothing more, and would not learn of it otherwise.
-   */
-  keepPlace(): void {
-    const now = this.ports.clock.monotonicMs();
-    if (this.replica.leader !== undefined) this.ledAtMs = now;
-    if (now - this.ledAtMs > LEADERLESS_MS && this.members.all.length > 1) void this.becomeVoter();
-  }
-
-  /** Ends in NOT_READY where this node was removed: it serves nothing, old reads included (rule Q3). */
-  checkPlace(): void {
-    if (this.outcast !== '') throw new FactstoreError('NOT_READY', this.outcast);
-  }
-
-  /** A node that has joined asks for a vote until it has one, or is told that it has no place. */
-  private async becomeVoter(): Promise<void> {
-    if (this.asking || this.outcast !== '') return;
-    this.asking = true;
-    const { ports, self } = this;
-    const { options, storage, clock, logger, knownFeatureLevel } = ports;
-    const joining = new Joining({
-      me: ports.me,
-      knownFeatureLevel,
-      addresses: () => [
-        ...this.members.all.filter((member) => member.memberId !== self).map((member) => member.peerAddress),
-        ...(options.join ?? []).map(formatAddress),
-      ],
-      clusterId: () => storage.founding.clusterId,
-      clock,
-      logger,
-      signal: this.ending.signal,
+  private newPlace(): PlaceInCluster {
+    const { ports, members, replica, ending } = this;
+    return new PlaceInCluster({
+      ...ports,
+      members,
+      hasLeader: () => replica.leader !== undefined,
+      ending: ending.signal,
     });
-    try {
-      await joining.voter();
-    } catch (error) {
-      if (this.ending.signal.aborted) return;
-      this.outcast = error instanceof Error ? error.message : String(error);
-      logger.error({ event: 'member.refused' }, `this node has no place in the cluster: ${this.outcast}`);
-    } finally {
-      this.asking = false;
-    }
   }
 
   private newChanges(): MembershipChanges {
