@@ -35,6 +35,7 @@ export interface MemberCorePorts
     | 'members'
     | 'membersChanged'
     | 'visibility'
+    | 'fetchEntries'
     | 'fatal'
   > {
   readonly raft: ReplicaOptions;
@@ -96,6 +97,7 @@ export class MemberCore {
         members: ports.members,
         membersChanged: () => ports.membersChanged(),
         visibility: () => ports.visibility(),
+        fetchEntries: (last) => ports.fetchEntries(last),
         fatal: (error) => ports.fatal(error),
       },
     );

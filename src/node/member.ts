@@ -5,6 +5,7 @@ import { formatAddress } from '../config/values.ts';
 import type { Database } from '../database/database.ts';
 import { Facts } from '../database/facts.ts';
 import { Reads } from '../database/reads.ts';
+import { entriesFromPeers } from '../peer/entries.ts';
 import { ForwardServer } from '../peer/forward-server.ts';
 import { Forwarder } from '../peer/forwarding.ts';
 import type { FoundingMember } from '../peer/founding-codec.ts';
@@ -28,6 +29,7 @@ import type { DiskReserve } from '../storage/disk-reserve.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
 import { EventReader } from '../storage/index/event-reader.ts';
 import { PeerMemory } from '../storage/peer-memory.ts';
+import type { FetchEntries } from '../storage/raft-log-rewrite.ts';
 import type { EntryRecord } from '../storage/record.ts';
 import { raiseFeatureLevel } from './feature-level.ts';
 import { ForwardedLanes } from './forwarded-lanes.ts';
@@ -410,11 +412,19 @@ export class Member {
         this.forwarder.setLeader(leader === this.self ? undefined : leader);
       },
       visibility: () => this.seen(),
+      fetchEntries: (last) => this.fetchEntries(last),
       fatal,
       ending: this.ending.signal,
       checkLevel: (kind) => this.facts.checkLevel(kind),
       diskHasRoom: () => !reserve.short,
     });
+  }
+
+  private fetchEntries(last: string): FetchEntries {
+    const { clock, storage } = this.ports;
+    const reachable = (member: string) => this.network.status(member).reachable;
+    const addresses = () => this.members.peersBut(this.self, last, reachable);
+    return entriesFromPeers(storage.founding.clusterId, addresses, { clock, signal: this.ending.signal });
   }
 
   private newScavenging(scavenger: Scavenger): Scavenging {

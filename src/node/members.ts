@@ -56,6 +56,13 @@ export class Members {
     return this.known.find((member) => member.memberId === id);
   }
 
+  /** Node ids and peer addresses of the others for which `mayBeAsked` holds, `last` behind them. */
+  peersBut(self: MemberId, last: MemberId, mayBeAsked: (member: MemberId) => boolean): ReadonlyMap<string, string> {
+    const others = this.known.filter(({ memberId }) => memberId !== self && memberId !== last && mayBeAsked(memberId));
+    const end = this.byId(last);
+    return new Map((end ? [...others, end] : others).map(({ memberId, peerAddress }) => [memberId, peerAddress]));
+  }
+
   /** The member of this node id or, in full, node id/directory UUID. Ends in NOT_FOUND, or where there are two. */
   named(name: string): KnownMember {
     const exact = this.byId(name);

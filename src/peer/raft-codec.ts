@@ -37,6 +37,7 @@ const Field = {
   clockUs: 11,
   entries: 12,
   acknowledged: 13,
+  loadMax: 14,
 } as const;
 
 /** About how many bytes the message takes, rounded up. */
@@ -54,6 +55,9 @@ export function encodeRaftHeader(message: PeerMessage, clockUs: number): Buffer 
   switch (message.type) {
     case 'append':
       writer.uint(Field.index, message.index).uint(Field.logTerm, message.logTerm).uint(Field.commit, message.commit);
+      if (message.entries !== undefined) break;
+      assert(message.loadMax > 0, 'an append was handed to the network without its entries');
+      writer.uint(Field.loadMax, message.loadMax);
       break;
     case 'appendResponse':
       writer.uint(Field.index, message.index).uint(Field.logTerm, message.logTerm).bool(Field.reject, message.reject);
@@ -88,9 +92,8 @@ export function encodeRaftHeader(message: PeerMessage, clockUs: number): Buffer 
   return writer.finish();
 }
 
-/** The bytes of the entries. An append carries its entries, and they are sealed: anything else is a bug. */
-export function sealedEntries(entries: readonly Entry<EntryRecord>[] | undefined): Buffer[] {
-  assert(entries, 'an append was handed to the network without its entries');
+/** The bytes of the entries; none where the append names them only. They are sealed: anything else is a bug. */
+export function sealedEntries(entries: readonly Entry<EntryRecord>[] = []): Buffer[] {
   return entries.map((entry) => {
     assert(entry.payload, () => `entry ${entry.index} was handed to the network before it was sealed`);
     return entry.payload.bytes;
@@ -120,6 +123,7 @@ class RaftFields {
   applied = 0;
   transfer = false;
   clockUs = 0;
+  loadMax = 0;
   readonly entries: Buffer[] = [];
   readonly acknowledged: Acknowledged[] = [];
 }
@@ -176,6 +180,9 @@ function readField(reader: MessageReader, bytes: Buffer, fields: RaftFields): vo
       break;
     case Field.acknowledged:
       fields.acknowledged.push(decodeAcknowledged(reader.nested('acknowledged', 'Acknowledged')));
+      break;
+    case Field.loadMax:
+      fields.loadMax = reader.uint('load_max');
   }
 }
 
@@ -189,11 +196,11 @@ function decodeAcknowledged(reader: MessageReader): Acknowledged {
 }
 
 function messageOf(fields: RaftFields, ends: Ends): PeerMessage {
-  const { term, index, logTerm, commit, reject, context, applied, transfer } = fields;
+  const { term, index, logTerm, commit, reject, context, applied, transfer, loadMax } = fields;
   const envelope = { from: ends.from, to: ends.to, term };
   switch (fields.type) {
     case TYPE.append:
-      return { ...envelope, type: 'append', index, logTerm, commit, entries: entriesOf(fields), loadMax: 0 };
+      return { ...envelope, type: 'append', index, logTerm, commit, entries: appended(fields), loadMax };
     case TYPE.appendResponse:
       return { ...envelope, type: 'appendResponse', index, reject, rejectHint: fields.rejectHint, logTerm, applied };
     case TYPE.heartbeat:
@@ -217,6 +224,14 @@ function messageOf(fields: RaftFields, ends: Ends): PeerMessage {
     default:
       throw invalid('raft.type', `${fields.type} is not a type that is known here`);
   }
+}
+
+/** Undefined: the append names a committed range, which the receiver gets elsewhere. */
+function appended(fields: RaftFields): Entry<EntryRecord>[] | undefined {
+  if (fields.loadMax === 0) return entriesOf(fields);
+  if (fields.entries.length > 0) throw invalid('raft.load_max', 'an append either carries entries or names them');
+  if (fields.loadMax > fields.commit - fields.index) throw invalid('raft.load_max', 'names more than is committed');
+  return undefined;
 }
 
 /** The entries of an append; each must be whole and stand at its place. Their chain is checked where they are used. */

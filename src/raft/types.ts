@@ -70,8 +70,8 @@ export type Message<P> =
       readonly logTerm: number;
       readonly commit: number;
       /**
-       * Present: the entries. Absent: the driver loads the range `index + 1` … `index + loadMax` from disk, and drops the
-       * message if by then the core's term is no longer the message's: in the same term a leader's log only grows, but
+       * Present: the entries. Absent: the driver loads the range `index + 1` … `index + loadMax` from disk, or names what
+       * of it is committed for the receiver's driver to get (rule C5). It drops the message if, once it is loaded, the core's term is no longer the message's: in the same term a leader's log only grows, but
        * after it these places may hold another leader's entries.
        */
       readonly entries: readonly Entry<P>[] | undefined;

@@ -23,9 +23,14 @@ export function sealMembership(term: number, end: LogPlace, payload: Uint8Array)
  * payload, where it has been made already.
  */
 export function checkContinues(record: EntryRecord, end: LogPlace, digest?: Buffer): void {
-  const problem = continuityDamage(end, record) ?? chainDamage(record, end.chain, digest);
+  const problem = continuationDamage(record, end, digest);
   if (problem === undefined) return;
   throw new InvariantViolation(
     `log entry ${record.index} of term ${record.term}, received from the leader, does not continue entry ${end.index} of term ${end.term}: ${problem}`,
   );
+}
+
+/** Why a record does not continue the log; undefined: it does. */
+export function continuationDamage(record: EntryRecord, end: LogPlace, digest?: Buffer): string | undefined {
+  return continuityDamage(end, record) ?? chainDamage(record, end.chain, digest);
 }

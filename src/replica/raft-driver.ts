@@ -1,6 +1,8 @@
+import { allMembers } from '../raft/configuration.ts';
 import type { EntryType, Message, Persist, RaftCore, ReadAnswer } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { digestInPieces, type EntryRecord, type LogPlace, PIECE_BYTES } from '../storage/record.ts';
+import { entryOf } from './catch-up.ts';
 import { checkContinues } from './log-end.ts';
 import type { DurableLog, PeerMessage, SpaceGuard, Transport } from './ports.ts';
 
@@ -145,9 +147,20 @@ export class RaftDriver {
 
   private send(messages: readonly Message<EntryRecord>[]): void {
     for (const message of messages) {
-      if (message.type === 'append' && message.entries === undefined) void this.loadAndSend(message);
+      if (message.type === 'append' && message.entries === undefined) this.referOrLoad(message);
       else this.ports.transport.send(message);
     }
+  }
+
+  /**
+   * What is committed is the same everywhere (rule C5): where there is a third member, the follower is told the range and
+   * gets it there (`CatchUp`).
+   */
+  private referOrLoad(message: Extract<PeerMessage, { type: 'append' }>): void {
+    const committed = message.commit - message.index;
+    const third = allMembers(this.core.status().configuration).size > 2;
+    if (committed <= 0 || !third) void this.loadAndSend(message);
+    else this.ports.transport.send({ ...message, loadMax: Math.min(message.loadMax, committed) });
   }
 
   /**
@@ -160,16 +173,7 @@ export class RaftDriver {
       const entries = await this.ports.log.read(from, message.index + message.loadMax, LOAD_BYTES_MAX);
       if (this.stopped || entries.length === 0) return;
       if (this.core.term !== message.term || this.core.role !== 'leader') return;
-      this.ports.transport.send({
-        ...message,
-        entries: entries.map((record) => ({
-          index: record.index,
-          term: record.term,
-          type: record.type,
-          bytes: record.bytes.length,
-          payload: record,
-        })),
-      });
+      this.ports.transport.send({ ...message, entries: entries.map(entryOf) });
     } catch (error) {
       if (!this.stopped) this.ports.fatal(error);
     }

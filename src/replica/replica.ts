@@ -25,6 +25,7 @@ import {
   type UnwrittenPayload,
 } from '../storage/record.ts';
 import { ApplyLoop } from './apply-loop.ts';
+import { CatchUp, type CatchUpPorts, isReferral } from './catch-up.ts';
 import { Fitness } from './fitness.ts';
 import { sealMembership, sealNoop } from './log-end.ts';
 import type {
@@ -56,7 +57,7 @@ export interface Recovered {
   readonly memberships: readonly EntryRecord[];
 }
 
-export interface ReplicaPorts {
+export interface ReplicaPorts extends Pick<CatchUpPorts, 'fetchEntries'> {
   readonly log: DurableLog;
   readonly state: AppliedState;
   readonly transport: Transport;
@@ -99,6 +100,7 @@ export class Replica implements Inbound {
   private readonly recoveredEnd: LogPlace;
   private ticker: Timer | undefined;
   private readonly fitness: Fitness;
+  private readonly catchUp: CatchUp;
   private readonly fateTimers = new Set<Timer>();
   private seenMembers: readonly Configuration[];
   private seen: Pick<RaftStatus, 'role' | 'term' | 'leader'>;
@@ -117,6 +119,12 @@ export class Replica implements Inbound {
     this.leading = new Watched(ports.state.appliedIndex);
     const { clock, logger } = ports;
     this.fitness = new Fitness({ core: this.core, clock, logger, handOver: () => this.transferLeadership(undefined) });
+    this.catchUp = new CatchUp({
+      log: ports.log,
+      fetchEntries: ports.fetchEntries,
+      filled: (append) => this.step(append),
+      fatal: (error) => this.fail(error),
+    });
     this.barrier = new ReadBarrier((id) => this.requestRead(id), ports.clock.soon);
     this.loop = new ApplyLoop({
       log: ports.log,
@@ -193,7 +201,12 @@ export class Replica implements Inbound {
     if (this.stopping) return;
     this.fitness.hear(message.from, clockUs);
     if (message.type === 'timeoutNow') void this.takeOver(message);
-    else this.guarded(() => this.core.step(message));
+    else if (isReferral(message)) void this.catchUp.follow(message);
+    else this.step(message);
+  }
+
+  private step(message: PeerMessage): void {
+    if (!this.stopping) this.guarded(() => this.core.step(message));
   }
 
   connectionLost(member: MemberId): void {

@@ -72,7 +72,10 @@ const raftMessage: fc.Arbitrary<PeerMessage> = fc
     switch (type) {
       case 'append': {
         const records = payloads.map((payload, i) => record(index + 1 + i, payload));
-        return { ...append(ends.from, ends.to, index, records), term, logTerm, commit } as PeerMessage;
+        const carrying = { ...append(ends.from, ends.to, index, records), term, logTerm, commit } as PeerMessage;
+        // One without entries may name those that are committed.
+        const named = records.length === 0 && transfer ? commit - index : 0;
+        return named > 0 ? ({ ...carrying, entries: undefined, loadMax: named } as PeerMessage) : carrying;
       }
       case 'appendResponse':
         return { ...envelope, type, index, reject, rejectHint, logTerm, applied };
@@ -138,7 +141,7 @@ function reflectedRaft(message: PeerMessage, clockUs: number): Record<string, un
   const { from: _, to: __, type, ...fields } = message;
   const rest: Record<string, unknown> = { ...fields };
   if (message.type === 'append') {
-    delete rest.loadMax;
+    rest.loadMax = message.entries ? 0 : message.loadMax;
     rest.entries = (message.entries ?? []).map((entry) => entry.payload?.bytes);
   }
   if (type === 'heartbeat' || type === 'heartbeatResponse') rest.clockUs = clockUs;
@@ -338,6 +341,17 @@ describe('what comes from a peer is not trusted', () => {
     expect(() => started().add({ ...second!, bytes: Buffer.alloc(3 << 20) })).toThrow(/do not go behind/);
     expect(() => started().add({ ...second!, bytes: new Uint8Array(0) })).toThrow(/do not go behind/);
     expect(() => new PartsAssembly().add({ ...first!, totalBytes: 2 ** 40 })).toThrow(/part.total_bytes/);
+  });
+
+  test('an append that names more than is committed, or names and carries entries, is refused [C5]', () => {
+    const raft = (fields: object) =>
+      reflected.Messages.requestSerialize({
+        raft: { type: 'APPEND', term: 1, index: 6, commit: 9, ...fields } as never,
+      });
+    const bytes = record(7, 'x').bytes;
+    expect(decodeStreamMessage(raft({ loadMax: 3 }), ends)).toMatchObject({ message: { loadMax: 3 } });
+    expect(() => decodeStreamMessage(raft({ loadMax: 4 }), ends)).toThrow(/load_max.*more than is committed/);
+    expect(() => decodeStreamMessage(raft({ loadMax: 1, entries: [bytes] }), ends)).toThrow(/load_max.*either/);
   });
 
   test('an append without sealed entries is a bug of the sender', () => {

@@ -47,18 +47,31 @@ export async function openOrMend(mending: Mending, options: RaftLogOptions): Pro
 }
 
 function patientFetch({ process, peers }: Mending): FetchEntries {
+  const fetch = fetchFrom(process, peers);
   return async (from, to, refusal) => {
     for (;;) {
-      for (const peer of peers()) {
-        await process.wait(1);
-        const committed = Math.min(to, peer.log.hardState.commit);
-        const answer = await peer.log.read(from, committed, ENTRIES_BYTES_MAX).catch((error: unknown) => {
-          if (error instanceof FactstoreError && error.code === 'DATA_LOSS') return [];
-          throw error;
-        });
-        if (refusal(answer) === undefined) return answer;
+      try {
+        return await fetch(from, to, refusal);
+      } catch (error) {
+        if (!(error instanceof FactstoreError) || error.code !== 'UNREACHABLE') throw error;
+        await process.wait(ASK_AGAIN_MS);
       }
-      await process.wait(ASK_AGAIN_MS);
     }
+  };
+}
+
+/** Asks one peer after another, once. */
+export function fetchFrom(process: Process, peers: () => readonly Node[]): FetchEntries {
+  return async (from, to, refusal) => {
+    for (const peer of peers()) {
+      await process.wait(1);
+      const committed = Math.min(to, peer.log.hardState.commit);
+      const answer = await peer.log.read(from, committed, ENTRIES_BYTES_MAX).catch((error: unknown) => {
+        if (error instanceof FactstoreError && error.code === 'DATA_LOSS') return [];
+        throw error;
+      });
+      if (refusal(answer) === undefined) return answer;
+    }
+    throw new FactstoreError('UNREACHABLE', `no peer has entry ${from}`);
   };
 }

@@ -15,7 +15,7 @@ import { type EntryRecord, genesisChain, sealEntry } from '../../src/storage/rec
 import { foundersPayload, membersText } from '../support/members-text.ts';
 import type { Chance } from './chance.ts';
 import type { Disk } from './disk.ts';
-import { openOrMend } from './mending.ts';
+import { fetchFrom, openOrMend } from './mending.ts';
 import type { Process } from './process.ts';
 import type { Trace } from './trace.ts';
 
@@ -134,6 +134,7 @@ export class Node {
       },
       leaderChanged: () => undefined,
       visibility: () => 'a simulated network',
+      fetchEntries: (last) => fetchFrom(process, () => lastOf(ports.peers(), last)),
       fatal: (error) => ports.ended(error),
       ending: this.ending.signal,
       checkLevel: () => undefined,
@@ -145,6 +146,11 @@ export class Node {
     await this.reserve.refresh(this.process.clock.monotonicMs());
     if (this.reserve.short) this.replica.stepAside();
   }
+}
+
+/** The peers, with one of them behind the others. */
+function lastOf(peers: readonly Node[], last: string): readonly Node[] {
+  return [...peers.filter(({ id }) => id !== last), ...peers.filter(({ id }) => id === last)];
 }
 
 /** The founding record stands in the log before the first start; the founding itself is not simulated. */

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import type { FactstoreError } from '../../src/base/errors.ts';
+import { FactstoreError } from '../../src/base/errors.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { AppendLane } from '../../src/database/append-lane.ts';
 import { Appender, type AppendOutcome } from '../../src/database/appender.ts';
@@ -19,6 +19,7 @@ import { EventIndex, type IndexOptions } from '../../src/storage/index/event-ind
 import { EventReader } from '../../src/storage/index/event-reader.ts';
 import { NOTHING_PROMISED, type Promised } from '../../src/storage/promise-file.ts';
 import { type LogBatch, RaftLog } from '../../src/storage/raft-log.ts';
+import type { FetchEntries } from '../../src/storage/raft-log-rewrite.ts';
 import { type EntryRecord, emptyLog, genesisChain, sealEntry } from '../../src/storage/record.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { encodeEvent } from '../storage/index/log-fixture.ts';
@@ -47,6 +48,8 @@ export interface ClusterOptions {
   readonly conditionRows?: number;
   /** How long a look-up takes. */
   readonly lookupMs?: number;
+  /** How much of the end of the log stays in memory. */
+  readonly tailBytesMax?: number;
 }
 
 export interface AppendOptions {
@@ -243,7 +246,7 @@ export class ReplicaNode {
           messageBytesMax: 1 << 20,
           messageEntriesMax: 4_096,
           batchBytesMax: 4 << 20,
-          tailBytesMax: 64 << 20,
+          tailBytesMax: cluster.options.tailBytesMax ?? 64 << 20,
           appliedLagMax: 10_000,
         },
       },
@@ -274,6 +277,7 @@ export class ReplicaNode {
         leadershipLost: () => sequencer.leadershipLost(),
         leaderChanged: () => undefined,
         visibility: () => 'a test',
+        fetchEntries: (last) => cluster.fetchEntries(id, last),
         fatal: (error) => void this.failures.push(error),
       },
     );
@@ -289,6 +293,10 @@ export class ReplicaCluster {
   readonly skewUs = new Map<string, number>();
   private readonly running = new Map<string, ReplicaNode>();
   private readonly cuts = new Set<string>();
+  /** Who asked whom for committed entries, as `n3<n2`. */
+  readonly fetches: string[] = [];
+  /** Where this is false, a node that is asked for entries does not answer. */
+  answersFetch: (asker: string, asked: string) => boolean = () => true;
   /** Messages for which this is true are lost. */
   loses: (message: PeerMessage) => boolean = () => false;
 
@@ -369,6 +377,22 @@ export class ReplicaCluster {
       const carriesClock = message.type === 'heartbeat' || message.type === 'heartbeatResponse';
       receiver.replica.receive(message, carriesClock ? clockUs : 0);
     });
+  }
+
+  /** Asks one running node after another, `last` behind the others. */
+  fetchEntries(asker: string, last: string): FetchEntries {
+    return async (from, to, refusal) => {
+      const others = this.ids.filter((id) => id !== asker && id !== last);
+      for (const id of [...others, last]) {
+        const node = this.running.get(id);
+        if (!node?.running) continue;
+        this.fetches.push(`${asker}<${id}`);
+        if (!this.answersFetch(asker, id)) continue;
+        const records = await node.log.read(from, Math.min(to, node.log.hardState.commit), 1 << 20);
+        if (refusal(records) === undefined) return records;
+      }
+      throw new FactstoreError('UNREACHABLE', `nobody has entry ${from}`);
+    };
   }
 
   /** Lets time pass until a promise settles, and gives its value. */

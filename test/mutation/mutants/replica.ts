@@ -57,6 +57,24 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     test: 'replica/leadership.test.ts',
   },
   {
+    id: 'catch-up-trusts-peers',
+    file: 'src/replica/catch-up.ts',
+    search: '    if (problem !== undefined) return `its entry',
+    replacement: "    if (problem === '') return `its entry",
+    bug: 'entries that a peer gives and that do not continue the log end the node that asked',
+    rule: 'C5',
+    test: 'replica/catch-up.test.ts',
+  },
+  {
+    id: 'catch-up-asks-leader-first',
+    file: 'src/node/members.ts',
+    search: 'return new Map((end ? [...others, end] : others)',
+    replacement: 'return new Map((end ? [end, ...others] : others)',
+    bug: "a leader under load serves its followers' catching up from its own disk",
+    rule: 'C5',
+    test: 'node/members.test.ts',
+  },
+  {
     id: 'reserve-not-awaited',
     file: 'src/replica/raft-driver.ts',
     search:

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { EntryRecord } from '../../src/storage/record.ts';
+import { anAppend, ReplicaCluster, type ReplicaNode } from '../support/replica-cluster.ts';
+
+const APPENDS = 50;
+/** The last few entries stay in memory. */
+const TAIL_BYTES = 2_000;
+
+/** A cluster whose leader has nothing in memory for a follower that was away while something was appended. */
+async function behind(size = 3) {
+  const cluster = await ReplicaCluster.start(size, { tailBytesMax: TAIL_BYTES });
+  const leader = await cluster.leader();
+  const [away, helper] = cluster.followers(leader) as [ReplicaNode, ReplicaNode];
+  return { cluster, leader, away, helper };
+}
+
+type Behind = Awaited<ReturnType<typeof behind>>;
+
+async function fallBehind({ cluster, leader, away }: Behind): Promise<void> {
+  cluster.loses = ({ from, to }) => from === away.id || to === away.id;
+  for (let n = 0; n < APPENDS; n++) await cluster.settled(leader.append(anAppend(`a-${n % 3}`, ['A'])));
+  cluster.heal();
+}
+
+async function caughtUp({ cluster, leader, away }: Behind): Promise<void> {
+  const level = () => away.replica.appliedIndex >= leader.replica.appliedIndex;
+  await cluster.time.until('the follower has caught up', level, 60_000);
+  expect(away.log.end.chain).toEqual(leader.log.end.chain);
+}
+
+describe('a follower that lags', () => {
+  it('gets what is committed from another follower, not from the leader [C5]', async () => {
+    const all = await behind();
+    await fallBehind(all);
+    await caughtUp(all);
+    expect(new Set(all.cluster.fetches)).toEqual(new Set([`${all.away.id}<${all.helper.id}`]));
+    expect(all.cluster.nodes.flatMap((node) => node.failures)).toEqual([]);
+  });
+
+  it('asks the leader where nobody else has it [C5]', async () => {
+    const all = await behind();
+    all.cluster.answersFetch = (_asker, asked) => asked === all.leader.id;
+    await fallBehind(all);
+    await caughtUp(all);
+    expect(all.cluster.fetches).toContain(`${all.away.id}<${all.leader.id}`);
+  });
+
+  it('is told again of a range that it could not get from anybody [C5]', async () => {
+    const all = await behind();
+    all.cluster.answersFetch = () => false;
+    await fallBehind(all);
+    await all.cluster.time.until('it has asked in vain', () => all.cluster.fetches.length > 4, 60_000);
+    expect(all.away.replica.appliedIndex).toBeLessThan(all.leader.replica.appliedIndex);
+    all.cluster.answersFetch = () => true;
+    await caughtUp(all);
+  });
+
+  it('passes over a node whose entries do not continue its log, and is not harmed [C5] [D4]', async () => {
+    const all = await behind();
+    const { helper, cluster } = all;
+    const { log } = helper;
+    const read = log.read.bind(log);
+    log.read = async (...range) => (await read(...range)).map(changed);
+    await fallBehind(all);
+    await caughtUp(all);
+    expect(cluster.fetches.filter((fetch) => fetch === `${all.away.id}<${helper.id}`)).not.toEqual([]);
+    expect(all.away.failures).toEqual([]);
+  });
+
+  it('gets everything from the leader where there is no third member [C5]', async () => {
+    const cluster = await ReplicaCluster.start(2, { tailBytesMax: TAIL_BYTES });
+    const leader = await cluster.leader();
+    const [away] = cluster.followers(leader) as [ReplicaNode];
+    for (let n = 0; n < APPENDS; n++) await cluster.settled(leader.append(anAppend('a', ['A'])));
+    cluster.loses = ({ from, to }) => from === leader.id && to === away.id;
+    await cluster.time.run(200);
+    cluster.heal();
+    await caughtUp({ cluster, leader: await cluster.leader(), away, helper: away });
+    expect(cluster.fetches).toEqual([]);
+  });
+});
+
+/** The same entry with a bit of its payload flipped, as another history would have it. */
+function changed(record: EntryRecord): EntryRecord {
+  const bytes = Buffer.from(record.bytes);
+  bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1;
+  return new EntryRecord(record.index, bytes);
+}
