@@ -5,10 +5,14 @@ import type { Bench } from '../harness/bench.ts';
 import type { Fixture, System } from '../harness/scenario.ts';
 import type { Process } from '../harness/usage.ts';
 import { onEnd } from '../support/cleanup.ts';
+import { WireClient } from './loads.ts';
 import { sdk } from './program.ts';
 
 /** Tests switch these off to be quick; the benchmark runs at the defaults. */
 const DEFAULTS = ['--disk-reserve-bytes', String(2 ** 30), '--ballast-bytes', String(64 * 2 ** 20)];
+
+/** A rebuild of a large index may take its time. */
+const START_MS = 600_000;
 
 /** Nodes of the built program at default settings, three unless asked for another number, and an SDK client of theirs. */
 export class FactstoreCluster implements System {
@@ -64,6 +68,17 @@ export class FactstoreCluster implements System {
     );
   }
 
+  /**
+   * Starts a node that does not run, and gives the milliseconds until it answers with the head of the store. A client is
+   * made for each attempt: one that has failed once waits before it connects again.
+   */
+  async startedMs(node: ProcessNode, head: number): Promise<number> {
+    const begun = performance.now();
+    node.start();
+    await until('the node answers with the head of the store', () => headIs(node.address, head), START_MS);
+    return performance.now() - begun;
+  }
+
   async dispose(): Promise<void> {
     await this.client.close();
     await this.processes.dispose();
@@ -83,6 +98,15 @@ export class FactstoreCluster implements System {
   private async reachable(): Promise<ReachableMember[]> {
     const { members } = await this.client.cluster.status();
     return members.filter((member): member is ReachableMember => member.reachable);
+  }
+}
+
+async function headIs(address: string, head: number): Promise<boolean> {
+  const client = new WireClient(address);
+  try {
+    return (await client.head()) === head;
+  } finally {
+    client.close();
   }
 }
 

@@ -10,6 +10,7 @@ import { wire } from './program.ts';
 
 const CHANNEL_OPTIONS = { 'grpc.enable_retries': 0, 'grpc-node.flow_control_window': 1 << 20 };
 const NO_METADATA = new Metadata();
+const HEAD_MS = 5_000;
 const EMPTY = new Uint8Array();
 /** Events that a scan through the SDK counts before it says so. */
 const PIECE = 1_000;
@@ -26,45 +27,45 @@ const READ: ReadRequest = {
 /** One connection to one node, and calls on it: grpc-js and the wire codecs, without the SDK. */
 export class WireClient {
   private readonly client: Client;
-  private readonly payloads: Payloads;
 
-  constructor(address: string, payloads: Payloads) {
+  constructor(address: string) {
     this.client = new Client(address, credentials.createInsecure(), CHANNEL_OPTIONS);
-    this.payloads = payloads;
   }
 
   /** One event by a unary call. */
-  readonly append: Operation = (done) => {
+  append(payloads: Payloads): Operation {
     const { path, requestSerialize, responseDeserialize } = wire.eventsService.Append;
-    const event = wire.encodeNewEvent({
-      id: wire.uuidOrNew('id', undefined),
-      type: 'Deposited',
-      data: this.payloads.payload().json,
-      contentType: '',
-      metadata: EMPTY,
-      tags: [],
-      schemaVersion: 0,
-    });
-    const request = wire.encodeAppendRequest({
-      appendId: wire.uuidOrNew('id', undefined),
-      writes: [{ stream: this.payloads.stream(), expect: { kind: 'any' }, events: [event] }],
-    });
-    this.client.makeUnaryRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      request,
-      NO_METADATA,
-      (error: unknown, outcome: AppendOutcome | undefined) =>
-        done(error ?? (outcome?.kind === 'appended' ? undefined : new Error('the append was refused'))),
-    );
-  };
+    return (done) => {
+      const event = wire.encodeNewEvent({
+        id: wire.uuidOrNew('id', undefined),
+        type: 'Deposited',
+        data: payloads.payload().json,
+        contentType: '',
+        metadata: EMPTY,
+        tags: [],
+        schemaVersion: 0,
+      });
+      const request = wire.encodeAppendRequest({
+        appendId: wire.uuidOrNew('id', undefined),
+        writes: [{ stream: payloads.stream(), expect: { kind: 'any' }, events: [event] }],
+      });
+      this.client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        NO_METADATA,
+        (error: unknown, outcome: AppendOutcome | undefined) =>
+          done(error ?? (outcome?.kind === 'appended' ? undefined : new Error('the append was refused'))),
+      );
+    };
+  }
 
   /** Reads the first event of a stream. */
-  readOne(consistency: 'linearizable' | 'local'): Operation {
+  readOne(payloads: Payloads, consistency: 'linearizable' | 'local'): Operation {
     const { path, requestSerialize, responseDeserialize } = wire.eventsService.Read;
     return (done) => {
-      const target = { kind: 'stream', stream: this.payloads.stream() } as const;
+      const target = { kind: 'stream', stream: payloads.stream() } as const;
       const request = wire.encodeReadRequest({ ...READ, target, limit: 1, consistency: { kind: consistency } });
       const call = this.client.makeServerStreamRequest(
         path,
@@ -94,6 +95,24 @@ export class WireClient {
         call.cancel();
       }
     }.bind(this);
+  }
+
+  /** The head, linearizably. */
+  head(): Promise<number> {
+    const { path, requestSerialize, responseDeserialize } = wire.eventsService.Head;
+    const request = wire.encodeHeadRequest({ consistency: { kind: 'linearizable' } });
+    const options = { deadline: Date.now() + HEAD_MS };
+    return new Promise((resolve, reject) => {
+      this.client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        NO_METADATA,
+        options,
+        (error, answer) => (error ? reject(error) : resolve(Number(answer?.position))),
+      );
+    });
   }
 
   /** Writes the messages of a read to a file, each behind its length in four bytes; gives how many events each has. */

@@ -1,7 +1,8 @@
 import { type Spread, spread } from '../support/statistics.ts';
 import type { Figure, Measured } from './result.ts';
+import { largestServerMiB } from './usage.ts';
 
-type Reading = 'value' | 'p50' | 'p99';
+type Reading = 'value' | 'p50' | 'p99' | 'rssAnonMiB';
 
 /** What a figure must reach: so many times another figure of the same run, or a figure of its own. */
 export interface Floor {
@@ -41,6 +42,7 @@ function readings(figures: readonly Figure[], name: string, reading: Reading): n
   return rounds.map((round) => readingOf(round, reading)).filter((value) => value !== undefined);
 }
 
-function readingOf({ value, latencyMs }: Measured, reading: Reading): number | undefined {
-  return reading === 'value' ? value : latencyMs?.[reading];
+function readingOf({ value, latencyMs, processes }: Measured, reading: Reading): number | undefined {
+  if (reading === 'value') return value;
+  return reading === 'rssAnonMiB' ? largestServerMiB(processes) : latencyMs?.[reading];
 }

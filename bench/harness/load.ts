@@ -11,9 +11,9 @@ const DRAIN_MS = 30_000;
 
 /**
  * One operation of a load. `done` is called once, with the error if it failed, and with by how much the system's own
- * counter grows by it, where that is not one for each unit.
+ * counter grows by it, where that is not one for each unit. `begun` is the time from which its latency counts.
  */
-export type Operation = (done: (error?: unknown, written?: number) => void) => void;
+export type Operation = (done: (error?: unknown, written?: number) => void, begun: number) => void;
 
 /**
  * Closed: so many operations are always under way, each replaced when it ends. Open: so many begin a second, however long
@@ -139,7 +139,7 @@ class LoadRun {
         this.histogram.recordValue(Math.max(1, Math.round((now - begun) * 1000)));
       }
       ended();
-    });
+    }, begun);
   }
 
   private end(): void {

@@ -1,7 +1,8 @@
 import type { Machine } from '../support/machine.ts';
 import { type Spread, spread } from '../support/statistics.ts';
 import type { FloorResult } from './floors.ts';
-import type { Figure, Latency } from './result.ts';
+import type { Figure, Latency, Measured } from './result.ts';
+import { clientOf, largestServerMiB, serversOf } from './usage.ts';
 
 /** What a run leaves behind. */
 export interface Report {
@@ -61,7 +62,7 @@ export function figuresTable(figures: readonly Figure[]): Table {
   const names = [
     ...[figures[0]?.group ?? '', 'unit', 'median', 'min – max'],
     ...['p50 ms', 'p90', 'p99', 'p99.9', 'max'],
-    ...['CPU µs: servers', 'client', 'RssAnon MiB', 'bytes written'],
+    ...['CPU µs: servers', 'client', 'RssAnon MiB', 'bytes written', 'also'],
   ];
   return { names, rows: figures.map(figureRow) };
 }
@@ -74,24 +75,38 @@ function figureRow({ name, unit, rounds }: Figure): string[] {
       rounds.map(({ latencyMs }) => latencyMs?.[key]),
       ms,
     );
-  const processes = rounds.map((round) => round.processes ?? []);
-  const servers = processes.map((all) => all.filter((process) => process.name !== 'client'));
-  const clients = processes.map((all) => all.find((process) => process.name === 'client'));
+  const servers = rounds.map(({ processes }) => serversOf(processes));
   const sum = (key: 'cpuUsPerUnit' | 'writtenBytesPerUnit') =>
     servers.map((all) => (all.length === 0 ? undefined : all.reduce((total, process) => total + process[key], 0)));
-  const largest = servers.map((all) => (all.length === 0 ? undefined : Math.max(...all.map((one) => one.rssAnonMiB))));
   const us = (n: number) => n.toFixed(n < 10 ? 1 : 0);
   return [
     ...[name, unit, show(value.median), range(value, show)],
     ...(['p50', 'p90', 'p99', 'p999', 'max'] as const).map(latency),
     medianOf(sum('cpuUsPerUnit'), us),
     medianOf(
-      clients.map((client) => client?.cpuUsPerUnit),
+      rounds.map(({ processes }) => clientOf(processes)?.cpuUsPerUnit),
       us,
     ),
-    medianOf(largest, count),
+    medianOf(
+      rounds.map(({ processes }) => largestServerMiB(processes)),
+      count,
+    ),
     medianOf(sum('writtenBytesPerUnit'), count),
+    alsoOf(rounds),
   ];
+}
+
+function alsoOf(rounds: readonly Measured[]): string {
+  const names = Object.keys(rounds[0]?.also ?? {});
+  return names
+    .map(
+      (name) =>
+        `${name}: ${medianOf(
+          rounds.map(({ also }) => also?.[name]),
+          ms,
+        )}`,
+    )
+    .join('; ');
 }
 
 function medianOf(values: readonly (number | undefined)[], show: (n: number) => string): string {

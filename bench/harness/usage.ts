@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 /** Linux counts in hundredths of a second wherever Node runs. */
 const US_PER_TICK = 10_000;
 const MIB = 2 ** 20;
+const CLIENT = 'client';
 
 /** A process that takes part: a server, or the client, which is this one. */
 export interface Process {
@@ -27,6 +28,20 @@ interface Reading {
   readonly writtenBytes: number;
 }
 
+export function serversOf(processes: readonly ProcessUsage[] = []): ProcessUsage[] {
+  return processes.filter(({ name }) => name !== CLIENT);
+}
+
+export function clientOf(processes: readonly ProcessUsage[] = []): ProcessUsage | undefined {
+  return processes.find(({ name }) => name === CLIENT);
+}
+
+/** The memory of the server that has most; undefined where no server was looked at. */
+export function largestServerMiB(processes: readonly ProcessUsage[] = []): number | undefined {
+  const servers = serversOf(processes);
+  return servers.length === 0 ? undefined : Math.max(...servers.map(({ rssAnonMiB }) => rssAnonMiB));
+}
+
 /** Reads the processes' accounts when a measurement begins and when it ends. Where there is no /proc it knows nothing. */
 export class UsageMeter {
   private readonly processes: readonly Process[];
@@ -34,7 +49,7 @@ export class UsageMeter {
   private ended: (Reading | undefined)[] = [];
 
   constructor(servers: readonly Process[]) {
-    this.processes = [...servers, { name: 'client', pid: process.pid }];
+    this.processes = [...servers, { name: CLIENT, pid: process.pid }];
   }
 
   begin(): void {

@@ -6,9 +6,8 @@ import type { Bench } from '../harness/bench.ts';
 import { type Operation, promised } from '../harness/load.ts';
 import { type Group, load, type Scenario } from '../harness/scenario.ts';
 import { nats } from '../nats/cluster.ts';
-import { disk } from '../raw/disk.ts';
-import { echo } from '../raw/echo.ts';
 import { Payloads } from '../support/payload.ts';
+import { LIMITS } from './limits.ts';
 
 const BATCH = 100;
 const BATCHES_IN_FLIGHT = 16;
@@ -93,38 +92,6 @@ const PACED: readonly Scenario[] = [
   load({ name: 'etcd put, 1,000 a second', on: etcd, shape: { perSecond: 1_000 }, unit: 'puts/s', operation: put }),
 ];
 
-const LIMITS: readonly Scenario[] = [
-  load({
-    name: 'grpc-js alone, unary × 64',
-    on: echo,
-    shape: { inFlight: 64 },
-    unit: 'calls/s',
-    operation: (server, { payloads }) => server.unary(payloads),
-  }),
-  load({
-    name: 'grpc-js alone, stream × 64',
-    on: echo,
-    shape: { inFlight: 64 },
-    unit: 'messages/s',
-    operation: (server, { payloads }) => server.stream(payloads),
-  }),
-  load({
-    name: 'leveldb alone, batches of 100',
-    on: disk,
-    shape: { inFlight: 1 },
-    units: BATCH,
-    unit: 'rows/s',
-    operation: (store, { payloads }) => store.batch(payloads, BATCH),
-  }),
-  load({
-    name: 'fdatasync alone, 4 KiB',
-    on: disk,
-    shape: { inFlight: 1 },
-    unit: 'syncs/s',
-    operation: (store) => store.sync,
-  }),
-];
-
 /** Appends beside etcd's puts and transactions, JetStream's publishes, and what the layers below do alone. */
 export const appends: Group = {
   name: 'append',
@@ -133,9 +100,9 @@ export const appends: Group = {
 };
 
 async function unary(cluster: FactstoreCluster, bench: Bench): Promise<Operation> {
-  const client = new WireClient((await cluster.leader()).address, bench.payloads);
+  const client = new WireClient((await cluster.leader()).address);
   bench.onEnd(() => client.close());
-  return client.append;
+  return client.append(bench.payloads);
 }
 
 function sdk(events: number): (cluster: FactstoreCluster, bench: Bench) => Operation {
@@ -172,8 +139,8 @@ function update({ client }: FactstoreCluster, { payloads }: Bench): Operation {
 function mixed({ client }: FactstoreCluster, { payloads }: Bench): Operation {
   const append = sdkAppend(client, payloads, 1);
   let operations = 0;
-  return (done) => {
-    if (operations++ % 10 >= READS_OF_TEN) return append(done);
+  return (done, begun) => {
+    if (operations++ % 10 >= READS_OF_TEN) return append(done, begun);
     const read = client.read(payloads.stream(), { backwards: true, limit: 1 });
     read.toArray().then(() => done(undefined, 0), done);
   };

@@ -28,7 +28,8 @@ class ContinuousAppends {
   constructor(client: FactstoreClient, payloads: Payloads) {
     const append = sdkAppend(client, payloads, 1);
     this.loops = Array.from({ length: IN_FLIGHT }, async () => {
-      while (!this.stopped) await new Promise<void>((resolve) => append((error) => resolve(this.ended(error))));
+      while (!this.stopped)
+        await new Promise<void>((resolve) => append((error) => resolve(this.ended(error)), performance.now()));
     });
   }
 

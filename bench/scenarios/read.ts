@@ -189,7 +189,7 @@ function readOne(role: 'leader' | 'follower', consistency: 'linearizable' | 'loc
     on: library,
     shape: { inFlight: IN_FLIGHT },
     unit: 'reads/s',
-    operation: async (store, bench) => (await wire(store, bench, role)).readOne(consistency),
+    operation: async (store, bench) => (await wire(store, bench, role)).readOne(bench.payloads, consistency),
   });
 }
 
@@ -233,7 +233,7 @@ function replay(part: 'batched' | 'single'): Fixture<System & { readonly scan: S
 }
 
 async function wire({ cluster }: Library, bench: Bench, role: 'leader' | 'follower' = 'leader'): Promise<WireClient> {
-  const client = new WireClient((await cluster[role]()).address, bench.payloads);
+  const client = new WireClient((await cluster[role]()).address);
   bench.onEnd(() => client.close());
   return client;
 }
