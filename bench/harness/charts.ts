@@ -2,7 +2,7 @@ import { document, line, rect, rule, text } from '../../test/support/svg.ts';
 import type { Spread } from '../support/statistics.ts';
 
 const WIDTH = 900;
-const MARGIN = { left: 80, right: 170, top: 60, bottom: 50 };
+const MARGIN = { left: 80, right: 200, top: 60, bottom: 50 };
 const PANEL = 340;
 const BAR = 18;
 const BAR_NAMES = 300;

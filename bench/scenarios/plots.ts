@@ -3,6 +3,11 @@ import { ms, shown } from '../harness/report.ts';
 import type { Figure, Measured, SystemName } from '../harness/result.ts';
 import { spread } from '../support/statistics.ts';
 
+interface Rung {
+  readonly figure: Figure;
+  readonly inFlight: number;
+}
+
 export interface Plot {
   readonly file: string;
   readonly title: string;
@@ -16,12 +21,12 @@ const COLOURS: Readonly<Record<SystemName, string>> = {
   raw: '#7f7f7f',
 };
 
-/** Figures whose names end in "× N" and differ in N alone. */
+/** Figures whose names are "… × N", and differ in N alone. */
 const LADDERS = [
-  { name: 'factstore, SDK', begins: 'sdk ×', colour: COLOURS.factstore },
-  { name: 'factstore, unary', begins: 'unary ×', colour: '#9ecae1' },
-  { name: 'etcd put', begins: 'etcd put ×', colour: COLOURS.etcd },
-  { name: 'JetStream R3, unsynced', begins: 'jetstream ×', colour: COLOURS.nats },
+  { name: 'factstore, SDK', of: 'sdk', colour: COLOURS.factstore },
+  { name: 'factstore, unary', of: 'unary', colour: '#9ecae1' },
+  { name: 'etcd put', of: 'etcd put', colour: COLOURS.etcd },
+  { name: 'JetStream R3, unsynced', of: 'jetstream', colour: COLOURS.nats },
 ];
 
 /** What can be drawn of the figures. */
@@ -42,10 +47,9 @@ export function plotsOf(figures: readonly Figure[]): Plot[] {
     latency,
     ladder(figures, latency, 'ms', ({ latencyMs }) => latencyMs?.p99),
   );
+  const drawnAbove = new Set(LADDERS.flatMap(({ of }) => rungs(figures, of)).map(({ figure }) => figure));
   for (const group of new Set(figures.map((figure) => figure.group))) {
-    const others = figures.filter(
-      (figure) => figure.group === group && !LADDERS.some(({ begins }) => figure.name.startsWith(begins)),
-    );
+    const others = figures.filter((figure) => figure.group === group && !drawnAbove.has(figure));
     // What has another unit (ms, bytes) is another axis.
     for (const axis of new Set(others.map(({ unit }) => axisOf(unit)))) {
       const drawn = others.filter(({ unit, rounds }) => axisOf(unit) === axis && rounds.length > 0);
@@ -62,15 +66,21 @@ function ladder(
   unit: string,
   reading: (round: Measured) => number | undefined,
 ): string | undefined {
-  const series = LADDERS.map(({ name, begins, colour }): Series => {
-    const own = figures.filter((figure) => figure.name.startsWith(begins));
-    const points = own.flatMap((figure) => {
+  const series = LADDERS.map(({ name, of, colour }): Series => {
+    const points = rungs(figures, of).flatMap(({ figure, inFlight }) => {
       const values = figure.rounds.map(reading).filter((value) => value !== undefined);
-      return values.length === 0 ? [] : [[Number(figure.name.split('× ')[1]), spread(values)] as const];
+      return values.length === 0 ? [] : [[inFlight, spread(values)] as const];
     });
     return { name, colour, points };
   }).filter(({ points }) => points.length > 1);
   return series.length === 0 ? undefined : curves(title, 'in flight', unit, series);
+}
+
+function rungs(figures: readonly Figure[], of: string): Rung[] {
+  return figures.flatMap((figure) => {
+    const [name, inFlight] = figure.name.split(' × ');
+    return name === of && /^\d+$/.test(inFlight ?? '') ? [{ figure, inFlight: Number(inFlight) }] : [];
+  });
 }
 
 function axisOf(unit: string): string {
