@@ -1,35 +1,27 @@
-import { appendSuite } from './append.ts';
+import { parseOptions } from './harness/options.ts';
+import { publish } from './harness/publish.ts';
+import { runGroups } from './harness/run.ts';
 import { projectionSuite } from './projection.ts';
 import { querySuite } from './query.ts';
 import { sandboxSuite } from './sandbox.ts';
+import { GROUPS } from './scenarios/groups.ts';
 import { stepsSuite } from './steps.ts';
 import { runAndCleanUp } from './support/cleanup.ts';
-import { type BenchOptions, parseOptions } from './support/options.ts';
 
-type Suite = (args: readonly string[]) => Promise<void>;
-
-/** A suite with the options that most of them share. */
-const shared =
-  (suite: (options: BenchOptions) => Promise<void>): Suite =>
-  async (args) => {
-    const options = parseOptions(args);
-    if (options) await suite(options);
-  };
-
-const suites: Readonly<Record<string, Suite>> = {
-  append: shared(appendSuite),
+/** Benchmarks of one thing each, with options of their own. Everything else is a group of the harness. */
+const SUITES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   projection: projectionSuite,
   query: querySuite,
   sandbox: sandboxSuite,
-  steps: shared(stepsSuite),
+  steps: stepsSuite,
 };
 
 await runAndCleanUp(async () => {
-  const [name = '', ...args] = process.argv.slice(2);
-  const suite = suites[name];
-  if (!suite && name !== '--help' && name !== '-h') {
-    throw new Error(`name a suite (${Object.keys(suites).join(', ')}), and --help for its options`);
-  }
-  if (suite) await suite(args);
-  else parseOptions(['--help']);
+  const args = process.argv.slice(2);
+  const suite = SUITES[args[0] ?? ''];
+  if (suite) return suite(args.slice(1));
+  if (args[0] === 'publish') return publish(args.slice(1));
+  const groups = GROUPS.map(({ name }) => name);
+  const options = parseOptions(args, groups, Object.keys(SUITES));
+  if (options) await runGroups(options);
 });

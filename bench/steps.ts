@@ -1,11 +1,16 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import type { FactstoreClient } from '../src/client/index.ts';
 import { until } from '../test/support/wait.ts';
 import { FactstoreCluster } from './factstore/cluster.ts';
 import { onEnd } from './support/cleanup.ts';
-import type { BenchOptions } from './support/options.ts';
+
+const HELP = `npm run bench -- steps [options]
+
+  --rounds N      how many large appends of each kind (5)
+  --only A        only the kinds whose names contain this`;
 
 const MIB = 1 << 20;
 const WARM_UP = 3;
@@ -26,7 +31,13 @@ const SHAPES: Readonly<Record<string, Append>> = {
 };
 
 /** `npm run bench -- steps`: the longest steps of each node's event loop while large appends pass (rule C3). */
-export async function stepsSuite({ rounds, only }: BenchOptions): Promise<void> {
+export async function stepsSuite(args: readonly string[]): Promise<void> {
+  const text = { type: 'string' } as const;
+  const help = { type: 'boolean', short: 'h' } as const;
+  const { values } = parseArgs({ args: [...args], options: { rounds: text, only: text, help } });
+  if (values.help) return console.log(HELP);
+  const { only = '' } = values;
+  const rounds = Number(values.rounds ?? 5);
   const directory = mkdtempSync(join(tmpdir(), 'factstore-steps-'));
   onEnd(() => rmSync(directory, { recursive: true, force: true }));
   // Nodes inherit both.
@@ -36,7 +47,7 @@ export async function stepsSuite({ rounds, only }: BenchOptions): Promise<void> 
   const bytes = Uint8Array.from({ length: 16 * MIB }, (_, i) => Math.imul(i, 2_654_435_761) >>> 13);
   let n = 0;
   for (const [name, append] of Object.entries(SHAPES)) {
-    if (only.length > 0 && !only.some((part) => name.includes(part))) continue;
+    if (!name.includes(only)) continue;
     for (let i = 0; i < WARM_UP; i++) await append(cluster.client, n++, bytes);
     await new Promise((resolve) => setTimeout(resolve, CALM_MS));
     signal(cluster);

@@ -1,25 +1,21 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../test/support/ports.ts';
 import { until } from '../../test/support/wait.ts';
+import type { Fixture, System } from '../harness/scenario.ts';
+import type { Process } from '../harness/usage.ts';
 import { onEnd } from '../support/cleanup.ts';
-import { EtcdClient } from './kv.ts';
+import { findPeer, type Peer } from '../support/peer.ts';
+import { checkEncoding, EtcdClient } from './kv.ts';
 
 const OUTPUT_LINES = 20;
 
-/** How etcd is had where it is missing. */
-export const HOW_TO_GET_ETCD = 'apt-get install etcd-server (Debian 12 has etcd 3.4)';
-
-/** The version of the etcd on this machine; undefined: there is none. */
-export function etcdVersion(program: string): string | undefined {
-  try {
-    return /etcd Version: (\S+)/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[1] ?? 'unknown';
-  } catch {
-    return undefined;
-  }
+/** The etcd of this machine, for a run's report. */
+export function findEtcd(program: string): Peer {
+  return findPeer(program, /etcd Version: (\S+)/, 'apt-get install etcd-server (Debian 12 has etcd 3.4)');
 }
 
 interface EtcdProcess {
@@ -29,14 +25,15 @@ interface EtcdProcess {
 }
 
 /** Three etcd servers on the loopback, at their defaults (fsync on), with their data in a temporary directory. */
-export class EtcdCluster {
+export class EtcdCluster implements System {
   private readonly directory: string;
-  private readonly servers: readonly EtcdProcess[];
+  private readonly processes: readonly EtcdProcess[];
   private readonly output: string[] = [];
+  private connected: EtcdClient | undefined;
 
   private constructor(directory: string, servers: readonly EtcdProcess[]) {
     this.directory = directory;
-    this.servers = servers;
+    this.processes = servers;
     for (const { name, child } of servers) {
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         this.output.push(
@@ -51,6 +48,7 @@ export class EtcdCluster {
   }
 
   static async start(program: string): Promise<EtcdCluster> {
+    checkEncoding();
     const directory = await mkdtemp(join(tmpdir(), 'factstore-bench-etcd-'));
     const ports = await freePorts(6);
     const names = ['e1', 'e2', 'e3'];
@@ -84,13 +82,19 @@ export class EtcdCluster {
     });
     const cluster = new EtcdCluster(directory, servers);
     onEnd(() => cluster.dispose());
+    cluster.connected = await cluster.connect();
     return cluster;
   }
 
-  /** A client of the server that leads, once one does. */
-  async leader(): Promise<EtcdClient> {
+  /** A client of the server that leads. */
+  get client(): EtcdClient {
+    if (!this.connected) throw new Error('etcd has not been started');
+    return this.connected;
+  }
+
+  private async connect(): Promise<EtcdClient> {
     return until('an etcd server leads', async () => {
-      for (const { address, child, name } of this.servers) {
+      for (const { address, child, name } of this.processes) {
         if (child.exitCode !== null) throw new Error(`etcd ${name} has ended:\n${this.output.join('\n')}`);
         const client = new EtcdClient(address);
         const status = await client.status().catch(() => undefined);
@@ -101,13 +105,19 @@ export class EtcdCluster {
     });
   }
 
-  get pids(): (number | undefined)[] {
-    return this.servers.map(({ child }) => child.pid);
+  get servers(): Process[] {
+    return this.processes.map(({ name, child }) => ({ name, pid: child.pid }));
+  }
+
+  /** The revision of the store: a put is one, and so is a transaction. */
+  async written(): Promise<number> {
+    return Number((await this.client.status()).header.revision);
   }
 
   async dispose(): Promise<void> {
+    this.connected?.close();
     await Promise.all(
-      this.servers.map(async ({ child }) => {
+      this.processes.map(async ({ child }) => {
         if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
         child.kill('SIGKILL');
         await once(child, 'exit');
@@ -116,3 +126,12 @@ export class EtcdCluster {
     await rm(this.directory, { recursive: true, force: true });
   }
 }
+
+export const etcd: Fixture<EtcdCluster> = {
+  system: 'etcd',
+  start: async (bench) => {
+    const cluster = await EtcdCluster.start(bench.program('etcd'));
+    bench.onEnd(() => cluster.dispose());
+    return cluster;
+  },
+};

@@ -18,11 +18,19 @@ export interface KeyValue {
 }
 
 export interface EtcdStatus {
-  readonly header: { readonly memberId: string };
+  readonly header: { readonly memberId: string; readonly revision: string };
   readonly version: string;
   readonly leader: string;
 }
 
+interface Range {
+  readonly key: Buffer;
+  readonly rangeEnd?: Buffer;
+  readonly limit?: number;
+  readonly serializable?: boolean;
+}
+
+const PAGE_KEYS = 1_000;
 const CHANNEL_OPTIONS = { 'grpc.enable_retries': 0, 'grpc-node.flow_control_window': 1 << 20 };
 const NO_METADATA = new Metadata();
 
@@ -62,8 +70,33 @@ export class EtcdClient {
     );
   }
 
+  /** Reads one key: linearizably, or what the server has. */
+  get(key: string, serializable: boolean, done: (error?: unknown, written?: number) => void): void {
+    this.range({ key: Buffer.from(key), serializable }, (error, pairs) =>
+      done(error ?? (pairs?.length === 1 ? undefined : new Error(`${pairs?.length} keys instead of one`)), 0),
+    );
+  }
+
+  /** Reads all keys in pages, and says how many each has. A page is as large as factstore's batches may be. */
+  async *rangeAll(): AsyncGenerator<number, void, undefined> {
+    let key: Buffer = Buffer.of(0);
+    for (;;) {
+      const request = { key, rangeEnd: Buffer.of(0), limit: PAGE_KEYS };
+      const pairs = await new Promise<KeyValue[]>((resolve, reject) =>
+        this.range(request, (error, pairs = []) => (error ? reject(error) : resolve(pairs))),
+      );
+      if (pairs.length > 0) yield pairs.length;
+      if (pairs.length < PAGE_KEYS) return;
+      key = Buffer.from(`${pairs[pairs.length - 1]?.key}\0`);
+    }
+  }
+
   close(): void {
     this.client.close();
+  }
+
+  private range(request: Range, done: (error: unknown, pairs?: KeyValue[]) => void): void {
+    this.client.makeUnaryRequest('/etcdserverpb.KV/Range', asIs, decodeRange, encodeRange(request), NO_METADATA, done);
   }
 
   private unary<Response>(name: string, request: object): Promise<Response> {
@@ -100,6 +133,32 @@ function encodeTxn(pairs: readonly KeyValue[]): Buffer {
   return writer.finish();
 }
 
+function encodeRange({ key, rangeEnd, limit = 0, serializable = false }: Range): Buffer {
+  const writer = new MessageWriter(32 + key.length).data(1, key);
+  if (rangeEnd) writer.data(2, rangeEnd);
+  if (limit > 0) writer.uint(3, limit);
+  return writer.bool(7, serializable).finish();
+}
+
+/** Keys and values, without their revisions. */
+function decodeRange(bytes: Buffer): KeyValue[] {
+  const reader = new FieldReader(bytes);
+  const pairs: KeyValue[] = [];
+  while (reader.next()) if (reader.field === 2) pairs.push(decodePair(bytes.subarray(reader.start, reader.stop)));
+  return pairs;
+}
+
+function decodePair(bytes: Buffer): KeyValue {
+  const reader = new FieldReader(bytes);
+  let key = '';
+  let value: Uint8Array = bytes;
+  while (reader.next()) {
+    if (reader.field === 1) key = bytes.toString('latin1', reader.start, reader.stop);
+    if (reader.field === 5) value = bytes.subarray(reader.start, reader.stop);
+  }
+  return { key, value };
+}
+
 function succeededPut(bytes: Buffer): boolean {
   return bytes.length > 0;
 }
@@ -123,5 +182,7 @@ export function checkEncoding(): void {
     if (!expected.equals(bytes)) throw new Error(`etcd's ${name} is encoded wrongly: ${bytes.toString('hex')}`);
   };
   same('Put', { key: Buffer.from('b'), value: pairs[1]?.value }, encodePut(pairs[1] as KeyValue));
+  const range = { key: Buffer.from('a'), rangeEnd: Buffer.of(0), limit: 7, serializable: true };
+  same('Range', range, encodeRange(range));
   same('Txn', { success: operations }, encodeTxn(pairs));
 }

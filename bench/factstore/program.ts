@@ -17,6 +17,7 @@ export const sdk = await load<typeof import('../../src/client/index.ts')>('clien
 export const wire = {
   ...(await load<typeof import('../../src/proto/append-request.ts')>('proto/append-request.js')),
   ...(await load<typeof import('../../src/proto/event.ts')>('proto/event.js')),
+  ...(await load<typeof import('../../src/proto/lookups.ts')>('proto/lookups.js')),
   ...(await load<typeof import('../../src/proto/read.ts')>('proto/read.js')),
   ...(await load<typeof import('../../src/proto/services.ts')>('proto/services.js')),
   ...(await load<typeof import('../../src/client/identifiers.ts')>('client/identifiers.js')),

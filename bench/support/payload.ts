@@ -2,7 +2,8 @@ import { deflateRawSync } from 'node:zlib';
 import { Prng } from '../../src/base/prng.ts';
 
 /** What the payloads are of; the names of streams (and of etcd's keys) are seeded too. */
-const PAYLOADS = 4_096;
+const PAYLOADS_MAX = 4_096;
+const ALL_BYTES_MAX = 16 * 2 ** 20;
 const PAYLOAD_BYTES = 256;
 const STREAMS = 1_000;
 const RATIO_MIN = 0.7;
@@ -14,7 +15,7 @@ const ALPHABET = Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i
 export interface Payload {
   /** What an application would hand to the SDK. */
   readonly data: { readonly account: number; readonly amount: number; readonly note: string };
-  /** The same as JSON, 256 bytes. */
+  /** The same as JSON. */
   readonly json: Buffer;
 }
 
@@ -25,9 +26,10 @@ export class Payloads {
   private readonly payloads: readonly Payload[];
   private readonly prng: Prng;
 
-  constructor(seed: number) {
+  constructor(seed: number, bytes = PAYLOAD_BYTES) {
     this.prng = new Prng(seed);
-    this.payloads = Array.from({ length: PAYLOADS }, () => makePayload(this.prng));
+    const length = Math.min(PAYLOADS_MAX, Math.floor(ALL_BYTES_MAX / bytes));
+    this.payloads = Array.from({ length }, () => makePayload(this.prng, bytes));
     this.streams = Array.from({ length: STREAMS }, (_, i) => `account-${i}`);
     // Together, as a database's compressor would meet them: each alone compresses less.
     const all = Buffer.concat(this.payloads.map((payload) => payload.json));
@@ -36,7 +38,7 @@ export class Payloads {
   }
 
   payload(): Payload {
-    return this.payloads[this.prng.between(0, PAYLOADS)] as Payload;
+    return this.payloads[this.prng.between(0, this.payloads.length)] as Payload;
   }
 
   stream(): string {
@@ -50,12 +52,12 @@ export class Payloads {
   }
 }
 
-function makePayload(prng: Prng): Payload {
+function makePayload(prng: Prng, bytes: number): Payload {
   const head = { account: prng.between(100_000, 999_999), amount: prng.between(100_000, 999_999) };
-  const room = PAYLOAD_BYTES - JSON.stringify({ ...head, note: '' }).length;
+  const room = bytes - JSON.stringify({ ...head, note: '' }).length;
   const note = Array.from({ length: room }, () => ALPHABET[prng.between(0, ALPHABET.length)]).join('');
   const data = { ...head, note };
   const json = Buffer.from(JSON.stringify(data));
-  if (json.length !== PAYLOAD_BYTES) throw new Error(`a payload of ${json.length} bytes`);
+  if (json.length !== bytes) throw new Error(`a payload of ${json.length} bytes`);
   return { data, json };
 }

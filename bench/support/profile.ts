@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { join, resolve } from 'node:path';
 import type { ProcessNode } from '../../test/support/process-cluster.ts';
+import type { FactstoreCluster } from '../factstore/cluster.ts';
 
 /** Nodes write their profiles in the background. */
 const WRITE_MS = 3_000;
@@ -24,12 +25,9 @@ export class Profiler {
   }
 
   /** Runs a measurement of factstore under both profilers. */
-  async during<T>(
-    name: string,
-    nodes: readonly ProcessNode[],
-    leader: ProcessNode,
-    work: () => Promise<T>,
-  ): Promise<T> {
+  async during<T>(name: string, cluster: FactstoreCluster, work: () => Promise<T>): Promise<T> {
+    const { nodes } = cluster.processes;
+    const leader = await cluster.leader();
     await this.session.post('Profiler.enable');
     await this.session.post('Profiler.setSamplingInterval', { interval: 500 });
     await this.session.post('Profiler.start');

@@ -1,3 +1,4 @@
+import { document, escaped, line, rect, rule, text } from '../support/svg.ts';
 import type { Operation } from './history.ts';
 import type { FaultWindow } from './nemesis.ts';
 
@@ -37,18 +38,14 @@ export function chart(title: string, operations: readonly Operation[], windows: 
   const seconds = bySecond(operations, scale);
   const top = MARGIN.top;
   const below = top + PANEL + MARGIN.between;
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
+  return document(WIDTH, HEIGHT, [
     text(MARGIN.left, 24, title, 'font-size="16"'),
     ...windows.map((window) => shade(window, scale)),
     ...throughputPanel(seconds, scale, top),
     ...latencyPanel(seconds, scale, below),
     ...timeAxis(scale, below + PANEL),
     ...legend(windows),
-    '</svg>',
-    '',
-  ].join('\n');
+  ]);
 }
 
 function bySecond(operations: readonly Operation[], { fromMs, seconds }: Scale): Second[] {
@@ -111,9 +108,9 @@ function shade({ kinds, what, fromMs, healedMs, recoveredMs }: FaultWindow, scal
   const height = 2 * PANEL + MARGIN.between;
   const parts = kinds.map((kind, n) => {
     const y = MARGIN.top + (height * n) / kinds.length;
-    const rect = (from: number, to: number, opacity: number) =>
-      `<rect x="${at(from).toFixed(1)}" y="${y}" width="${(at(to) - at(from)).toFixed(1)}" height="${height / kinds.length}" fill="${colour(kind)}" fill-opacity="${opacity}"/>`;
-    return rect(fromMs, healedMs, 0.3) + rect(healedMs, recoveredMs, 0.12);
+    const band = (from: number, to: number, opacity: number) =>
+      rect(at(from), y, at(to) - at(from), height / kinds.length, colour(kind), opacity);
+    return band(fromMs, healedMs, 0.3) + band(healedMs, recoveredMs, 0.12);
   });
   return `<g><title>${escaped(what)}</title>${parts.join('')}</g>`;
 }
@@ -123,10 +120,7 @@ function legend(windows: readonly FaultWindow[]): string[] {
   return kinds.flatMap((kind, n) => {
     const left = MARGIN.left + n * 110;
     const y = HEIGHT - 22;
-    return [
-      `<rect x="${left}" y="${y}" width="14" height="14" fill="${colour(kind)}" fill-opacity="0.4"/>`,
-      text(left + 20, y + 11, kind),
-    ];
+    return [rect(left, y, 14, 14, colour(kind), 0.4), text(left + 20, y + 11, kind)];
   });
 }
 
@@ -141,7 +135,7 @@ function valueAxis(name: string, ticks: readonly number[], y: (value: number) =>
   return [
     text(MARGIN.left, top - 6, name),
     ...ticks.flatMap((tick) => [
-      `<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${y(tick).toFixed(1)}" y2="${y(tick).toFixed(1)}" stroke="#dddddd"/>`,
+      rule([MARGIN.left, y(tick)], [WIDTH - MARGIN.right, y(tick)], '#dddddd'),
       text(MARGIN.left - 6, y(tick) + 4, String(tick), 'text-anchor="end"'),
     ]),
   ];
@@ -151,19 +145,6 @@ function x(second: number, { seconds }: Scale): number {
   return MARGIN.left + (second / seconds) * (WIDTH - MARGIN.left - MARGIN.right);
 }
 
-function line(points: readonly (readonly [number, number])[], stroke: string): string {
-  const path = points.map(([left, top]) => `${left.toFixed(1)},${top.toFixed(1)}`).join(' ');
-  return `<polyline points="${path}" fill="none" stroke="${stroke}" stroke-width="1.5"/>`;
-}
-
-function text(left: number, top: number, content: string, attributes = ''): string {
-  return `<text x="${left.toFixed(1)}" y="${top.toFixed(1)}" ${attributes}>${escaped(content)}</text>`;
-}
-
 function colour(kind: string): string {
   return COLOURS[kind] ?? '#777777';
-}
-
-function escaped(content: string): string {
-  return content.replace(/[&<>]/g, (char) => `&#${char.charCodeAt(0)};`);
 }
