@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** `npm run test:processes`: real nodes that are killed, upgraded, attacked and replaced, which takes its time. */
 export const PROCESS_TESTS: readonly string[] = [
+  'test/deploy/scaling.test.ts',
   'test/e2e/attacks.test.ts',
   'test/e2e/cluster-stop.test.ts',
   'test/e2e/feature-level.test.ts',

@@ -1,24 +1,82 @@
-// What Kubernetes runs before it stops a container: where this node leads, another one takes over; then it goes on
-// serving until clients and services have had the time to hear that this pod goes. A stop without it is safe as well.
-import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+// What Kubernetes runs before it stops a container. Where this node leads, another one takes over. Where its pod is scaled
+// away, its member is removed from the cluster. Then it goes on serving until clients and services have had the time to
+// hear that this pod goes. A restart without all this is safe as well; a pod that is scaled away without it leaves a
+// member behind, to be removed by hand.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { get } from 'node:https';
+import { join } from 'node:path';
+import { data, factstore, here, nodeId, removedNote, sleep } from './pod.mjs';
 
 const HEARD_MS = 3_000;
-const port = (process.env.FACTSTORE_LISTEN ?? '127.0.0.1:2113').split(':').at(-1);
-const program = fileURLToPath(new URL('dist/main.js', import.meta.url));
+const REMOVED_WITHIN_MS = 40_000;
+const ACCOUNT = process.env.SERVICE_ACCOUNT ?? '/var/run/secrets/kubernetes.io/serviceaccount';
 
 async function leads() {
-  const response = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(3_000) });
+  const response = await fetch(`http://${here}/metrics`, { signal: AbortSignal.timeout(3_000) });
   return (await response.text()).includes('factstore_raft_role{role="leader"} 1');
 }
 
-const began = performance.now();
-try {
-  if (await leads()) {
-    const args = [program, 'cluster', 'transfer', '--url', `factstore://127.0.0.1:${port}`];
-    spawnSync(process.execPath, args, { stdio: 'inherit', timeout: 5_000 });
-  }
-} catch (error) {
-  process.stderr.write(`leadership was not handed over before the stop, which does it too: ${error.message}\n`);
+/** The StatefulSet of this pod as Kubernetes has it now; undefined: it is deleted. */
+function statefulSet(name) {
+  const [token, ca, namespace] = ['token', 'ca.crt', 'namespace'].map((file) =>
+    readFileSync(join(ACCOUNT, file), 'utf8'),
+  );
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env;
+  const path = `/apis/apps/v1/namespaces/${namespace}/statefulsets/${name}`;
+  const options = { host, port, path, ca, headers: { authorization: `Bearer ${token}` }, timeout: 5_000 };
+  return new Promise((resolve, reject) => {
+    const request = get(options, async (response) => {
+      let text = '';
+      for await (const chunk of response) text += chunk;
+      if (response.statusCode === 200) resolve(JSON.parse(text));
+      else if (response.statusCode === 404) resolve(undefined);
+      else reject(new Error(`Kubernetes answered ${response.statusCode} for ${path}: ${text}`));
+    });
+    request.on('timeout', () => request.destroy(new Error(`Kubernetes did not answer at ${host}:${port}`)));
+    request.on('error', reject);
+  });
 }
-setTimeout(() => undefined, Math.max(0, HEARD_MS - (performance.now() - began)));
+
+/** Whether the pod will not come back. A set of no pods at all is one that pauses: its members stay what they are. */
+async function isScaledAway() {
+  if (process.env.KUBERNETES_SERVICE_HOST === undefined) return false;
+  const [, name, ordinal] = /^(.*)-(\d+)$/.exec(nodeId);
+  const replicas = (await statefulSet(name))?.spec.replicas ?? 0;
+  return replicas > 0 && Number(ordinal) >= replicas;
+}
+
+/** Asks until the member is none any more: another one may be on its way out at the same time. */
+async function removeMember() {
+  const until = performance.now() + REMOVED_WITHIN_MS;
+  for (;;) {
+    try {
+      await factstore('cluster', 'remove', nodeId);
+      break;
+    } catch (error) {
+      if (error.stderr.includes('"code":"NOT_FOUND"')) break;
+      if (performance.now() > until) throw new Error(`${nodeId} is still a member: ${error.stderr || error.message}`);
+      await sleep(500);
+    }
+  }
+  const { clusterId } = JSON.parse(readFileSync(join(data, 'identity.json'), 'utf8'));
+  writeFileSync(removedNote, JSON.stringify({ clusterId }), { flush: true });
+}
+
+/** Does its best: what fails here must not keep what follows from happening, and shows as an event of the pod. */
+async function attempt(what, action) {
+  try {
+    await action();
+  } catch (error) {
+    process.stderr.write(`${what}: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+const began = performance.now();
+await attempt('leadership was not handed over before the stop, which does it too', async () => {
+  if (await leads()) await factstore('cluster', 'transfer');
+});
+await attempt(`if this pod was scaled away, remove its member: factstore cluster remove ${nodeId}`, async () => {
+  if (await isScaledAway()) await removeMember();
+});
+await sleep(Math.max(0, HEARD_MS - (performance.now() - began)));

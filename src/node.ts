@@ -20,9 +20,11 @@ import { PeerServer } from './peer/peer-server.ts';
 import { openProgram, type Program } from './projection/program.ts';
 import { type Clock, every, systemClock, type Timer } from './runtime/clock.ts';
 import { deferred } from './runtime/deferred.ts';
+import { LogLimit } from './runtime/log-limit.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { programVersion } from './runtime/version.ts';
 import type { MembersChange } from './server/cluster-service.ts';
+import type { NodeProjections } from './server/projections-service.ts';
 import { ReceiveBudget } from './server/receive-budget.ts';
 import { Server } from './server/server.ts';
 import { Traffic } from './server/traffic.ts';
@@ -53,14 +55,15 @@ const SPACE_REFRESH_MS = 1_000;
  */
 export async function startNode(options: NodeOptions, dependencies: Partial<NodeDependencies> = {}): Promise<Node> {
   const clock = dependencies.clock ?? systemClock;
-  const logger = dependencies.logger ?? createLogger(options.logLevel, { node: options.nodeId });
+  const limit = new LogLimit(clock);
+  const logger = dependencies.logger ?? createLogger(options.logLevel, { node: options.nodeId }, { limit });
   const directory = await DataDirectory.open(options.data, {
     nodeId: options.nodeId,
     ballastBytes: options.ballastBytes,
   });
   const knownFeatureLevel = dependencies.knownFeatureLevel ?? FEATURE_LEVEL;
   const open = dependencies.openProgram ?? openProgram;
-  const node = new Node(options, { clock, logger, knownFeatureLevel, openProgram: open }, directory);
+  const node = new Node(options, { clock, logger, knownFeatureLevel, openProgram: open }, directory, limit);
   try {
     await node.start();
   } catch (error) {
@@ -82,6 +85,7 @@ export class Node {
   private readonly knownFeatureLevel: number;
   private readonly openProgram: NodeDependencies['openProgram'];
   private readonly directory: DataDirectory;
+  private readonly logLimit: LogLimit;
   private readonly reserve: DiskReserve;
   private readonly stopping = new AbortController();
   private readonly startedMs: number;
@@ -93,6 +97,8 @@ export class Node {
   private founding: Founding | undefined;
   private entering: Joining | undefined;
   private member: Member | undefined;
+  /** Undefined until they are opened. */
+  private projections: NodeProjections | undefined;
   private joining: Promise<void> = Promise.resolve();
   private stopped: Promise<void> | undefined;
   /** Settles once damage that was met is noted for the next start, and the node has ended itself. */
@@ -103,7 +109,7 @@ export class Node {
   private readonly budget: ReceiveBudget;
   private readonly metrics: NodeMetrics;
 
-  constructor(options: NodeOptions, dependencies: NodeDependencies, directory: DataDirectory) {
+  constructor(options: NodeOptions, dependencies: NodeDependencies, directory: DataDirectory, logLimit: LogLimit) {
     const { clock, logger } = dependencies;
     this.options = options;
     this.nodeId = options.nodeId;
@@ -112,6 +118,7 @@ export class Node {
     this.knownFeatureLevel = dependencies.knownFeatureLevel;
     this.openProgram = dependencies.openProgram;
     this.directory = directory;
+    this.logLimit = logLimit;
     this.startedMs = clock.monotonicMs();
     this.ended = this.end.promise;
     this.reserve = new DiskReserve({
@@ -202,6 +209,7 @@ export class Node {
     });
     this.member = member;
     await member.startProjections();
+    this.projections = member.projections;
     if (this.stopping.signal.aborted) return;
     await member.firstRole(FIRST_ROLE_MS);
     this.tellServing();
@@ -344,6 +352,8 @@ export class Node {
         incompleteBytes: this.server?.incompleteBytes ?? 0,
         appendStreams: this.server?.appendStreams ?? 0,
       }),
+      projections: () => this.projections?.queries?.readings() ?? [],
+      suppressedLines: () => this.logLimit.suppressed,
     });
   }
 

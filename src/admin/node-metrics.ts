@@ -3,6 +3,7 @@ import type { Member } from '../proto/gen/factstore/v1/Member.ts';
 import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts';
 import type { Traffic } from '../server/traffic.ts';
 import { processMetrics } from './process-metrics.ts';
+import { type ProjectionReading, tellOfProjections } from './projection-metrics.ts';
 import { type Labelled, Readings } from './readings.ts';
 
 /** What the node tells of itself when it is asked. */
@@ -14,6 +15,10 @@ export interface NodeReadings {
   /** Undefined until the node belongs to a cluster. */
   member(): MemberReadings | undefined;
   queues(): QueueReadings;
+  /** Those that this node runs. */
+  projections(): readonly ProjectionReading[];
+  /** Lines of the log that were left out, so far. */
+  suppressedLines(): number;
 }
 
 export interface MemberReadings {
@@ -75,6 +80,7 @@ export class NodeMetrics {
     this.ofMembers();
     this.ofCalls();
     this.ofQueues();
+    tellOfProjections(this.readings, () => node.projections());
   }
 
   /** A batch of the raft log is durable. */
@@ -122,6 +128,11 @@ export class NodeMetrics {
     );
     readings.gauge('factstore_disk_short', '1: appends are refused because free space is below the reserve', () =>
       Number(node.disk.short),
+    );
+    readings.counter(
+      'factstore_log_lines_suppressed_total',
+      'Lines that were not logged because one event of them had come too often',
+      () => node.suppressedLines(),
     );
   }
 

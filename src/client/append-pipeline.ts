@@ -205,8 +205,9 @@ export class AppendPipeline implements AppendCallEvents {
       const call = new AppendCall(route, this.clock, this.limits, this);
       this.call = call;
       this.room();
-      if (!route.leads) void this.lookForLeader(call);
+      const looking = route.leads ? undefined : every(this.clock, LOOK_FOR_LEADER_MS, () => this.lookForLeader(call));
       const error = await call.ended;
+      looking?.cancel();
       this.call = undefined;
       return this.ended(call, error);
     } catch (thrown) {
@@ -225,17 +226,10 @@ export class AppendPipeline implements AppendCallEvents {
 
   /** Moves from a follower that forwards to the leader itself, when that can be reached. */
   private async lookForLeader(call: AppendCall): Promise<void> {
-    const { signal } = this.stopping;
-    for (;;) {
-      await this.clock.sleep(LOOK_FOR_LEADER_MS, signal);
-      if (this.call !== call || signal.aborted) return;
-      const route = await this.leaders.search(signal).catch(() => undefined);
-      if (this.call !== call) return;
-      if (route?.leads) {
-        this.drain();
-        return this.room();
-      }
-    }
+    const route = await this.leaders.search(this.stopping.signal).catch(() => undefined);
+    if (this.call !== call || !route?.leads) return;
+    this.drain();
+    this.room();
   }
 
   /** Puts what the call left behind back to the front of the queue. */

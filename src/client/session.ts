@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Consistency as WireConsistency } from '../proto/consistency.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { placeArgument } from './arguments.ts';
@@ -56,6 +57,8 @@ export function linkSignals(first: AbortSignal, ...others: readonly (AbortSignal
   const sources = [first, ...others].filter((source) => source !== undefined);
   if (sources.length === 1) return { signal: first, unlink: () => {} };
   const controller = new AbortController();
+  // As many calls as there are nodes may hang on it, which is not a leak.
+  setMaxListeners(0, controller.signal);
   const abort = (event: Event) => controller.abort((event.target as AbortSignal).reason);
   for (const source of sources) {
     if (source.aborted) controller.abort(source.reason);

@@ -68,6 +68,11 @@ export class ProjectionHost {
     throw new FactstoreError('NOT_READY', `projection ${JSON.stringify(projection.name)} is being opened on this node`);
   }
 
+  /** What this node has of each projection at the moment. */
+  get all(): Iterable<Hosted> {
+    return this.byName.values();
+  }
+
   async stop(): Promise<void> {
     this.stopping.abort();
     this.watching.stop();

@@ -61,6 +61,13 @@ export interface ProjectionStatus {
   readonly parked: readonly ParkedEvent[];
 }
 
+/** What is known of a projection on this node without waiting for anything. */
+export interface ProjectionReading extends GenerationStatus {
+  readonly name: string;
+  /** Events that the generation has processed since it was started here. */
+  readonly processed: number;
+}
+
 const DEFAULT_PARTITIONS = 100;
 const PARKED_SHOWN = 10;
 /** That many positions behind, a projection still counts as running. */
@@ -87,18 +94,26 @@ export class ProjectionQueries {
 
   async status(name: string): Promise<ProjectionStatus> {
     const hosted = await this.host.hosted(name);
-    const { projection, generations, emitter } = hosted;
+    const { projection, generations } = hosted;
     const building = projection.building && generations.get(projection.building.generation);
     const runner = generations.get(projection.active.generation) ?? answeringOf(hosted);
-    const refused = emitter?.refused?.message;
-    const active = this.generationStatus(projection, runner);
     return {
       projection,
       head: this.head.value,
-      active: refused === undefined ? active : { ...active, state: 'faulted', fault: refused },
+      active: this.activeStatus(hosted, runner),
       building: building && this.generationStatus(projection, building),
       parked: await runner.store.parked(PARKED_SHOWN),
     };
+  }
+
+  /** Each projection with its active generation, in the order in which this node has met them. */
+  readings(): ProjectionReading[] {
+    return Array.from(this.host.all).flatMap((hosted) => {
+      const { name, active } = hosted.projection;
+      const runner = hosted.generations.get(active.generation) ?? answering(hosted);
+      if (!runner) return [];
+      return [{ name, ...this.activeStatus(hosted, runner), processed: runner.progress.total }];
+    });
   }
 
   /** Ends in NOT_FOUND where the projection or the partition does not exist. */
@@ -191,6 +206,13 @@ export class ProjectionQueries {
       `projection ${JSON.stringify(name)} is at position ${at} on this node and did not reach ${atLeast} in time${fault}${disabled}; ask another node, or wait longer`,
       { projection: name, at, wanted: atLeast },
     );
+  }
+
+  /** Of a projection as a whole: what refuses its emissions stops it, too. */
+  private activeStatus({ projection, emitter }: Hosted, runner: GenerationRunner): GenerationStatus {
+    const active = this.generationStatus(projection, runner);
+    const refused = emitter?.refused?.message;
+    return refused === undefined ? active : { ...active, state: 'faulted', fault: refused };
   }
 
   private generationStatus({ enabled }: Projection, runner: GenerationRunner): GenerationStatus {

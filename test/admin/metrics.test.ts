@@ -1,4 +1,7 @@
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PROJECTIONS_TOLD, tellOfProjections } from '../../src/admin/projection-metrics.ts';
+import { Readings } from '../../src/admin/readings.ts';
 import { formatAddress } from '../../src/config/values.ts';
 import { scrape } from '../support/metrics.ts';
 import { TestNodes } from '../support/test-node.ts';
@@ -90,6 +93,32 @@ describe('the metrics of three nodes', () => {
     expect(figures.has('nodejs_eventloop_lag_p99_seconds')).toBe(true);
     expect(figures.get('factstore_disk_free_bytes')).toBeGreaterThan(0);
   });
+
+  it('tell of the projections that a node runs: what they have processed, how far behind they are, and faults', async () => {
+    const db = await nodes.client();
+    const source = (handlers: string) => `fromAll().when({ ${handlers} })`;
+    await db.projections.create('totals', source('Counted: (state = 0) => state + 1'));
+    await db.projections.create('breaks', source('Counted: () => { throw new Error("no") }'));
+    await db.append(
+      'counted',
+      [1, 2, 3].map((n) => ({ type: 'Counted', data: { n } })),
+    );
+    const figures = await until('both have come to the events, on a follower', async () => {
+      const now = await metrics(await nodes.follower());
+      const done = now.get('factstore_projections{state="faulted"}') === 1;
+      return done && (now.get('factstore_projection_events_total{projection="totals"}') ?? 0) >= 3 && now;
+    });
+    expect(figures.get('factstore_projections{state="running"}')).toBe(1);
+    expect(figures.get('factstore_projection_faulted{projection="breaks"}')).toBe(1);
+    expect(figures.get('factstore_projection_faulted{projection="totals"}')).toBe(0);
+    expect(figures.get('factstore_projection_lag_positions{projection="breaks"}')).toBeGreaterThan(0);
+    expect(figures.get('factstore_projection_outbox_appends{projection="totals"}')).toBe(0);
+    for (const name of ['totals', 'breaks']) await db.projections.delete(name);
+    await until('deleted ones are told of no more', async () => {
+      const now = await metrics(await nodes.follower());
+      return ![...now.keys()].some((key) => key.includes('projection="'));
+    });
+  });
 });
 
 describe('the lag of a subscription', () => {
@@ -116,5 +145,25 @@ describe('the lag of a subscription', () => {
     } finally {
       await nodes.dispose();
     }
+  });
+});
+
+describe('the metrics of many projections', () => {
+  it('have figures of their own for a bounded number of them, and count all', async () => {
+    const registry = new Registry();
+    const many = Array.from({ length: 3 * PROJECTIONS_TOLD }, (_, n) => ({
+      name: `p"${n}`,
+      state: n % 3 === 0 ? ('faulted' as const) : ('running' as const),
+      lag: n,
+      outbox: 0,
+      processed: n,
+    }));
+    tellOfProjections(new Readings(registry), () => many);
+    const lines = (await registry.metrics()).split('\n');
+    const told = lines.filter((line) => line.startsWith('factstore_projection_lag_positions{'));
+    expect(told).toHaveLength(PROJECTIONS_TOLD);
+    expect(told[7]).toBe('factstore_projection_lag_positions{projection="p\\"7"} 7');
+    expect(lines).toContain(`factstore_projections{state="faulted"} ${PROJECTIONS_TOLD}`);
+    expect(lines).toContain(`factstore_projections{state="running"} ${2 * PROJECTIONS_TOLD}`);
   });
 });

@@ -167,6 +167,42 @@ describe('what a node refuses', () => {
 });
 
 describe('finding the leader', () => {
+  describe('leaves no listeners behind', () => {
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => void warnings.push(warning);
+    beforeEach(() => {
+      warnings.length = 0;
+      process.on('warning', warned);
+    });
+    afterEach(() => {
+      process.off('warning', warned);
+    });
+
+    test('in a search among many nodes', async () => {
+      const many = await Bench.start(12);
+      try {
+        const db = await many.open();
+        await db.append('a', [{ type: 'T' }]);
+        await db.cluster.status();
+        expect(warnings).toEqual([]);
+      } finally {
+        await many.stop();
+      }
+    });
+
+    test('when it is long, and followers take appends for a leader that nobody reaches', async () => {
+      cluster.leader = node(1);
+      node(1).advertised = '127.0.0.1:1';
+      const db = await bench.open({}, node(0));
+      node(0).onAppend = () => new FactstoreError('LEADERSHIP_LOST', 'the leader cannot be reached');
+      const append = db.append('a', [{ type: 'T' }]);
+      await expect.poll(() => node(0).appendCalls, { timeout: 10_000 }).toBeGreaterThan(15);
+      node(0).onAppend = () => undefined;
+      expect(await append).toMatchObject({ position: 1n });
+      expect(warnings).toEqual([]);
+    });
+  });
+
   test('where its own address does not work from here, a follower forwards', async () => {
     cluster.leader = node(1);
     node(1).advertised = '127.0.0.1:1';

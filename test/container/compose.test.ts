@@ -80,33 +80,26 @@ describe('the cluster of docker-compose.yml', () => {
     expect(await db.read('within').toArray()).toHaveLength(1);
   });
 
-  it('loses nothing when the container of the leader is killed, and takes it back', async () => {
-    const appends = new ContinuousAppends(db, 'killed');
-    await worked(appends, 200);
-    const node = await leader();
-    await cluster.kill(node);
-    await worked(appends, 200);
-    expect(await leader()).not.toBe(node);
-    await cluster.restart(node);
-    await cluster.healthy(node);
-    await worked(appends, 200);
-    expect(await appends.stop()).toEqual([]);
-    await nothingLost(appends);
-  }, 120_000);
-
-  it('loses nothing when the leader is cut off from the network, and takes it back', async () => {
-    const appends = new ContinuousAppends(db, 'cut-off');
-    await worked(appends, 200);
-    const node = await leader();
-    await cluster.disconnect(node);
-    await worked(appends, 200);
-    expect(await leader()).not.toBe(node);
-    await cluster.join(node);
-    await cluster.healthy(node);
-    await worked(appends, 200);
-    expect(await appends.stop()).toEqual([]);
-    await nothingLost(appends);
-  }, 120_000);
+  it.each([
+    ['its container is killed', 'kill', 'restart'],
+    ['it is cut off from the network', 'disconnect', 'join'],
+  ] as const)(
+    'loses nothing when the leader is lost because %s, and takes it back',
+    async (_, lose, bringBack) => {
+      const appends = new ContinuousAppends(db, lose);
+      await worked(appends, 200);
+      const node = await leader();
+      await cluster[lose](node);
+      await worked(appends, 200);
+      expect(await leader()).not.toBe(node);
+      await cluster[bringBack](node);
+      await cluster.healthy(node);
+      await worked(appends, 200);
+      expect(await appends.stop()).toEqual([]);
+      await nothingLost(appends);
+    },
+    120_000,
+  );
 
   it('takes a node back whose volume was wiped: as another member, which receives the log and then votes [D7]', async () => {
     const appends = new ContinuousAppends(db, 'wiped');

@@ -6,20 +6,36 @@ import { ServiceMonitor } from '@kubernetes-models/prometheus-operator/monitorin
 import { StatefulSet } from 'kubernetes-models/apps/v1/StatefulSet';
 import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy';
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget';
+import { Role } from 'kubernetes-models/rbac.authorization.k8s.io/v1/Role';
+import { RoleBinding } from 'kubernetes-models/rbac.authorization.k8s.io/v1/RoleBinding';
 import { ConfigMap } from 'kubernetes-models/v1/ConfigMap';
 import { Service } from 'kubernetes-models/v1/Service';
+import { ServiceAccount } from 'kubernetes-models/v1/ServiceAccount';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadNodeOptions } from '../../src/config/load.ts';
-import { cannotRender, type Manifest, OVERLAYS, type Overlay, render, source } from './manifests.ts';
+import { cannotRender, environmentOf, type Manifest, OVERLAYS, type Overlay, render, source } from './manifests.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const MODELS = { StatefulSet, NetworkPolicy, PodDisruptionBudget, ConfigMap, Service, ServiceMonitor } as const;
+const MODELS = {
+  StatefulSet,
+  NetworkPolicy,
+  PodDisruptionBudget,
+  ConfigMap,
+  Service,
+  ServiceAccount,
+  Role,
+  RoleBinding,
+  ServiceMonitor,
+} as const;
 const MODULES: Readonly<Record<keyof typeof MODELS, string>> = {
   StatefulSet: 'kubernetes-models/apps/v1/StatefulSet',
   NetworkPolicy: 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy',
   PodDisruptionBudget: 'kubernetes-models/policy/v1/PodDisruptionBudget',
   ConfigMap: 'kubernetes-models/v1/ConfigMap',
   Service: 'kubernetes-models/v1/Service',
+  ServiceAccount: 'kubernetes-models/v1/ServiceAccount',
+  Role: 'kubernetes-models/rbac.authorization.k8s.io/v1/Role',
+  RoleBinding: 'kubernetes-models/rbac.authorization.k8s.io/v1/RoleBinding',
   ServiceMonitor: '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor',
 };
 
@@ -66,7 +82,7 @@ describe.skipIf(reason !== undefined)(`the Kubernetes manifests${reason ? ` (not
 
   it.each(Object.keys(OVERLAYS))('of overlay %s are valid, and have no field that does not exist', (name) => {
     const manifests = all[name] ?? [];
-    expect(manifests.length).toBeGreaterThanOrEqual(6);
+    expect(manifests.length).toBeGreaterThanOrEqual(9);
     for (const manifest of manifests) validate(manifest);
     expect(compile(name, manifests)).toBe('');
   });
@@ -130,7 +146,21 @@ describe.skipIf(reason !== undefined)(`the Kubernetes manifests${reason ? ` (not
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     });
-    expect(spec.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(8 + 10);
+    // What preStop takes at most, and a stop.
+    expect(spec.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(70 + 10);
+  });
+
+  it('let a pod read its own StatefulSet, and nothing else of Kubernetes', () => {
+    const set = find('three', 'StatefulSet');
+    const name = set.spec.template.spec.serviceAccountName;
+    expect(find('three', 'ServiceAccount').metadata.name).toBe(name);
+    const binding = find('three', 'RoleBinding');
+    expect(binding.subjects).toEqual([{ kind: 'ServiceAccount', name }]);
+    const role = find('three', 'Role');
+    expect(binding.roleRef).toMatchObject({ kind: 'Role', name: role.metadata.name });
+    expect(role.rules).toEqual([
+      { apiGroups: ['apps'], resources: ['statefulsets'], resourceNames: [set.metadata.name], verbs: ['get'] },
+    ]);
   });
 
   it('let Prometheus in where it is asked for, and nobody else to the port of the peers', () => {
@@ -148,8 +178,8 @@ describe.skipIf(reason !== undefined)(`the Kubernetes manifests${reason ? ` (not
 
 describe('the base of the manifests', () => {
   it('is valid as it is written, also where nothing can be rendered', () => {
-    const files = ['stateful-set', 'peers-service', 'client-service', 'pod-disruption-budget', 'network-policy'];
-    const manifests = files.map((file) => source(`base/${file}.yaml`));
+    const { resources } = source('base/kustomization.yaml');
+    const manifests = (resources as string[]).map((file) => source(`base/${file}`));
     expect(
       compile(
         'base',
@@ -159,20 +189,3 @@ describe('the base of the manifests', () => {
     for (const manifest of manifests.filter(({ kind }) => kind !== 'StatefulSet')) validate(manifest);
   });
 });
-
-interface Variable {
-  readonly name: string;
-  readonly value?: string;
-  readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } };
-}
-
-/** The variables of a pod's container, as Kubernetes puts them together. */
-function environmentOf(variables: readonly Variable[], pod: string, settings: Record<string, string>) {
-  const fields: Record<string, string> = { 'metadata.name': pod, 'metadata.namespace': 'prod' };
-  const env: Record<string, string> = { ...settings };
-  for (const { name, value, valueFrom } of variables) {
-    const text = value ?? fields[valueFrom?.fieldRef.fieldPath ?? ''] ?? '';
-    env[name] = text.replace(/\$\((\w+)\)/g, (_, other: string) => env[other] ?? '');
-  }
-  return env;
-}

@@ -38,3 +38,20 @@ export function render(overlay: Overlay): Manifest[] {
 export function source(file: string): Manifest {
   return parse(readFileSync(`${DIRECTORY}${file}`, 'utf8')) as Manifest;
 }
+
+interface Variable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } };
+}
+
+/** The variables of a pod's container, as Kubernetes puts them together. */
+export function environmentOf(variables: readonly Variable[], pod: string, settings: Record<string, string>) {
+  const fields: Record<string, string> = { 'metadata.name': pod, 'metadata.namespace': 'prod' };
+  const env: Record<string, string> = { ...settings };
+  for (const { name, value, valueFrom } of variables) {
+    const text = value ?? fields[valueFrom?.fieldRef.fieldPath ?? ''] ?? '';
+    env[name] = text.replace(/\$\((\w+)\)/g, (_, other: string) => env[other] ?? '');
+  }
+  return env;
+}

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { formatAddress } from '../../src/config/values.ts';
 import { scrape } from '../support/metrics.ts';
 import { TestNodes } from '../support/test-node.ts';
+import { until } from '../support/wait.ts';
 
 const deploy = (path: string) => readFileSync(fileURLToPath(new URL(`../../deploy/${path}`, import.meta.url)), 'utf8');
 
@@ -51,8 +52,13 @@ describe('what watches a cluster', () => {
     await db.append('a', [{ type: 'T', data: 1 }]);
     await expect(db.append('$a', [{ type: 'T', data: 1 }])).rejects.toThrow();
     await db.head();
+    await db.projections.create('totals', 'fromAll().when({ T: (state = 0) => state + 1 })');
     for (const n of [0, 1, 2]) {
-      for (const name of (await scrape(formatAddress(nodes.node(n).address))).keys()) {
+      const figures = await until('the projection runs', async () => {
+        const now = await scrape(formatAddress(nodes.node(n).address));
+        return now.has('factstore_projection_lag_positions{projection="totals"}') && now;
+      });
+      for (const name of figures.keys()) {
         const [, metric = '', braces = ''] = /^([\w:]+)(?:\{(.*)\})?$/.exec(name) ?? [];
         const labels = known.get(metric) ?? new Set<string>();
         for (const [, label] of braces.matchAll(/(\w+)="/g)) labels.add(label as string);

@@ -1,0 +1,35 @@
+// What the scripts of a pod on Kubernetes know of it: its node, its volume and the program in the image.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const { FACTSTORE_NODE_ID, FACTSTORE_CLUSTER, FACTSTORE_LISTEN = '127.0.0.1:2113' } = process.env;
+const [listenHost, port] = FACTSTORE_LISTEN.split(':');
+const host = listenHost === '0.0.0.0' ? '127.0.0.1' : listenHost;
+
+export const program = fileURLToPath(new URL('dist/main.js', import.meta.url));
+export const nodeId = FACTSTORE_NODE_ID;
+export const data = process.env.FACTSTORE_DATA;
+/** Says that the member of this volume was removed from its cluster, and from which. */
+export const removedNote = join(data, 'removed.json');
+
+/** The nodes that founded the cluster, with their peer addresses. */
+export const founders = new Map(FACTSTORE_CLUSTER?.split(',').map((founder) => founder.split('=')));
+export const here = `${host}:${port}`;
+const others = [...founders.values()].map((address) => `${address.split(':')[0]}:${port}`);
+
+/** Runs the CLI against this node and the founders. Resolves with what it says; rejects with its `stderr`. */
+export function factstore(...args) {
+  const url = `factstore://${[here, ...others].join(',')}`;
+  const options = { timeout: 10_000 };
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [program, ...args, '--json', '--url', url], options, (error, stdout, stderr) => {
+      if (error) reject(Object.assign(error, { stderr }));
+      else resolve(stdout);
+    });
+  });
+}
+
+export function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
