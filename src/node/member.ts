@@ -130,7 +130,8 @@ export class Member {
     this.replica = replica;
     this.database = database;
     this.leadership = this.newLeadership();
-    this.scavenging = this.newScavenging(opened.scavenger);
+    const { scavenger } = opened;
+    this.scavenging = new Scavenging({ scavenger, database, openRoute: () => this.openRoute(false) });
     const lanes = new ForwardedLanes((patient) => this.openRoute(patient, false));
     const forward = new ForwardServer({
       handshake,
@@ -453,13 +454,9 @@ export class Member {
       fatal,
       ending: this.ending.signal,
       checkLevel: (kind) => this.facts.checkLevel(kind),
+      refusalOfFact: (kind, another) => this.scavenging.refusalOf(kind, another),
       diskHasRoom: () => !reserve.short,
     });
-  }
-
-  private newScavenging(scavenger: Scavenger): Scavenging {
-    const { facts, index, database, leadership } = this;
-    return new Scavenging({ scavenger, facts, index, database, leadership });
   }
 
   private newLeadership(): Leadership {

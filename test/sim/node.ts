@@ -137,6 +137,7 @@ export class Node {
       fatal: (error) => ports.ended(error),
       ending: this.ending.signal,
       checkLevel: () => undefined,
+      refusalOfFact: () => undefined,
       diskHasRoom: () => !this.reserve.short,
     });
   }
