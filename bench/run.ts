@@ -2,6 +2,7 @@ import { appendSuite } from './append.ts';
 import { projectionSuite } from './projection.ts';
 import { querySuite } from './query.ts';
 import { sandboxSuite } from './sandbox.ts';
+import { scavengeSuite } from './scavenge.ts';
 import { stepsSuite } from './steps.ts';
 import { runAndCleanUp } from './support/cleanup.ts';
 import { type BenchOptions, parseOptions } from './support/options.ts';
@@ -21,6 +22,7 @@ const suites: Readonly<Record<string, Suite>> = {
   projection: projectionSuite,
   query: querySuite,
   sandbox: sandboxSuite,
+  scavenge: scavengeSuite,
   steps: shared(stepsSuite),
 };
 
