@@ -4,6 +4,7 @@ import { runGroups } from './harness/run.ts';
 import { projectionSuite } from './projection.ts';
 import { querySuite } from './query.ts';
 import { sandboxSuite } from './sandbox.ts';
+import { scavengeSuite } from './scavenge.ts';
 import { GROUPS } from './scenarios/groups.ts';
 import { stepsSuite } from './steps.ts';
 import { runAndCleanUp } from './support/cleanup.ts';
@@ -13,6 +14,7 @@ const SUITES: Readonly<Record<string, (args: readonly string[]) => Promise<void>
   projection: projectionSuite,
   query: querySuite,
   sandbox: sandboxSuite,
+  scavenge: scavengeSuite,
   steps: stepsSuite,
 };
 

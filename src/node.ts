@@ -6,6 +6,7 @@ import { FactstoreError } from './base/errors.ts';
 import type { NodeOptions } from './config/options.ts';
 import { type Address, formatAddress } from './config/values.ts';
 import { FEATURE_LEVEL } from './model/fact.ts';
+import type { ScavengeWord } from './model/scavenge-fact.ts';
 import { LogRepair } from './node/log-repair.ts';
 import { measuredStore } from './node/measured-store.ts';
 import { Member } from './node/member.ts';
@@ -327,8 +328,8 @@ export class Node {
         raiseFeatureLevel: async (level: number) => member().raiseFeatureLevel(level),
       },
       admin: {
-        startScavenge: async () => member().scavenging.start(),
-        stopScavenge: async () => member().scavenging.stop(),
+        sayScavenge: async (word: ScavengeWord, appendId: Uint8Array, signal: AbortSignal) =>
+          member().scavenging.say(word, appendId, signal),
         scavengeStatus: () => member().scavenging.status,
       },
     };

@@ -2,33 +2,29 @@ import type { Command } from 'commander';
 import { encodeUtf8 } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import { LIMITS } from '../model/limits.ts';
-import { checkJson, parseExpectation, parseUuidFlag, parseWhole } from './args.ts';
+import { checkJson, parseExpectation, parseUuidFlag } from './args.ts';
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
 import { UsageError } from './failure.ts';
 import { jsonText } from './json.ts';
-import { collect, parseWhere } from './query-flags.ts';
-import type { AppendCondition, WriteToAppend } from './store.ts';
+import { addConditionFlags, type ConditionFlags, collect, parseConditions } from './query-flags.ts';
+import type { WriteToAppend } from './store.ts';
 
-interface Flags extends ConnectionFlags {
+interface Flags extends ConnectionFlags, ConditionFlags {
   readonly type: string;
   readonly data?: string;
   readonly metadata?: string;
   readonly tag: readonly string[];
   readonly expect: string;
   readonly appendId?: string;
-  readonly failIfEventsMatch?: string;
-  readonly after?: string;
 }
 
 export function addAppend(program: Command, context: Context): void {
-  const command = clusterCommand(program, 'append <STREAM>', 'append one event to a stream')
+  const command = addConditionFlags(clusterCommand(program, 'append <STREAM>', 'append one event to a stream'))
     .requiredOption('--type <TYPE>', 'what happened, such as OrderPlaced')
     .option('--data <JSON>', 'the payload; - reads it from standard input (default: {})')
     .option('--metadata <JSON>', 'about the event: correlation, causation, trace context')
     .option('--tag <TAG>', 'a tag, such as customer:7; may be repeated', collect, [])
     .option('--expect <STATE>', 'any, none, exists, or the revision that the stream must be at', 'any')
-    .option('--fail-if-events-match <JSON>', 'refuse it where an event matches this query, as in: query --where JSON')
-    .option('--after <POSITION>', 'with --fail-if-events-match: only events behind this position count')
     .option('--append-id <UUID>', 'makes repeating this command safe: the second one finds the first')
     .action((stream: string, flags: Flags) => append(context, stream, flags));
   examples(
@@ -58,7 +54,7 @@ async function append(context: Context, stream: string, flags: Flags): Promise<v
       },
     ],
   };
-  const conditions = conditionsOf(flags);
+  const conditions = parseConditions(flags);
   const done = await withStore(context, flags, (store) =>
     store.append([write], { appendId, conditions, signal: context.signal }).catch((error: unknown) => {
       throw inWordsOfTheCommand(error);
@@ -68,15 +64,6 @@ async function append(context: Context, stream: string, flags: Flags): Promise<v
   if (flags.json) return context.out.line(jsonText({ position, revision, repeated }));
   const verb = repeated ? 'had been appended before' : 'appended';
   return context.out.line(`${flags.type} ${verb} to ${stream} at revision ${revision}, position ${position}`);
-}
-
-function conditionsOf({ failIfEventsMatch, after }: Flags): AppendCondition[] {
-  if (failIfEventsMatch === undefined) {
-    if (after !== undefined) throw new UsageError('--after goes with --fail-if-events-match');
-    return [];
-  }
-  const query = parseWhere('--fail-if-events-match', failIfEventsMatch);
-  return [{ failIfEventsMatch: query, after: after === undefined ? 0n : parseWhole('--after', after) }];
 }
 
 /** Advice that the SDK gives to programs, as it is meant on a command line. */

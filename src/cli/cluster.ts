@@ -1,18 +1,18 @@
 import type { Command } from 'commander';
 import { parseWhole } from './args.ts';
-import { watch } from './cluster-watch.ts';
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
 import { jsonText } from './json.ts';
 import type { ClusterStatus, Members, Store } from './store.ts';
 import { tableText } from './table.ts';
+import { addWatchFlag, show, type WatchFlags } from './watch.ts';
 
 export function addCluster(program: Command, context: Context): void {
   const cluster = program
     .command('cluster')
     .description('look at the cluster, change its members, and move its leadership');
-  const statusCommand = clusterCommand(cluster, 'status', 'ask every member how it is')
-    .option('--watch [SECONDS]', 'ask again every so many seconds (2 where none are given), until Ctrl-C')
-    .action((flags: StatusFlags) => status(context, flags));
+  const statusCommand = addWatchFlag(clusterCommand(cluster, 'status', 'ask every member how it is')).action(
+    (flags: WatchFlags) => status(context, flags),
+  );
   examples(
     statusCommand,
     'factstore cluster status',
@@ -70,16 +70,10 @@ async function change(
   await out.line(flags.json ? jsonText({ voters, learners }) : `${voters.join(', ')} ${vote} now${learn}`);
 }
 
-type StatusFlags = ConnectionFlags & { readonly watch?: string | true };
-
-async function status(context: Context, flags: StatusFlags): Promise<void> {
-  const { watch: interval } = flags;
-  const seconds = interval === true ? 2 : interval && Number(parseWhole('--watch', interval, 1n));
-  await withStore(context, flags, async (store) => {
-    const ask = async () => statusText(context, flags, await store.status(context.signal));
-    if (seconds) await watch(context, flags, seconds, ask);
-    else await context.out.write(await ask());
-  });
+async function status(context: Context, flags: WatchFlags): Promise<void> {
+  await withStore(context, flags, (store) =>
+    show(context, flags, async () => statusText(context, flags, await store.status(context.signal))),
+  );
 }
 
 async function statusText({ out }: Context, flags: ConnectionFlags, answer: ClusterStatus): Promise<string> {

@@ -5,6 +5,7 @@ import type {
   AppendOptions,
   EventToAppend,
   ReadOptions,
+  ScavengeOptions,
   Store,
   StoredEvent,
   SubscribeOptions,
@@ -77,12 +78,12 @@ class ClientStore implements Store {
     return this.client.cluster.raiseFeatureLevel(level, { signal });
   }
 
-  startScavenge(signal?: AbortSignal) {
-    return this.client.admin.startScavenge({ signal });
+  startScavenge(options: ScavengeOptions) {
+    return this.client.admin.startScavenge(options);
   }
 
-  stopScavenge(signal?: AbortSignal) {
-    return this.client.admin.stopScavenge({ signal });
+  stopScavenge(options: ScavengeOptions) {
+    return this.client.admin.stopScavenge(options);
   }
 
   scavengeStatus(signal?: AbortSignal) {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { parseWhole } from './args.ts';
 import { UsageError } from './failure.ts';
-import type { Query, QueryItem } from './store.ts';
+import type { AppendCondition, Query, QueryItem } from './store.ts';
 
 /** The flags that say which events are meant. */
 export interface QueryFlags {
@@ -51,4 +52,26 @@ export function parseWhere(name: string, text: string): Query {
   }
   if (typeof value === 'object' && value !== null) return value as Query;
   throw new UsageError(`${name}: a list of items is expected, such as [{"types": ["OrderPlaced"]}]`);
+}
+
+/** The flags of a consistency boundary. */
+export interface ConditionFlags {
+  readonly failIfEventsMatch?: string;
+  readonly after?: string;
+}
+
+export function addConditionFlags(command: Command): Command {
+  return command
+    .option('--fail-if-events-match <JSON>', 'refuse it where an event matches this query, as in: query --where JSON')
+    .option('--after <POSITION>', 'with --fail-if-events-match: only events behind this position count');
+}
+
+/** The conditions that the flags make: none or one. */
+export function parseConditions({ failIfEventsMatch, after }: ConditionFlags): AppendCondition[] {
+  if (failIfEventsMatch === undefined) {
+    if (after !== undefined) throw new UsageError('--after goes with --fail-if-events-match');
+    return [];
+  }
+  const query = parseWhere('--fail-if-events-match', failIfEventsMatch);
+  return [{ failIfEventsMatch: query, after: after === undefined ? 0n : parseWhole('--after', after) }];
 }

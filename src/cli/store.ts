@@ -1,4 +1,4 @@
-import type { ScavengeStatus } from '../client/admin.ts';
+import type { ScavengeOptions, ScavengeStatus } from '../client/admin.ts';
 import type { ClusterClient, ClusterStatus, Members } from '../client/cluster.ts';
 import type { ProducerState, StreamInfo } from '../client/lookups.ts';
 import type { Consistency } from '../client/options.ts';
@@ -27,6 +27,7 @@ export type {
   ProjectionState,
   Query,
   QueryItem,
+  ScavengeOptions,
   ScavengeStatus,
   StreamInfo,
   StreamMetadata,
@@ -142,8 +143,8 @@ export interface Store {
   /** Gives the feature level that the cluster is at then. */
   raiseLevel(level: number | undefined, signal?: AbortSignal): Promise<number>;
   /** Gives the scavenge point. */
-  startScavenge(signal?: AbortSignal): Promise<bigint>;
-  stopScavenge(signal?: AbortSignal): Promise<void>;
+  startScavenge(options: ScavengeOptions): Promise<bigint>;
+  stopScavenge(options: ScavengeOptions): Promise<void>;
   scavengeStatus(signal?: AbortSignal): Promise<readonly ScavengeStatus[]>;
   close(): Promise<void>;
 }

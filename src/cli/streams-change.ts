@@ -4,9 +4,10 @@ import { parseDurationMs, parseExpectation, parseObject, parseUuidFlag, parseWho
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
 import { UsageError } from './failure.ts';
 import { jsonText } from './json.ts';
+import { addConditionFlags, type ConditionFlags, parseConditions } from './query-flags.ts';
 import type { ChangeOptions, ChangeResult, Store, StreamMetadata } from './store.ts';
 
-interface Flags extends ConnectionFlags {
+interface Flags extends ConnectionFlags, ConditionFlags {
   readonly expect: string;
   readonly appendId?: string;
 }
@@ -90,7 +91,7 @@ function addSet(streams: Command, context: Context): void {
 }
 
 function changeCommand(streams: Command, nameAndArguments: string, description: string): Command {
-  return clusterCommand(streams, nameAndArguments, description)
+  return addConditionFlags(clusterCommand(streams, nameAndArguments, description))
     .option('--expect <STATE>', 'any, none, exists, or the revision that the stream must be at', 'any')
     .option('--append-id <UUID>', 'makes repeating this command safe: the second one finds the first');
 }
@@ -145,6 +146,7 @@ async function change(
 ): Promise<void> {
   const options = {
     expect: parseExpectation('--expect', flags.expect),
+    conditions: parseConditions(flags),
     appendId: flags.appendId === undefined ? undefined : parseUuidFlag('--append-id', flags.appendId),
     signal: context.signal,
   };

@@ -1,6 +1,8 @@
 import type { ScavengeStatusResponse__Output } from '../proto/gen/factstore/v1/ScavengeStatusResponse.ts';
 import { adminService } from '../proto/load.ts';
 import type { ClusterClient } from './cluster.ts';
+import { uuidOrNew } from './identifiers.ts';
+import { ask } from './lookups.ts';
 import { PROBE_TIMEOUT_MS } from './node.ts';
 import type { CallOptions } from './options.ts';
 import { type Session, underSignals } from './session.ts';
@@ -38,6 +40,12 @@ export interface UnknownScavenge extends Pick<MemberScavenge, 'nodeId' | 'addres
 
 export type ScavengeStatus = MemberScavenge | UnknownScavenge;
 
+/** Of the start and the stop of a scavenge. */
+export interface ScavengeOptions extends CallOptions {
+  /** A UUID for it; see {@link AppendManyOptions.appendId}. */
+  readonly appendId?: string | undefined;
+}
+
 /** Work on what the nodes have on their disks. */
 export class AdminClient {
   private readonly session: Session;
@@ -51,20 +59,25 @@ export class AdminClient {
 
   /**
    * Has every node take the content of all events that are hidden by now from its disk, and gives the scavenge point. The
-   * nodes go on by themselves: see {@link scavengeStatus}. Ends in a FactstoreError: FAILED_PRECONDITION (one is running,
-   * or the feature level is too low), NO_LEADER, DEADLINE_EXCEEDED.
+   * nodes go on by themselves: see {@link scavengeStatus}. Any node takes the call. Ends in a FactstoreError:
+   * FAILED_PRECONDITION (one is running, or the feature level is too low), NO_LEADER, DEADLINE_EXCEEDED.
    */
-  startScavenge(options: CallOptions = {}): Promise<bigint> {
-    return this.cluster.atLeader('the start of a scavenge', options, async (node, limits) =>
-      BigInt((await node.unary(adminService.StartScavenge, {}, limits)).point),
+  async startScavenge(options: ScavengeOptions = {}): Promise<bigint> {
+    const request = requestOf(options);
+    const { point } = await ask(this.session, 'the start of a scavenge', options, (node, limits) =>
+      node.unary(adminService.StartScavenge, request, limits),
     );
+    this.session.seen.saw(point);
+    return BigInt(point);
   }
 
   /** Ends the scavenge on every node that is still at it. Ends in FAILED_PRECONDITION where there is none. */
-  stopScavenge(options: CallOptions = {}): Promise<void> {
-    return this.cluster.atLeader('the stop of a scavenge', options, async (node, limits) => {
-      await node.unary(adminService.StopScavenge, {}, limits);
-    });
+  async stopScavenge(options: ScavengeOptions = {}): Promise<void> {
+    const request = requestOf(options);
+    const { position } = await ask(this.session, 'the stop of a scavenge', options, (node, limits) =>
+      node.unary(adminService.StopScavenge, request, limits),
+    );
+    this.session.seen.saw(position);
   }
 
   /** Asks every member how far it has come with the last scavenge. Ends in UNREACHABLE where not one answers. */
@@ -86,6 +99,11 @@ export class AdminClient {
       ),
     );
   }
+}
+
+/** Made once for a call, so that another attempt, at whatever node, finds what the first one did. */
+function requestOf({ appendId }: ScavengeOptions): { appendId: Buffer } {
+  return { appendId: Buffer.from(uuidOrNew('appendId', appendId)) };
 }
 
 const STATES: Readonly<Record<ScavengeStatusResponse__Output['state'], ScavengeState>> = {

@@ -11,7 +11,14 @@
  */
 export { type ErrorCode, FactstoreError } from '../base/errors.ts';
 export type { StreamState } from '../model/stream.ts';
-export type { AdminClient, MemberScavenge, ScavengeState, ScavengeStatus, UnknownScavenge } from './admin.ts';
+export type {
+  AdminClient,
+  MemberScavenge,
+  ScavengeOptions,
+  ScavengeState,
+  ScavengeStatus,
+  UnknownScavenge,
+} from './admin.ts';
 export type { Expect } from './arguments.ts';
 export { FactstoreClient } from './client.ts';
 export type {

@@ -11,6 +11,7 @@ import { describe, type Expect, expectArgument, placeArgument, textArgument } fr
 import { uuidOrNew } from './identifiers.ts';
 import { ask, getStream, type LookupOptions, type StreamInfo } from './lookups.ts';
 import type { CallOptions } from './options.ts';
+import { type AppendCondition, conditionsArgument } from './queries.ts';
 import type { Session } from './session.ts';
 
 /** What is said about a stream. Setting it replaces all of it; what is hidden stays hidden, whatever is set later. */
@@ -33,6 +34,8 @@ export interface ChangeOptions extends CallOptions {
   readonly expect?: Expect | undefined;
   /** The state that the stream of its changes must be in: a revision as `get` tells it, or `none`; any unless given. */
   readonly expectMetadata?: Expect | undefined;
+  /** Consistency boundaries that must hold, at most 16, beside what is expected. */
+  readonly conditions?: readonly AppendCondition[] | undefined;
   /** A UUID for this change; see {@link AppendManyOptions.appendId}. */
   readonly appendId?: string | undefined;
 }
@@ -173,7 +176,12 @@ export class StreamsClient {
       { stream: systemStreamOf(name), expect: expectArgument('expectMetadata', options.expectMetadata), events: [] },
     ].filter(({ expect }) => expect.kind !== 'any');
     const outcome = await this.pipeline.append({
-      request: encodeAppendRequest({ appendId: id, writes: checks, change: { ...change, stream: name } }),
+      request: encodeAppendRequest({
+        appendId: id,
+        writes: checks,
+        conditions: conditionsArgument(options.conditions),
+        change: { ...change, stream: name },
+      }),
       appendId: uuidText(id),
       what: `${VERBS[change.kind]} "${name}"`,
       timeoutMs: options.timeoutMs ?? session.timeoutMs,

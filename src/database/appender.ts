@@ -47,6 +47,8 @@ export interface AppenderPorts {
   readonly log: { get(index: number): Promise<EntryRecord> };
   /** Ends in FAILED_PRECONDITION where the feature level does not allow a kind of fact yet (rule S16). */
   checkLevel(kind: string): void;
+  /** Why a kind of fact cannot be written now, another one of its stream being in flight or not; undefined: it can. */
+  refusalOfFact(kind: string, another: boolean): FactstoreError | undefined;
   /** False while free space is below the reserve (rule D1). */
   diskHasRoom(): boolean;
   readonly conditions: Pick<Conditions, 'seeAtOnce' | 'see' | 'show' | 'showStream'>;
@@ -223,12 +225,20 @@ export class Appender {
 
   private judge(append: Append, lookup: Lookup, seen: ConditionsSeen): Judged {
     const { replica, sequencer, clock } = this.ports;
+    const error = this.refusalOfFact(append);
+    if (error) return this.judged({ kind: 'refused', error });
     const end = replica.logEnd();
     const judgement = sequencer.judge(append, lookup, end, clock.nowUs(), seen);
     if (judgement.kind !== 'accepted') return this.judged(judgement);
     const index = replica.propose(judgement);
     sequencer.proposed(append, judgement, index);
     return { kind: 'proposed', index, accepted: judgement };
+  }
+
+  private refusalOfFact({ fact, writes }: Append): FactstoreError | undefined {
+    if (fact === undefined) return undefined;
+    const another = writes.some(({ stream }) => this.ports.sequencer.isProposed(stream));
+    return this.ports.refusalOfFact(fact, another);
   }
 
   private judged(judgement: NotAccepted): Judged {

@@ -6,10 +6,12 @@ import { checkNewEvent } from '../model/event.ts';
 import { LIMITS } from '../model/limits.ts';
 import { type AppendCondition, checkConditions } from '../model/query.ts';
 import type { StreamChange } from '../model/retention.ts';
+import type { ScavengeWord } from '../model/scavenge-fact.ts';
 import { checkName, checkStreamName, refuseSystemName } from '../model/stream.ts';
 import { PIECE_BYTES } from '../storage/record.ts';
 import { checkChange } from './check-change.ts';
 import { checkProjectionFact, type NamedProjectionChange, projectionWrite } from './projection-write.ts';
+import { scavengeWrite } from './scavenge-write.ts';
 
 /** An append as a client sent it: its wire form is right, nothing else is known of it. */
 export interface RawAppend {
@@ -23,6 +25,7 @@ export interface RawAppend {
   readonly producer?: ProducerCursor;
   readonly change?: StreamChange | undefined;
   readonly projection?: NamedProjectionChange | undefined;
+  readonly scavenge?: ScavengeWord | undefined;
   readonly attemptAgeMs: number;
   /** The client's bytes from which repeats are recognised. */
   readonly content: readonly Uint8Array[];
@@ -44,7 +47,8 @@ export function checkAppend(raw: RawAppend, limits: AppendLimits = LIMITS, diges
   if (raw.appendId.length !== 16) {
     throw invalid('append_id', `is not a UUID of 16 bytes: it has ${raw.appendId.length}`);
   }
-  if (raw.projection) return checkProjectionAppend(raw, raw.projection, digest);
+  const fact = factOf(raw);
+  if (fact) return factAppend(raw, fact, digest);
   if (raw.writes.length === 0 && !raw.change) throw invalid('writes', 'is empty: an append needs at least one event');
   if (raw.writes.length > limits.streamsPerAppendMax) {
     throw overLimit('writes', limits.streamsPerAppendMax, raw.writes.length, 'streams');
@@ -67,14 +71,28 @@ export function checkAppend(raw: RawAppend, limits: AppendLimits = LIMITS, diges
   };
 }
 
-/** A change of a projection is one fact in its stream, and nothing beside it. */
-function checkProjectionAppend(raw: RawAppend, change: NamedProjectionChange, digest: Uint8Array): Append {
-  if (raw.writes.length > 0 || raw.change || raw.conditions?.length || raw.producer) {
-    throw invalid('projection', 'goes with nothing else; make this change on its own');
+interface FactWrite {
+  readonly fact: string;
+  readonly write: Write;
+  readonly eventBytes: number;
+}
+
+/** A change of a projection, or a word about scavenges, is one fact in its stream, and nothing beside it. */
+function factOf(raw: RawAppend): FactWrite | undefined {
+  const { appendId, projection, scavenge } = raw;
+  const field = projection ? 'projection' : 'scavenge';
+  if (!projection && !scavenge) return undefined;
+  const both = projection !== undefined && scavenge !== undefined;
+  if (both || raw.writes.length > 0 || raw.change || raw.conditions?.length || raw.producer) {
+    throw invalid(field, 'goes with nothing else; make this change on its own');
   }
-  checkProjectionFact('projection', change);
-  const { fact, write, eventBytes } = projectionWrite(raw.appendId, change);
-  const { appendId: id, attemptAgeMs } = raw;
+  if (!projection) return scavenge && scavengeWrite(appendId, scavenge);
+  checkProjectionFact('projection', projection);
+  return projectionWrite(appendId, projection);
+}
+
+function factAppend({ appendId: id, attemptAgeMs }: RawAppend, written: FactWrite, digest: Uint8Array): Append {
+  const { fact, write, eventBytes } = written;
   return { id, digest, writes: [write], conditions: NO_CONDITIONS, fact, attemptAgeMs, eventCount: 1, eventBytes };
 }
 

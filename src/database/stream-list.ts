@@ -1,6 +1,7 @@
 import { invalid, overLimit } from '../base/errors.ts';
 import { LIMITS } from '../model/limits.ts';
-import { categoryOf, checkName, checkStreamName, type StreamState } from '../model/stream.ts';
+import { checkName, checkStreamName, type StreamState } from '../model/stream.ts';
+import { type Creation, createdStreams } from '../storage/index/created-names.ts';
 import type { EventReader } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
 import { Kind } from '../storage/index/keys.ts';
@@ -36,6 +37,10 @@ export interface StreamPage {
 }
 
 const DEFAULT_LIMIT = 100;
+/** So many streams whose names begin alike are put in order for each page. */
+const FEW = 1_000;
+/** Blocks that a page looks into, at most. */
+const LOOKS_MAX = 1_024;
 /** Heads that are looked up at once. */
 const HEADS_AT_ONCE = 64;
 
@@ -77,20 +82,20 @@ interface Names {
 }
 
 async function byName(view: IndexView, { which, after }: ListRequest, limit: number): Promise<Names> {
-  const names = await streamNames(view, which, after, limit + 1);
+  const names = (await streamNames(view, which, after, limit + 1)).map(({ stream }) => stream);
   const next = names.length > limit ? (names[limit - 1] as string) : '';
   return { names: names.slice(0, limit), next };
 }
 
-/** Of a prefix, all streams are looked through in the order of their creation, a bounded number for each page. */
 async function byCreation(
   view: IndexView,
   reader: EventReader,
   { which, after }: ListRequest,
   limit: number,
 ): Promise<Names> {
-  const category = which.kind === 'category' ? which.category : '';
   const fromPosition = after === '' ? 1 : Number(after) + 1;
+  if (which.kind === 'prefix') return ofPrefixByCreation(view, which.prefix, fromPosition, limit);
+  const category = which.kind === 'category' ? which.category : '';
   const positions: number[] = [];
   for await (const batch of view.namedPlaces(Kind.created, category, { fromPosition })) {
     positions.push(...batch.positions);
@@ -102,13 +107,37 @@ async function byCreation(
   return { names, next: positions.length > limit ? String(looked.at(-1)) : '' };
 }
 
-function isListed(stream: string, which: NameRange): boolean {
-  switch (which.kind) {
-    case 'user':
-      return !stream.startsWith('$');
-    case 'prefix':
-      return stream.startsWith(which.prefix);
-    case 'category':
-      return categoryOf(stream) === which.category;
+/**
+ * Where few streams begin so, they are found by name and put in order. Where many do, they are found block by block in the
+ * order of their creation; a page takes a bounded number of looks, and may then hold fewer streams.
+ */
+async function ofPrefixByCreation(view: IndexView, prefix: string, from: number, limit: number): Promise<Names> {
+  const few = await streamNames(view, { kind: 'prefix', prefix }, '', FEW + 1);
+  if (few.length <= FEW) {
+    const later = few.filter(({ firstPosition }) => firstPosition >= from);
+    return pageOf(
+      later.sort((a, b) => a.firstPosition - b.firstPosition),
+      limit,
+    );
   }
+  const found: Creation[] = [];
+  let looks = 0;
+  for await (const { block, creations } of createdStreams(view, prefix, from)) {
+    for (const creation of creations) found.push(creation);
+    if (found.length > limit) break;
+    const next = String((block + 1) * view.blockEvents);
+    if (++looks === LOOKS_MAX) return { names: found.map(({ stream }) => stream), next };
+  }
+  return pageOf(found, limit);
+}
+
+function pageOf(found: readonly Creation[], limit: number): Names {
+  const page = found.slice(0, limit);
+  const next = found.length > limit ? String(page.at(-1)?.firstPosition) : '';
+  return { names: page.map(({ stream }) => stream), next };
+}
+
+/** Beside a list of all there are those of the system. */
+function isListed(stream: string, { kind }: NameRange): boolean {
+  return kind === 'category' || !stream.startsWith('$');
 }

@@ -1,3 +1,4 @@
+import type { FactstoreError } from '../base/errors.ts';
 import type { NodeOptions } from '../config/options.ts';
 import { Appender } from '../database/appender.ts';
 import { Conditions } from '../database/conditions.ts';
@@ -47,6 +48,8 @@ export interface MemberCorePorts
   readonly ending: AbortSignal;
   /** Ends in FAILED_PRECONDITION where the feature level does not allow a kind of fact yet (rule S16). */
   checkLevel(kind: string): void;
+  /** Why a kind of fact cannot be written now, another one of its stream being in flight or not; undefined: it can. */
+  refusalOfFact(kind: string, another: boolean): FactstoreError | undefined;
   /** False while free space is below the reserve (rule D1). */
   diskHasRoom(): boolean;
 }
@@ -118,6 +121,7 @@ export class MemberCore {
       pendingBytesMax: limits.pendingAppendBytesMax,
       log: { get: async (logIndex) => recent(logIndex) ?? ((await log.get(logIndex)) as EntryRecord) },
       checkLevel: (kind) => ports.checkLevel(kind),
+      refusalOfFact: (kind, another) => ports.refusalOfFact(kind, another),
       diskHasRoom: () => ports.diskHasRoom(),
       conditions: new Conditions(index, reader, clock),
     });

@@ -125,7 +125,8 @@ export class Member {
     this.replica = replica;
     this.database = database;
     this.leadership = this.newLeadership();
-    this.scavenging = this.newScavenging(opened.scavenger);
+    const { scavenger } = opened;
+    this.scavenging = new Scavenging({ scavenger, database, openRoute: () => this.openRoute(false) });
     const lanes = new ForwardedLanes((patient) => this.openRoute(patient, false));
     const forward = new ForwardServer({
       handshake,
@@ -416,6 +417,7 @@ export class Member {
       fatal,
       ending: this.ending.signal,
       checkLevel: (kind) => this.facts.checkLevel(kind),
+      refusalOfFact: (kind, another) => this.scavenging.refusalOf(kind, another),
       diskHasRoom: () => !reserve.short,
     });
   }
@@ -425,11 +427,6 @@ export class Member {
     const reachable = (member: string) => this.network.status(member).reachable;
     const addresses = () => this.members.peersBut(this.self, last, reachable);
     return entriesFromPeers(storage.founding.clusterId, addresses, { clock, signal: this.ending.signal });
-  }
-
-  private newScavenging(scavenger: Scavenger): Scavenging {
-    const { facts, index, database, leadership } = this;
-    return new Scavenging({ scavenger, facts, index, database, leadership });
   }
 
   private newLeadership(): Leadership {

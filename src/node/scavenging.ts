@@ -1,20 +1,27 @@
-import { FactstoreError } from '../base/errors.ts';
+import { randomUUID } from 'node:crypto';
+import { uuidBytes } from '../base/bytes.ts';
+import { FactstoreError, invalid } from '../base/errors.ts';
 import type { Database } from '../database/database.ts';
-import type { Facts } from '../database/facts.ts';
-import { SCAVENGE_STARTED, SCAVENGE_STOPPED, SCAVENGES_STREAM } from '../model/scavenge-fact.ts';
+import { SCAVENGE_STARTED, SCAVENGE_STOPPED, type ScavengeWord } from '../model/scavenge-fact.ts';
+import { encodeAppendRequest } from '../proto/append-request.ts';
+import { decodeAppendResponse } from '../proto/append-response.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import type { Scavenger, ScavengeStatus } from '../scavenge/scavenger.ts';
-import type { Leadership } from '../server/append-routing.ts';
-import type { EventIndex } from '../storage/index/event-index.ts';
+import type { ScavengeFact } from '../server/admin-service.ts';
+import type { AppendRoute } from '../server/append-routing.ts';
 
 export interface ScavengingPorts {
   readonly scavenger: Scavenger;
-  readonly facts: Facts;
-  readonly index: Pick<EventIndex, 'lookup'>;
-  readonly database: Database;
-  readonly leadership: Leadership;
+  readonly database: Pick<Database, 'head'>;
+  openRoute(): AppendRoute;
 }
 
-/** Starts and stops scavenges, on the leader: by facts, which every node then acts on by itself (rule R2). */
+const DEADLINE_MS = 10_000;
+
+/**
+ * Starts and stops scavenges, from any node: by facts, which every node then acts on by itself (rule R2). Each is an append
+ * like any other, so a follower forwards it (rule S9), and a repeat under its append id finds the first (rule S6).
+ */
 export class Scavenging {
   private readonly ports: ScavengingPorts;
 
@@ -32,41 +39,39 @@ export class Scavenging {
     return this.ports.scavenger.mayHaveReplaced(logIndex);
   }
 
-  /** Resolves with the scavenge point once every node is bound to come to it. */
-  async start(): Promise<number> {
-    return this.say(SCAVENGE_STARTED, () => {
-      const { state, point, through, to } = this.status;
-      if (state !== 'running') return undefined;
-      return `a scavenge is running already, up to position ${point}: the leader is at log entry ${through} of ${to || '?'}. Wait until it is done, or stop it`;
-    });
+  /** Resolves once every node is bound to come to it, and this one has. `appendId`: 16 bytes, or none. */
+  async say(word: ScavengeWord, appendId: Uint8Array, signal: AbortSignal): Promise<ScavengeFact> {
+    if (appendId.length !== 0 && appendId.length !== 16) throw invalid('append_id', 'is not a UUID of 16 bytes');
+    const id = appendId.length === 16 ? appendId : (uuidBytes(randomUUID()) as Uint8Array);
+    const request = encodeAppendRequest({ appendId: id, writes: [], scavenge: word });
+    const answer = await untilAborted(this.ports.openRoute().append(request, DEADLINE_MS), signal);
+    const outcome = decodeAppendResponse(answer);
+    if (outcome.kind !== 'appended') throw new FactstoreError('INTERNAL', 'a fact about scavenges expects nothing');
+    const { position, repeated } = outcome;
+    // Whoever asks this node next finds what was said.
+    await this.ports.database.head({ kind: 'atLeast', position }, signal);
+    return { position, repeated };
   }
 
-  /** Resolves with the position of the fact. */
-  async stop(): Promise<number> {
-    return this.say(SCAVENGE_STOPPED, () =>
-      this.status.state === 'none' || this.status.state === 'stopped' ? 'no scavenge is running' : undefined,
-    );
+  /** On the leader, where it is judged: why a fact about scavenges makes no sense now; undefined: it does, or is none. */
+  refusalOf(kind: string, another: boolean): FactstoreError | undefined {
+    if (kind !== SCAVENGE_STARTED && kind !== SCAVENGE_STOPPED) return undefined;
+    const { state, point, through, to } = this.status;
+    if (another) return refused('another one is being started or stopped at this moment. Try again', { state });
+    if (kind === SCAVENGE_STOPPED) {
+      return state === 'none' || state === 'stopped' ? refused('none is running', { state }) : undefined;
+    }
+    if (state !== 'running') return undefined;
+    const text = `one is running already, up to position ${point}: the leader is at log entry ${through} of ${to || '?'}. Wait until it is done, or stop it`;
+    return refused(text, { state, point, through, to });
   }
 
   close(): Promise<void> {
     return this.ports.scavenger.stop();
   }
-
-  private async say(kind: string, refusal: () => string | undefined): Promise<number> {
-    const { leadership, facts, index, database } = this.ports;
-    if (!leadership.leads) throw leadership.leader === undefined ? leadership.noLeader() : leadership.notLeader();
-    facts.checkLevel(kind);
-    const { revision } = (await index.lookup([SCAVENGES_STREAM])).head(SCAVENGES_STREAM);
-    const reason = refusal();
-    if (reason !== undefined) throw refused(reason);
-    // Of two at the same moment, only one finds the stream as it was.
-    const expect = revision < 0 ? ({ kind: 'none' } as const) : ({ kind: 'revision', revision } as const);
-    const outcome = await facts.write(database.openLane(true), SCAVENGES_STREAM, { kind, data: {} }, expect);
-    if (outcome.kind === 'conflict') throw refused('somebody else has started or stopped one at the same moment');
-    return outcome.position;
-  }
 }
 
-function refused(reason: string): FactstoreError {
-  return new FactstoreError('FAILED_PRECONDITION', `${reason}. Nothing was written.`);
+function refused(reason: string, details: Record<string, unknown>): FactstoreError {
+  const field = 'scavenge';
+  return new FactstoreError('FAILED_PRECONDITION', `${field}: ${reason}. Nothing was written.`, { field, ...details });
 }

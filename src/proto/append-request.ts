@@ -3,6 +3,7 @@ import { invalid } from '../base/errors.ts';
 import type { Expectation, ProducerCursor } from '../model/append.ts';
 import type { AppendCondition } from '../model/query.ts';
 import type { StreamChange } from '../model/retention.ts';
+import type { ScavengeWord } from '../model/scavenge-fact.ts';
 import { EXPECT_MAX, Expect, expectNumber } from './enums.ts';
 import { type NewEventFields, newEventSize, writeNewEvent } from './event.ts';
 import { MessageReader } from './message-reader.ts';
@@ -38,10 +39,11 @@ export interface DecodedAppend {
   producer?: ProducerCursor;
   change?: StreamChange;
   projection?: ProjectionFact;
+  scavenge?: ScavengeWord | undefined;
   attemptAgeMs: number;
   /** Absent means true. */
   forward: boolean;
-  /** The fields `writes`, `producer`, `conditions` and `change` with their tags, in order: for the digest of rule S6. */
+  /** The fields `writes`, `producer`, `conditions`, `change`, `projection` and `scavenge` with their tags, in order: for the digest of rule S6. */
   content: Uint8Array[];
   /** The whole message, to be passed on (rule S9). */
   raw: Uint8Array;
@@ -56,7 +58,11 @@ const Field = {
   conditions: 6,
   change: 10,
   projection: 12,
+  scavenge: 13,
 } as const;
+
+/** In the order of their numbers; 0 says nothing. */
+const SCAVENGE_WORDS: readonly (ScavengeWord | undefined)[] = [undefined, 'start', 'stop'];
 
 /** Ends in INVALID_ARGUMENT where the bytes are not an AppendRequest. */
 export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
@@ -104,6 +110,10 @@ export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
       case Field.projection:
         if (append.projection) throw invalid('projection', 'stands there twice');
         append.projection = decodeProjectionFact(reader.nested('projection', 'ProjectionFact'));
+        append.content.push(bytes.subarray(reader.fieldStart, reader.offset));
+        break;
+      case Field.scavenge:
+        append.scavenge = SCAVENGE_WORDS[reader.enumeration('scavenge', SCAVENGE_WORDS.length - 1)];
         append.content.push(bytes.subarray(reader.fieldStart, reader.offset));
         break;
       default:
@@ -175,6 +185,7 @@ export interface AppendToEncode {
   readonly conditions?: readonly AppendCondition[] | undefined;
   readonly change?: StreamChange | undefined;
   readonly projection?: ProjectionFact | undefined;
+  readonly scavenge?: ScavengeWord | undefined;
   /** 0 on the first attempt. */
   readonly attemptAgeMs?: number | undefined;
   readonly forward?: boolean | undefined;
@@ -212,6 +223,7 @@ export function encodeAppendRequest(append: AppendToEncode): Buffer {
       nested.text(1, projection.name).uint(2, projection.facts).text(3, projection.type).text(4, projection.data);
     });
   }
+  writer.uint(Field.scavenge, SCAVENGE_WORDS.indexOf(append.scavenge));
   writer.uint(Field.attemptAgeMs, append.attemptAgeMs ?? 0);
   if (append.forward !== undefined) writer.uintAlways(Field.forward, append.forward ? 1 : 0);
   for (const condition of append.conditions ?? []) {

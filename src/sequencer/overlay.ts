@@ -38,6 +38,11 @@ export class Overlay {
     return this.heads.get(stream)?.head;
   }
 
+  /** Whether an entry that is not applied yet writes to a stream. */
+  isProposed(stream: string): boolean {
+    return (this.heads.get(stream)?.index ?? 0) > this.appliedIndex;
+  }
+
   cursor(producer: string): KnownCursor | undefined {
     return this.cursors.get(producer);
   }

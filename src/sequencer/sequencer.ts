@@ -145,6 +145,11 @@ export class Sequencer {
     this.overlay.clear();
   }
 
+  /** Whether an append to a stream is in flight. */
+  isProposed(stream: string): boolean {
+    return this.overlay.isProposed(stream);
+  }
+
   /** How many proposed entries the overlay holds. */
   get overlaySize(): number {
     return this.overlay.size;

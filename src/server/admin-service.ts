@@ -1,5 +1,10 @@
+import type { ScavengeWord } from '../model/scavenge-fact.ts';
 import type { ScavengeState } from '../proto/gen/factstore/v1/ScavengeState.ts';
 import type { ScavengeStatusResponse } from '../proto/gen/factstore/v1/ScavengeStatusResponse.ts';
+import type { StartScavengeRequest__Output } from '../proto/gen/factstore/v1/StartScavengeRequest.ts';
+import type { StartScavengeResponse } from '../proto/gen/factstore/v1/StartScavengeResponse.ts';
+import type { StopScavengeRequest__Output } from '../proto/gen/factstore/v1/StopScavengeRequest.ts';
+import type { StopScavengeResponse } from '../proto/gen/factstore/v1/StopScavengeResponse.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { unary } from './calls.ts';
 
@@ -13,12 +18,17 @@ interface ScavengeFigures {
   readonly bytes: number;
 }
 
+/** A fact about scavenges that is in the log. */
+export interface ScavengeFact {
+  readonly position: number;
+  /** True: the append id had been used before. */
+  readonly repeated: boolean;
+}
+
 /** What the admin service asks of the node. */
 export interface AdminPorts {
-  /** Resolves with the scavenge point. */
-  startScavenge(): Promise<number>;
-  /** Resolves with the position of the fact. */
-  stopScavenge(): Promise<number>;
+  /** Starts or stops scavenges, on all nodes. */
+  sayScavenge(word: ScavengeWord, appendId: Uint8Array, signal: AbortSignal): Promise<ScavengeFact>;
   scavengeStatus(): ScavengeFigures;
 }
 
@@ -32,8 +42,13 @@ const STATES = {
 /** factstore.v1.Admin */
 export function adminHandlers(ports: AdminPorts, logger: Logger) {
   return {
-    StartScavenge: unary<object, { point: number }>(logger, async () => ({ point: await ports.startScavenge() })),
-    StopScavenge: unary<object, { position: number }>(logger, async () => ({ position: await ports.stopScavenge() })),
+    StartScavenge: unary<StartScavengeRequest__Output, StartScavengeResponse>(logger, async (request, signal) => {
+      const { position, repeated } = await ports.sayScavenge('start', request.appendId, signal());
+      return { point: position, repeated };
+    }),
+    StopScavenge: unary<StopScavengeRequest__Output, StopScavengeResponse>(logger, (request, signal) =>
+      ports.sayScavenge('stop', request.appendId, signal()),
+    ),
     ScavengeStatus: unary<object, ScavengeStatusResponse>(logger, async () => {
       const status = ports.scavengeStatus();
       return { ...status, state: STATES[status.state] };

@@ -365,6 +365,34 @@ describe('cluster', () => {
     expect(await run(['cluster', 'status', '--watch', 'soon'], { store: watched })).toMatchObject({ code: 2 });
   });
 
+  test('scavenge status --watch shows the table again and again, as the nodes go on', async () => {
+    const watched = new MemoryStore();
+    let through = 0n;
+    const figures = { state: 'running', point: 22n, to: 100n, events: 3n, bytes: 4096n } as const;
+    watched.scavengeStatus = async () => {
+      through += 25n;
+      const n1 = { nodeId: 'n1', address: '10.0.0.1:2113', reachable: true, ...figures, through } as const;
+      return [n1, { nodeId: 'n2', address: '10.0.0.2:2113', reachable: false, unreachable: 'connection refused' }];
+    };
+    const stdout = new Collected();
+    const interrupt = new AbortController();
+    stdout.onText = (text) => text.split('PROGRESS').length === 3 && interrupt.abort();
+    const options = { store: watched, stdout, signal: interrupt.signal };
+    expect(await run(['scavenge', 'status', '--watch', '1'], options)).toMatchObject({ code: 0 });
+    const lines = stdout.text.split('\n').map((line) => line.replace(/ +/g, ' ').trim());
+    expect(lines.filter((line) => line.startsWith('n1'))).toEqual([
+      'n1 10.0.0.1:2113 running 22 25 % 3 events 4096 bytes',
+      'n1 10.0.0.1:2113 running 22 50 % 3 events 4096 bytes',
+    ]);
+    expect(lines.filter((line) => /^n2 .* unreachable .* connection refused$/.test(line))).toHaveLength(2);
+    const once = await run(['scavenge', 'status', '--json'], { store: watched });
+    expect(jsonLines(once.out)).toMatchObject([{ nodeId: 'n1', through: 75 }, { nodeId: 'n2' }]);
+    for (const flag of ['0', 'soon'])
+      expect(await run(['scavenge', 'status', '--watch', flag], { store: watched })).toMatchObject({ code: 2 });
+    for (const word of ['start', 'stop'])
+      expect(await run(['scavenge', word, '--append-id', 'one'], { store: watched })).toMatchObject({ code: 2 });
+  });
+
   test('status says when the feature level can be raised: once all members have answered and know a higher one [S16]', async () => {
     const all = new MemoryStore();
     all.members = store.members.slice(0, 2);

@@ -25,6 +25,21 @@ describe('an append that is checked without state', () => {
     expect(() => checkAppend(raw({ writes: [write!, write!] }))).toThrow(/"a" stands in this append twice/);
   });
 
+  it('says something about scavenges with nothing beside it: one fact, as the leader judges it [S16]', () => {
+    const word = (changes: Partial<RawAppend> = {}) => raw({ writes: [], scavenge: 'start', ...changes });
+    const { writes, fact } = checkAppend(word());
+    expect(fact).toBe('$scavengeStarted');
+    expect(writes).toMatchObject([{ stream: '$scavenges', expect: ANY }]);
+    const { writes: some } = raw();
+    expect(() => checkAppend(word({ writes: some }))).toThrow(/^scavenge: goes with nothing else/);
+    const change = { kind: 'delete', stream: 'a' } as const;
+    expect(() => checkAppend(word({ change }))).toThrow(/^scavenge: goes with nothing else/);
+    const producer = { producer: 'p', previous: 0, current: 1 };
+    expect(() => checkAppend(word({ producer }))).toThrow(/^scavenge: goes with nothing else/);
+    const projection = { name: 'p', facts: 0, type: '$projectionReset', data: '{}' };
+    expect(() => checkAppend(word({ projection }))).toThrow(/^projection: goes with nothing else/);
+  });
+
   it('moves the cursor of its producer [S7]', () => {
     const moved = (previous: number, current: number) => ({ producer: { producer: 'p', previous, current } });
     expect(checkAppend(raw(moved(3, 4))).producer).toEqual({ producer: 'p', previous: 3, current: 4 });

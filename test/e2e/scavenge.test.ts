@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -137,14 +137,19 @@ describe('the commands and calls for it', () => {
   test('refuse a second scavenge while one runs, show how far it is, and stop it [R2]', async () => {
     const db = await long(SLOW);
     const run = (...args: readonly string[]) => cli(['scavenge', ...args, '--url', nodes.url]);
-    expect((await run('stop')).stderr).toMatch(/no scavenge is running/);
+    expect((await run('stop')).stderr).toMatch(/scavenge: none is running\. Nothing was written/);
     expect((await run('status')).stdout).toMatch(/^NODE.*\nn1 .* none /);
     expect((await run('start')).stdout).toMatch(/^scavenging up to position 22; factstore scavenge status tells/);
     const second = await run('start');
     expect(second).toMatchObject({ code: 1, stdout: '' });
     expect(second.stderr).toMatch(
-      /a scavenge is running already, up to position 22: .*Wait until it is done, or stop it/,
+      /scavenge: one is running already, up to position 22: .*Wait until it is done, or stop it\. Nothing was written/,
     );
+    await expect(db.admin.startScavenge()).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      definite: true,
+      details: { field: 'scavenge', state: 'running', point: '22' },
+    });
     expect((await run('status')).stdout).toMatch(/\nn1 +127\S+ +running +22 +\d+ % +\d+ events +\d+ bytes/);
     expect((await run('stop')).stdout).toBe('stopped; what is erased stays erased\n');
     await until('it has stopped', async () => (await run('status')).stdout.includes('stopped'));
@@ -154,6 +159,30 @@ describe('the commands and calls for it', () => {
     // Of two at once, one is made.
     const both = await Promise.allSettled([db.admin.startScavenge(), db.admin.startScavenge()]);
     expect(both.map(({ status: how }) => how).sort()).toEqual(['fulfilled', 'rejected']);
+  });
+
+  test('are taken by every node, and each is made once however often it is repeated [S6] [S9] [R2]', async () => {
+    nodes = await TestNodes.start(3, SLOW);
+    const first = await nodes.client(await nodes.follower());
+    const data = { text: 'x'.repeat(30_000) };
+    for (let n = 0; n < 20; n++) await first.append('log-1', [{ type: 'Logged', data }]);
+    await first.streams.truncate('log-1', 19n);
+    const start = { appendId: randomUUID() };
+    const stop = { appendId: randomUUID() };
+    const others = await Promise.all([0, 1, 2].map((n) => nodes.client(n)));
+    // All of them at once, as after answers that were lost; then one after another, also when it has long been stopped.
+    const points = await Promise.all(others.map((db) => db.admin.startScavenge(start)));
+    expect(new Set(points).size).toBe(1);
+    for (const db of others) await db.admin.stopScavenge(stop);
+    for (const db of others) expect(await db.admin.startScavenge(start)).toBe(points[0]);
+    await first.cluster.transferLeadership();
+    for (const db of others) expect(await db.admin.startScavenge(start)).toBe(points[0]);
+    expect((await first.read('$scavenges').toArray()).map(({ type, id }) => [type, id])).toEqual([
+      ['$scavengeStarted', start.appendId],
+      ['$scavengeStopped', stop.appendId],
+    ]);
+    await expect(first.admin.startScavenge(stop)).rejects.toMatchObject({ code: 'APPEND_ID_REUSED' });
+    await expect(first.admin.startScavenge({ appendId: 'one' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
   test('go on after a restart where it was, and to the end [R2]', async () => {

@@ -68,7 +68,14 @@ describe('streams on the command line', () => {
     expect(await json('get', 'order-2')).toMatchObject([{ count: 1, firstRevision: 2 }]);
     const refused = await run('delete', 'order-2', '--expect', '7');
     expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('expected revision 7') });
-    expect((await run('delete', 'order-2', '--expect', '2')).stdout).toMatch(/^order-2 deleted, at revision 1 of/);
+    const boundary = ['--fail-if-events-match', '[{"categories": ["invoice"]}]'];
+    expect(await run('delete', 'order-2', ...boundary)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('condition 0 does not hold: since its position there is A, B, C'),
+    });
+    expect((await run('delete', 'order-2', '--expect', '2', ...boundary, '--after', '9')).stdout).toMatch(
+      /^order-2 deleted, at revision 1 of/,
+    );
     expect(await run('delete', 'order-2')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('stream "order-2" is deleted already, at revision 2'),
@@ -94,6 +101,7 @@ describe('streams on the command line', () => {
     [['list', '--order', 'size'], '--order: "size" is none of name, creation'],
     [['list', '--limit', '0'], '--limit: 0 is below 1'],
     [['list', '--category', 'a-b'], 'category: "a-b" holds a "-"'],
+    [['delete', 'a', '--after', '9'], '--after goes with --fail-if-events-match'],
     [['delete', '$$a'], 'change.stream: "$$a" is reserved'],
   ])('refuse wrong usage: %j', async (args, text) => {
     expect(await run(...args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(text) });

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { conflictOf, type FactstoreClient, FactstoreError, type RecordedEvent } from '../../src/client/index.ts';
+import {
+  type ChangeOptions,
+  conflictOf,
+  type FactstoreClient,
+  FactstoreError,
+  type RecordedEvent,
+} from '../../src/client/index.ts';
 import { TestNodes } from '../support/test-node.ts';
 
 /** What becomes of streams. The same suite runs against one node and, through one that follows, against three. */
@@ -136,6 +142,41 @@ for (const size of [1, 3]) {
       expect(await error(db.append('$$told-1', [{ type: 'T' }]))).toMatchObject({ code: 'INVALID_ARGUMENT' });
       expect(await error(db.append('told-1', [{ type: '$streamDeleted' }]))).toMatchObject({
         code: 'INVALID_ARGUMENT',
+      });
+    });
+
+    it('are changed only where no event matches, whatever the change [S4] [S11]', async () => {
+      await write('bound-1', 3);
+      const { position } = await db.append('orders-1', [{ type: 'Placed', tags: ['bound:1'] }]);
+      const query = { tags: ['bound:1'] };
+      const refusing = { conditions: [{ failIfEventsMatch: { tags: ['bound:0'] } }, { failIfEventsMatch: query }] };
+      const holding = { conditions: [{ failIfEventsMatch: query, after: position }] };
+      const changes: ((options: ChangeOptions) => Promise<unknown>)[] = [
+        (options) => db.streams.setMetadata('bound-1', { maxCount: 2 }, options),
+        (options) => db.streams.truncate('bound-1', 2n, options),
+        (options) => db.streams.erase('bound-1', { from: 2n }, options),
+        (options) => db.streams.delete('bound-1', options),
+        (options) => db.streams.tombstone('bound-1', options),
+      ];
+      for (const change of changes) {
+        const conflict = conflictOf(await error(change(refusing)));
+        expect(conflict?.conditions).toMatchObject([{ index: 1, cut: false, events: [{ position }] }]);
+        await change(holding);
+      }
+      expect(await read('$$bound-1')).toEqual([0, 1, 2, 3, 4]);
+      // Also against what is in flight, and together with what is expected of the stream.
+      const [, racing] = await Promise.all([
+        db.append('orders-2', [{ type: 'Placed', tags: ['bound:1'] }]),
+        error(db.streams.delete('orders-1', { ...holding, expect: 7n })),
+      ]);
+      expect(conflictOf(racing)).toMatchObject({
+        checks: [{ stream: 'orders-1', actualRevision: 0n }],
+        conditions: [{ index: 0, events: [{ stream: 'orders-2' }] }],
+      });
+      const beyond = { conditions: [{ failIfEventsMatch: query, after: 1_000_000n }] };
+      expect(await error(db.streams.delete('orders-1', beyond))).toMatchObject({
+        code: 'OUT_OF_RANGE',
+        details: { field: 'conditions[0].after' },
       });
     });
 

@@ -138,6 +138,7 @@ export class Node {
       fatal: (error) => ports.ended(error),
       ending: this.ending.signal,
       checkLevel: () => undefined,
+      refusalOfFact: () => undefined,
       diskHasRoom: () => !this.reserve.short,
     });
   }

@@ -141,6 +141,7 @@ export class ReplicaNode {
       pendingBytesMax: cluster.options.pendingBytesMax ?? 32 << 20,
       log: { get: async (logIndex) => recent(logIndex) ?? ((await log.get(logIndex)) as EntryRecord) },
       checkLevel: () => undefined,
+      refusalOfFact: () => undefined,
       diskHasRoom: () => disk.hasRoom,
       conditions: new Conditions(index, reader, clock, { rows: cluster.options.conditionRows ?? 100_000 }),
     });

@@ -75,6 +75,7 @@ export interface ProtoGrpcType {
       RecordedEvent: MessageTypeDefinition<_factstore_v1_RecordedEvent, _factstore_v1_RecordedEvent__Output>
       Retry: EnumTypeDefinition
       RevisionRange: MessageTypeDefinition<_factstore_v1_RevisionRange, _factstore_v1_RevisionRange__Output>
+      ScavengeWord: EnumTypeDefinition
       StreamChange: MessageTypeDefinition<_factstore_v1_StreamChange, _factstore_v1_StreamChange__Output>
       StreamMetadata: MessageTypeDefinition<_factstore_v1_StreamMetadata, _factstore_v1_StreamMetadata__Output>
       StreamState: EnumTypeDefinition

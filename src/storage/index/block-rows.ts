@@ -1,12 +1,15 @@
 import { getU32, getU53, Kind } from './keys.ts';
+import { decodePlaces } from './place-rows.ts';
 import type { RowWriter } from './row-writer.ts';
+import { VarintReader } from './varint-reader.ts';
 
 /**
  * The values of rows that belong to one block (integers big-endian). They never change once their block is sealed. A
  * decoder takes a value without its checksum and gives undefined for bytes that are not such a value.
  *
- *     stream                  block (4) ‖ created of the last event here (8) ‖ places (2 each)
- *     type, category, tag     places (2 each)
+ *     stream                  block (4) ‖ created of the last event here (8) ‖ places
+ *     type, category, tag     places (place-rows.ts)
+ *     created names           names (created-names.ts)
  *     locate                  log index (8) ‖ first position (8) ‖ created (8) ‖ bytes (varint) of the entry that holds
  *                             the row's first place, then for each further entry that begins within the row's places:
  *                             log index, first position and created, each less the entry's before, bytes (varints)
@@ -27,20 +30,6 @@ export interface StreamRow {
 export function decodeStreamRow(body: Uint8Array): StreamRow | undefined {
   const places = body.length > 12 ? decodePlaces(body, 12) : undefined;
   return places && { block: getU32(body, 0), lastCreatedUs: getU53(body, 4), places };
-}
-
-/** Places from `start` to the end. */
-export function decodePlaces(body: Uint8Array, start = 0): Uint16Array | undefined {
-  const count = (body.length - start) / 2;
-  if (!Number.isInteger(count) || count < 1) return undefined;
-  const places = new Uint16Array(count);
-  let before = -1;
-  for (let i = 0; i < count; i++) {
-    const place = ((body[start + i * 2] as number) << 8) | (body[start + i * 2 + 1] as number);
-    if (place <= before) return undefined;
-    places[i] = before = place;
-  }
-  return places;
 }
 
 /** Where an entry is and what it holds. */
@@ -183,7 +172,7 @@ export function decodeChunk(body: Uint8Array): true | undefined {
 }
 
 /** The format of the rows. A change of it raises the number, and the index is built again. */
-export const FORMAT_VERSION = 5;
+export const FORMAT_VERSION = 6;
 
 export interface Format {
   readonly version: number;
@@ -196,38 +185,4 @@ export function putFormat(to: RowWriter, format: Format): void {
 
 export function decodeFormat(body: Uint8Array): Format | undefined {
   return body.length === 5 ? { version: body[0] as number, blockEvents: getU32(body, 1) } : undefined;
-}
-
-class VarintReader {
-  private readonly from: Uint8Array;
-  private at: number;
-  bad = false;
-
-  constructor(from: Uint8Array, at: number) {
-    this.from = from;
-    this.at = at;
-  }
-
-  more(): boolean {
-    return !this.bad && this.at < this.from.length;
-  }
-
-  bytes(count: number): Uint8Array | undefined {
-    if (this.at + count > this.from.length) return undefined;
-    this.at += count;
-    return this.from.subarray(this.at - count, this.at);
-  }
-
-  next(): number {
-    let value = 0;
-    let factor = 1;
-    for (let i = 0; i < 8 && this.at < this.from.length; i++) {
-      const byte = this.from[this.at++] as number;
-      value += (byte & 0x7f) * factor;
-      if (byte < 0x80) return value;
-      factor *= 128;
-    }
-    this.bad = true;
-    return 0;
-  }
 }

@@ -1,9 +1,11 @@
 import { encodeUtf8 } from '../../base/bytes.ts';
 import type { Store } from '../store.ts';
 import { locateRoom, putChunk, putLocateRow, putSeal } from './block-rows.ts';
+import { createdNamesRows, fillCreatedNames } from './created-names.ts';
 import { putHead, putProducer } from './head-rows.ts';
 import { appendIdsKey, locateKey, PLACES_PER_LOCATE_ROW } from './keys.ts';
 import type { OpenBlock } from './open-block.ts';
+import { putPlaces } from './place-rows.ts';
 import { putRetention } from './retention-rows.ts';
 import { RowWriter } from './row-writer.ts';
 
@@ -51,12 +53,15 @@ export async function writeBlock(
 /** How many of its rows stay as they are for ever; those of heads, producers and retentions are later blocks' to change. */
 function lastingRows(block: OpenBlock): number {
   const locating = Math.ceil(block.size / PLACES_PER_LOCATE_ROW);
-  return block.lastingNames + locating + Math.ceil(block.appendIdIndexes.length / IDS_PER_ROW);
+  return (
+    block.lastingNames + createdNamesRows(block) + locating + Math.ceil(block.appendIdIndexes.length / IDS_PER_ROW)
+  );
 }
 
 /** Puts all rows of a full block into the writer and pauses after each, so that the caller may take them. */
 function* fillRows(block: OpenBlock, to: RowWriter): Generator<void> {
   yield* fillNames(block, to);
+  yield* fillCreatedNames(block, to);
   for (const [name, producer] of block.producers) {
     putProducer(to, encodeUtf8(name), producer.end, producer.prior);
     yield;
@@ -79,9 +84,10 @@ function* fillNames(block: OpenBlock, to: RowWriter): Generator<void> {
     const stream = block.streamById(id);
     if (stream) {
       const end = block.streamEnd(stream);
-      to.u53(stream.firstRevision).value().u32(block.number).u53(end.lastCreatedUs).places(places).end();
+      to.u53(stream.firstRevision).value().u32(block.number).u53(end.lastCreatedUs);
+      putPlaces(to, places).end();
       putHead(to, name, end, stream.prior);
-    } else to.u32(block.number).value().places(places).end();
+    } else putPlaces(to.u32(block.number).value(), places).end();
     yield;
   }
 }

@@ -1,6 +1,7 @@
 import type { Store } from '../store.ts';
-import { decodePlaces, decodeSeal, putSeal } from './block-rows.ts';
+import { decodeSeal, putSeal } from './block-rows.ts';
 import { type BlockNameKind, blockNameKey, sealKey } from './keys.ts';
+import { decodePlaces, putPlaces } from './place-rows.ts';
 import { damagedIndex, decodeRow, RowWriter } from './row-writer.ts';
 
 /** A name that an erased event had: its type, or one of its tags. */
@@ -55,8 +56,7 @@ async function forgetIn(store: Store, block: number, rows: readonly Forgotten[])
     const left = known.filter((place) => !places.has(place));
     if (left.length === 0) gone.push(key);
     else if (left.length < known.length) {
-      writer.startAt(key, left.length * 2);
-      writer.places(left).end();
+      putPlaces(writer.startAt(key, left.length * 2), left).end();
     }
   }
   if (gone.length > 0) {

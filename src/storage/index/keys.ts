@@ -14,6 +14,8 @@ import { decodeUtf8, encodeUtf8 } from '../../base/bytes.ts';
  *     category    32 ‖ name ‖ block (4)
  *     tag         33 ‖ name ‖ block (4)
  *     created     34 ‖ name ‖ block (4): where streams of this category begin; of an empty name, all streams
+ *     created     35 ‖ block (4) ‖ name: the last of some names of streams that begin in the block
+ *       names
  *     head        40 ‖ name
  *     producer    41 ‖ name
  *     retention   42 ‖ name
@@ -32,6 +34,7 @@ export const Kind = {
   category: 0x32,
   tag: 0x33,
   created: 0x34,
+  createdNames: 0x35,
   head: 0x40,
   producer: 0x41,
   retention: 0x42,
@@ -164,7 +167,15 @@ export function appendIdsKey(block: number, number: number): Uint8Array {
   return key;
 }
 
-/** The block that the key of a seal, locating or append-id row names. */
+/** The key of a row of names of streams that begin in a block, of which this is the last one. */
+export function createdNamesKey(block: number, last: Uint8Array): Uint8Array {
+  const key = new Uint8Array(5 + last.length * 2 + 1);
+  key[0] = Kind.createdNames;
+  putU32(key, 1, block);
+  return key.subarray(0, putName(key, 5, last, 0, last.length));
+}
+
+/** The block that the key of a seal, locating, append-id or created-names row names. */
 export function blockOfKey(key: Uint8Array): number {
   return getU32(key, 1);
 }

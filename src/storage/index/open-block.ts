@@ -56,6 +56,8 @@ export class OpenBlock {
   readonly appendIdIndexes: number[] = [];
   /** How many of its places are filled. */
   filled = 0;
+  /** How many streams begin in it. */
+  creations = 0;
   private readonly streamsById: (StreamInBlock | undefined)[] = [];
   private lastStream: StreamInBlock | undefined;
   /** The entries that have events here, ascending; the first may have begun in a block before. */
@@ -140,6 +142,7 @@ export class OpenBlock {
   private addCreation({ bytes, streamStart, streamEnd }: EventScanner, place: number): void {
     const { names, lists } = this;
     const end = categoryEnd(bytes, streamStart, streamEnd);
+    this.creations++;
     lists.push(names.intern(Kind.created, bytes, streamStart, end), place);
     lists.push(names.intern(Kind.created, bytes, streamStart, streamStart), place);
   }

@@ -1,3 +1,5 @@
+import type { RowPlaces } from './place-rows.ts';
+
 /** A set of places of one block, as bits: intersections and unions of lists cost the same however long the lists are. */
 export class PlaceSet {
   private readonly words: Uint32Array;
@@ -23,11 +25,19 @@ export class PlaceSet {
     this.words.fill(0xffff_ffff);
   }
 
-  add(places: Uint16Array): void {
+  add(places: RowPlaces): void {
+    if (places instanceof Uint8Array) return this.addBits(places);
     const words = this.words;
     for (let i = 0; i < places.length; i++) {
       const place = places[i] as number;
       words[place >>> 5] = (words[place >>> 5] as number) | (1 << (place & 31));
+    }
+  }
+
+  private addBits(bits: Uint8Array): void {
+    const words = this.words;
+    for (let at = 0; at < bits.length; at++) {
+      words[at >>> 2] = (words[at >>> 2] as number) | ((bits[at] as number) << ((at & 3) * 8));
     }
   }
 

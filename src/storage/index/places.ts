@@ -1,9 +1,10 @@
 import { encodeUtf8 } from '../../base/bytes.ts';
 import type { Scan } from '../store.ts';
-import { decodePlaces, decodeStreamRow } from './block-rows.ts';
+import { decodeStreamRow } from './block-rows.ts';
 import type { IndexView } from './index-view.ts';
 import { type BlockNameKind, blockNameKey, blockOfNameKey, Kind, nameKey, revisionOfKey, streamKey } from './keys.ts';
 import type { OpenBlock, StreamInBlock } from './open-block.ts';
+import { decodePlaces } from './place-rows.ts';
 import { damagedIndex, decodeRow } from './row-writer.ts';
 
 /** How many places a batch holds at most (rule C3). */

@@ -1,16 +1,26 @@
-import { decodePlaces, decodeStreamRow } from './block-rows.ts';
+import { decodeStreamRow } from './block-rows.ts';
 import type { IndexView } from './index-view.ts';
 import { type BlockNameKind, blockNameKey, blockOfNameKey, Kind, nameKey, streamKey } from './keys.ts';
+import { decodeRowPlaces, type RowPlaces } from './place-rows.ts';
+import type { Term } from './query-terms.ts';
 import { decodeRow } from './row-writer.ts';
 
 /** Where a name occurs in one block. */
 export interface BlockPlaces {
   readonly block: number;
-  readonly places: Uint16Array;
+  readonly places: RowPlaces;
 }
 
 /** Bounds what a look-up reads: told of every row; it throws once it was too much (rule S4). */
 export type SpendRows = (rows: number) => void;
+
+/** How sealed blocks are read. */
+export interface Reading {
+  readonly backwards: boolean;
+  readonly spend: SpendRows;
+  /** How many blocks a scan of a prefix gathers at a time; 4,096 unless given. */
+  readonly windowBlocks?: number | undefined;
+}
 
 const ROWS_AHEAD_MAX = 32;
 
@@ -32,13 +42,7 @@ export class PostingCursor {
   private ahead = 1;
   private ended = false;
 
-  constructor(
-    view: IndexView,
-    kind: BlockNameKind | typeof Kind.stream,
-    name: string,
-    backwards: boolean,
-    spend: SpendRows,
-  ) {
+  constructor(view: IndexView, { kind, name }: Term, { backwards, spend }: Reading) {
     this.view = view;
     this.kind = kind;
     this.name = name;
@@ -97,7 +101,7 @@ export class PostingCursor {
 
   private decode(key: Uint8Array, value: Uint8Array): BlockPlaces {
     if (this.kind === Kind.stream) return decodeRow(key, value, decodeStreamRow);
-    return { block: blockOfNameKey(key), places: decodeRow(key, value, decodePlaces) };
+    return { block: blockOfNameKey(key), places: decodeRow(key, value, decodeRowPlaces) };
   }
 }
 

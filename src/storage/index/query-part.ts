@@ -1,5 +1,5 @@
 import type { IndexView } from './index-view.ts';
-import { type BlockPlaces, PostingCursor, type SpendRows } from './posting-cursor.ts';
+import { type BlockPlaces, PostingCursor, type Reading } from './posting-cursor.ts';
 import type { PrefixScan } from './prefix-scan.ts';
 import type { AnyOf, Term } from './query-terms.ts';
 import { prefixTerms } from './stream-prefix.ts';
@@ -10,7 +10,8 @@ interface Cursor {
 
 /**
  * One part of an item: what an event must have one of. A prefix that very many streams have is looked for by what is
- * easier to find and holds more, such as their category, while its own places are gathered in small steps.
+ * easier to find and holds more, such as their category, while its own places are gathered in small steps, a window of
+ * blocks at a time.
  */
 export class QueryPart {
   private readonly exact: readonly Cursor[];
@@ -24,13 +25,13 @@ export class QueryPart {
     this.wide = wide;
   }
 
-  static async open(view: IndexView, anyOf: AnyOf, backwards: boolean, spend: SpendRows): Promise<QueryPart> {
-    const cursor = ({ kind, name }: Term) => new PostingCursor(view, kind, name, backwards, spend);
+  static async open(view: IndexView, anyOf: AnyOf, reading: Reading): Promise<QueryPart> {
+    const cursor = (term: Term) => new PostingCursor(view, term, reading);
     const exact = anyOf.terms.map(cursor);
     const scans: PrefixScan[] = [];
     let wide: Cursor[] | undefined = [];
     for (const prefix of anyOf.prefixes) {
-      const { terms, within, scan } = await prefixTerms(view, prefix, backwards, spend);
+      const { terms, within, scan } = await prefixTerms(view, prefix, reading);
       exact.push(...terms.map(cursor));
       if (!scan) continue;
       scans.push(scan);
@@ -40,8 +41,9 @@ export class QueryPart {
     return new QueryPart(exact, scans, wide && [...exact, ...wide]);
   }
 
-  /** Where something of it may be; undefined: anywhere. */
-  get cursors(): readonly Cursor[] | undefined {
+  /** What finds where something of it may be, from this block on; undefined: it may be anywhere. */
+  cursorsFrom(block: number): readonly Cursor[] | undefined {
+    for (const scan of this.scans) scan.moveTo(block);
     if (this.isExact) return this.scans.length === 0 ? this.exact : [...this.exact, ...this.scans];
     return this.wide;
   }

@@ -13,6 +13,8 @@ export interface QueryRange {
   readonly backwards?: boolean | undefined;
   /** Bounds what is read; without it, nothing does. */
   readonly spend?: SpendRows | undefined;
+  /** See {@link Reading}. */
+  readonly windowBlocks?: number | undefined;
   /** Lets the event loop have its turn. */
   readonly yieldTurn?: (() => Promise<void>) | undefined;
 }
@@ -70,14 +72,14 @@ async function* sealed(
   view: IndexView,
   items: readonly (readonly AnyOf[])[],
   from: number,
-  { backwards = false, spend = () => {} }: QueryRange,
+  { backwards = false, spend = () => {}, windowBlocks }: QueryRange,
   within: (block: number, places: PlaceSet) => number[],
 ): AsyncGenerator<number[]> {
   const step = backwards ? -1 : 1;
   let block = Math.floor((from - 1) / view.blockEvents);
   if (backwards) block = Math.min(block, view.sealedBlocks - 1);
   if (block < 0 || block >= view.sealedBlocks) return;
-  const places = await SealedPlaces.open(view, items, backwards, spend);
+  const places = await SealedPlaces.open(view, items, { backwards, spend, windowBlocks });
   while (block >= 0 && block < view.sealedBlocks) {
     const found = await places.next(block);
     if (!found) return;

@@ -92,11 +92,6 @@ export class RowWriter {
     return this;
   }
 
-  places(places: Uint16Array): this {
-    for (let i = 0; i < places.length; i++) this.u16(places[i] as number);
-    return this;
-  }
-
   /** Ends the row. */
   end(): void {
     this.u32(crc32(this.slab.subarray(this.keyAt, this.at)));

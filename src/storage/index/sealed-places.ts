@@ -1,6 +1,6 @@
 import type { IndexView } from './index-view.ts';
 import { PlaceSet } from './place-set.ts';
-import type { BlockPlaces, SpendRows } from './posting-cursor.ts';
+import type { BlockPlaces, Reading } from './posting-cursor.ts';
 import { QueryPart } from './query-part.ts';
 import type { AnyOf } from './query-terms.ts';
 
@@ -16,16 +16,12 @@ export class SealedPlaces {
     this.found = new PlaceSet(blockEvents);
   }
 
-  static async open(
-    view: IndexView,
-    items: readonly (readonly AnyOf[])[],
-    backwards: boolean,
-    spend: SpendRows,
-  ): Promise<SealedPlaces> {
+  static async open(view: IndexView, items: readonly (readonly AnyOf[])[], reading: Reading): Promise<SealedPlaces> {
+    const { backwards } = reading;
     const opened: SealedItem[] = [];
     for (const item of items) {
       const parts: QueryPart[] = [];
-      for (const anyOf of item) parts.push(await QueryPart.open(view, anyOf, backwards, spend));
+      for (const anyOf of item) parts.push(await QueryPart.open(view, anyOf, reading));
       opened.push(new SealedItem(parts, view.blockEvents, backwards));
     }
     return new SealedPlaces(opened, view.blockEvents, backwards);
@@ -111,7 +107,8 @@ class SealedItem {
   ): Promise<{ rows: readonly (readonly BlockPlaces[])[] | undefined; furthest: number | undefined }> {
     const rows: BlockPlaces[][] = [];
     let furthest = from;
-    for (const { cursors } of this.parts) {
+    for (const part of this.parts) {
+      const cursors = part.cursorsFrom(furthest);
       if (!cursors) continue;
       const found = await Promise.all(cursors.map((cursor) => cursor.seek(furthest)));
       const there = found.filter((row) => row !== undefined);

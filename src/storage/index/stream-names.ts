@@ -1,3 +1,4 @@
+import type { Creation } from './created-names.ts';
 import { decodeHead, stateAt } from './head-rows.ts';
 import type { IndexView } from './index-view.ts';
 import { Kind, nameKey, nameOfKey } from './keys.ts';
@@ -11,6 +12,11 @@ export type NameRange =
   | { readonly kind: 'prefix'; readonly prefix: string }
   | { readonly kind: 'category'; readonly category: string };
 
+interface FoundName {
+  readonly key: Uint8Array;
+  readonly firstPosition: number;
+}
+
 /**
  * The names of streams in the order of their bytes, from behind `after`, at most `limit`. Sealed names are found by one
  * seek, so a page costs no more than its names and a look through the blocks in memory.
@@ -20,8 +26,8 @@ export async function streamNames(
   range: NameRange,
   after: string,
   limit: number,
-): Promise<readonly string[]> {
-  const found = new Map<string, Uint8Array>();
+): Promise<readonly Creation[]> {
+  const found = new Map<string, FoundName>();
   const behind = after === '' ? undefined : Buffer.concat([nameKey(Kind.head, after), Uint8Array.of(0)]);
   for (const keys of keyRanges(range)) {
     const from = behind && Buffer.compare(behind, keys.from) > 0 ? behind : keys.from;
@@ -30,13 +36,14 @@ export async function streamNames(
       for (const [name, stream] of block.streams) {
         if (stream.prior || block.countUpTo(stream.id, view.head) === 0) continue;
         const key = nameKey(Kind.head, name);
-        if (Buffer.compare(key, from) >= 0 && Buffer.compare(key, keys.to) < 0) found.set(name, key);
+        if (Buffer.compare(key, from) < 0 || Buffer.compare(key, keys.to) >= 0) continue;
+        found.set(name, { key, firstPosition: block.firstPosition + block.lists.at(stream.id, 0) });
       }
     }
     await addSealed(view, from, keys.to, limit, found);
   }
-  const sorted = [...found].sort(([, a], [, b]) => Buffer.compare(a, b));
-  return sorted.slice(0, limit).map(([name]) => name);
+  const sorted = [...found].sort(([, a], [, b]) => Buffer.compare(a.key, b.key));
+  return sorted.slice(0, limit).map(([stream, { firstPosition }]) => ({ stream, firstPosition }));
 }
 
 /** Adds the first `limit` names of sealed blocks; those that came into being later are not in the view. */
@@ -45,7 +52,7 @@ async function addSealed(
   from: Uint8Array,
   to: Uint8Array,
   limit: number,
-  found: Map<string, Uint8Array>,
+  found: Map<string, FoundName>,
 ): Promise<void> {
   const scan = view.store.scan({ from, to });
   try {
@@ -57,7 +64,7 @@ async function addSealed(
         // Where neither state of the row is sealed in this view, its blocks in memory speak for the stream, if it has it.
         const known = stateAt(row, view.sealedBlocks) ?? row.current;
         if (known.firstPosition > view.head || known.firstPosition > view.sealedBlocks * view.blockEvents) continue;
-        found.set(nameOfKey(key), key);
+        found.set(nameOfKey(key), { key, firstPosition: known.firstPosition });
         taken++;
       }
     }

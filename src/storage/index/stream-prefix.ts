@@ -2,7 +2,7 @@ import { decodeUtf8 } from '../../base/bytes.ts';
 import { categoryOf } from '../../model/stream.ts';
 import type { IndexView } from './index-view.ts';
 import { Kind, nameKey, readName } from './keys.ts';
-import type { SpendRows } from './posting-cursor.ts';
+import type { Reading, SpendRows } from './posting-cursor.ts';
 import { PrefixScan } from './prefix-scan.ts';
 import type { Term } from './query-terms.ts';
 import { damagedIndex } from './row-writer.ts';
@@ -24,17 +24,12 @@ export interface PrefixTerms {
  * Without a "-" in it, a prefix begins the names of whole categories. With one, it lies within one category, which may
  * hold more: what is found has to be compared with the prefix.
  */
-export async function prefixTerms(
-  view: IndexView,
-  prefix: string,
-  backwards: boolean,
-  spend: SpendRows,
-): Promise<PrefixTerms> {
+export async function prefixTerms(view: IndexView, prefix: string, reading: Reading): Promise<PrefixTerms> {
   const category = categoryOf(prefix);
   const kind = category === prefix ? Kind.category : Kind.stream;
-  const terms = await namesWith(view, kind, prefix, spend);
+  const terms = await namesWith(view, kind, prefix, reading.spend);
   if (terms) return { terms };
-  const scan = new PrefixScan(view, { kind, prefix }, backwards, spend);
+  const scan = new PrefixScan(view, { kind, prefix }, reading);
   return { terms: [], scan, ...(kind === Kind.stream && { within: { kind: Kind.category, name: category } }) };
 }
 

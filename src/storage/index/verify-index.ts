@@ -1,14 +1,9 @@
 import { eachRow, type Store } from '../store.ts';
-import {
-  decodeAppendIds,
-  decodeChunk,
-  decodeLocateRow,
-  decodePlaces,
-  decodeSeal,
-  decodeStreamRow,
-} from './block-rows.ts';
+import { decodeAppendIds, decodeChunk, decodeLocateRow, decodeSeal, decodeStreamRow } from './block-rows.ts';
+import { decodeCreatedNames } from './created-names.ts';
 import { decodeHead, decodeProducer } from './head-rows.ts';
 import { blockOfKey, blockOfNameKey, Kind, kindRange } from './keys.ts';
+import { decodePlaces } from './place-rows.ts';
 import { decodeRetention } from './retention-rows.ts';
 import { decodeRow } from './row-writer.ts';
 
@@ -27,6 +22,7 @@ const DECODERS = new Map<number, (body: Uint8Array) => unknown>([
   [Kind.category, decodePlaces],
   [Kind.tag, decodePlaces],
   [Kind.created, decodePlaces],
+  [Kind.createdNames, decodeCreatedNames],
   [Kind.head, decodeHead],
   [Kind.producer, decodeProducer],
   [Kind.retention, decodeRetention],
@@ -78,6 +74,7 @@ function blockOfRow(key: Uint8Array, decoded: unknown): number | undefined {
   switch (key[0]) {
     case Kind.locate:
     case Kind.appendIds:
+    case Kind.createdNames:
       return blockOfKey(key);
     case Kind.stream:
       return (decoded as { block: number }).block;

@@ -11,6 +11,8 @@ export class MemoryStore implements Store {
   private unsynced: (readonly Operation[])[] = [];
   private inFlight: readonly Operation[] | undefined;
   private dead = false;
+  /** The keys in order, until a row is written. */
+  private sorted: readonly string[] | undefined;
   /** How many synced and other batches were written. */
   writes = 0;
   /** Set: writes fail with it. */
@@ -43,6 +45,7 @@ export class MemoryStore implements Store {
     if (this.dead) return new Promise(() => {});
     this.inFlight = undefined;
     this.writes++;
+    this.sorted = undefined;
     perform(this.rows, own);
     if (sync) {
       for (const batch of this.unsynced.splice(0)) perform(this.durable, batch);
@@ -53,7 +56,11 @@ export class MemoryStore implements Store {
   scan(range: ScanRange): Scan {
     const from = range.from && hex(range.from);
     const to = range.to && hex(range.to);
-    const keys = [...this.rows.keys()].filter((key) => (!from || key >= from) && (!to || key < to)).sort();
+    this.sorted ??= [...this.rows.keys()].sort();
+    const keys = this.sorted.slice(
+      from ? firstAtOrBehind(this.sorted, from) : 0,
+      to ? firstAtOrBehind(this.sorted, to) : undefined,
+    );
     if (range.backwards) keys.reverse();
     const rows = keys
       .slice(0, range.limit)
@@ -87,6 +94,7 @@ export class MemoryStore implements Store {
 
   /** Writes directly, as damage does. */
   poke(key: Uint8Array, value: Buffer | undefined): void {
+    this.sorted = undefined;
     for (const rows of [this.rows, this.durable]) {
       if (value) rows.set(hex(key), value);
       else rows.delete(hex(key));
@@ -104,6 +112,17 @@ function perform(rows: Map<string, Buffer>, batch: readonly Operation[]): void {
     if (operation.type === 'put') rows.set(hex(operation.key), Buffer.from(operation.value));
     else rows.delete(hex(operation.key));
   }
+}
+
+function firstAtOrBehind(sorted: readonly string[], key: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as string) < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function hex(bytes: Uint8Array): string {

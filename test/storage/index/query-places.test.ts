@@ -218,4 +218,58 @@ describe('the places of a query', () => {
     expect(rare.places).toEqual([1_201, 3_206]);
     expect(rare.rows).toBeLessThan(256 * 2 + 100);
   });
+
+  it('are right, and cost what the prefix has, where its streams lie in more blocks than are gathered at a time', async () => {
+    const log = new LogFixture();
+    // The streams of the prefix lie at the beginning, in the middle and at the end, with long stretches without them.
+    const own = (n: number) => (n % 1_000 < 300 || n > 2_900) && n % 3 === 0;
+    for (let n = 0; n < 3_000; n++) {
+      const tags = n % 7 === 0 ? ['seventh'] : [];
+      log.append({ writes: [{ stream: own(n) ? `c-x${n}` : `c-${n}`, events: [{ type: 'T', tags }] }] });
+    }
+    const index = await open(log, { blockEvents: 16 });
+    await index.idle();
+    const view = index.view();
+    const sealed = view.sealedBlocks * 16;
+    const queries = [
+      query({ streamPrefixes: ['c-x'] }),
+      query({ streamPrefixes: ['c-x'], tags: ['seventh'] }),
+      query({ streamPrefixes: ['c-x', 'c-1'] }, { tags: ['seventh'], types: ['T'] }),
+    ];
+    for (const wanted of queries) {
+      for (const { from, backwards } of [
+        { from: 1, backwards: false },
+        { from: sealed, backwards: true },
+        { from: 1_100, backwards: false },
+        { from: 2_200, backwards: true },
+      ]) {
+        const inRange = ({ position }: ModelEvent) =>
+          backwards ? position <= from : position >= from && position <= sealed;
+        const expected = log.events.filter((event) => inRange(event) && matchesQuery(wanted, event));
+        const positions = expected.map(({ position }) => position);
+        if (backwards) positions.reverse();
+        for (const windowBlocks of [1, 5, 64, undefined]) {
+          const places = (await collect(queryPlaces(view, wanted, { from, backwards, windowBlocks }))).flat();
+          const inOrder = [...places].sort((a, b) => (backwards ? b - a : a - b));
+          expect(places).toEqual(inOrder);
+          // Others of the category are looked at, too, until a scan is through.
+          const meant = new Set(positions);
+          const told = `from ${from}, ${windowBlocks} blocks at a time`;
+          expect(
+            places.filter((place) => meant.has(place)),
+            told,
+          ).toEqual(positions);
+        }
+      }
+    }
+    let rows = 0;
+    const spend = (more: number) => {
+      rows += more;
+    };
+    const places = (await collect(queryPlaces(view, queries[0] as Query, { windowBlocks: 63, spend }))).flat();
+    const begin = log.events.filter(({ stream }) => stream.startsWith('c-x')).length;
+    // The names once, and in each of three windows their rows, and as many of the category.
+    expect(rows).toBeLessThan(257 + 3 * 2 * begin);
+    expect(places.filter((place) => place <= sealed).length).toBeLessThan(3 * 2 * begin);
+  });
 });

@@ -6,16 +6,26 @@ import {
   decodeAppendIds,
   decodeFormat,
   decodeLocateRow,
-  decodePlaces,
   decodeSeal,
   decodeStreamRow,
   locateRoom,
   putLocateRow,
   putSeal,
 } from '../../../src/storage/index/block-rows.ts';
+import { decodeCreatedNames, putCreatedNames } from '../../../src/storage/index/created-names.ts';
 import { EventScanner } from '../../../src/storage/index/event-scan.ts';
 import { decodeHead, decodeProducer, putHead, putProducer, stateAt } from '../../../src/storage/index/head-rows.ts';
-import { blockNameKey, Kind, locateKey, nameKey, revisionOfKey, streamKey } from '../../../src/storage/index/keys.ts';
+import {
+  blockNameKey,
+  createdNamesKey,
+  Kind,
+  locateKey,
+  nameKey,
+  revisionOfKey,
+  streamKey,
+} from '../../../src/storage/index/keys.ts';
+import { decodePlaces, decodeRowPlaces, putPlaces } from '../../../src/storage/index/place-rows.ts';
+import { PlaceSet } from '../../../src/storage/index/place-set.ts';
 import { decodeRow, RowWriter } from '../../../src/storage/index/row-writer.ts';
 import { encodeEvent } from './log-fixture.ts';
 
@@ -70,6 +80,8 @@ describe('rows', () => {
     const decoders = [
       decodeStreamRow,
       decodePlaces,
+      decodeRowPlaces,
+      decodeCreatedNames,
       decodeLocateRow,
       decodeAppendIds,
       decodeSeal,
@@ -80,6 +92,55 @@ describe('rows', () => {
     for (const decode of decoders) {
       fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), (bytes) => void decode(bytes)));
     }
+  });
+
+  it('of places give back what was written, as a list or, where that is shorter, as bits [D5]', () => {
+    const lists = fc.oneof(
+      fc.uniqueArray(fc.nat(16_383), { minLength: 1, maxLength: 40 }),
+      fc
+        .tuple(fc.nat(100), fc.nat(15_000), fc.nat(9))
+        .map(([first, count, gaps]) =>
+          Array.from({ length: count + 1 }, (_, n) => first + n).filter(
+            (place) => place === first || place % (gaps + 1) === 0,
+          ),
+        ),
+    );
+    fc.assert(
+      fc.property(lists, (some) => {
+        const places = Uint16Array.from(some).sort();
+        const { key, value } = put((to) =>
+          putPlaces(to.startAt(blockNameKey(Kind.tag, 'x', 1), some.length * 2), places).end(),
+        );
+        expect(decodeRow(key, value, decodePlaces)).toEqual(places);
+        const row = decodeRow(key, value, decodeRowPlaces);
+        expect(value.length - 4).toBeLessThanOrEqual(
+          Math.min(places.length * 2, (((places.at(-1) ?? 0) >>> 3) + 1) | 1),
+        );
+        const set = new PlaceSet(16_384);
+        set.add(row);
+        expect(set.between(0, 16_383)).toEqual([...places]);
+      }),
+    );
+    const every = (n: number) => Uint16Array.from({ length: Math.ceil(16_384 / n) }, (_, i) => i * n);
+    const length = (places: Uint16Array) =>
+      put((to) => putPlaces(to.startAt(blockNameKey(Kind.tag, 'x', 1), 40_000), places).end()).value.length - 4;
+    expect([1, 2, 15, 16, 100].map((n) => length(every(n)))).toEqual([2_049, 2_049, 2_049, 2_047, 328]);
+  });
+
+  it('of names of streams give back what was written, in the order of their bytes [D5]', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.string({ minLength: 1, maxLength: 12 }), { minLength: 1 }),
+        fc.nat(0xffff),
+        (texts, place) => {
+          const sorted = texts.map((text) => Buffer.from(text)).sort(Buffer.compare);
+          const names = sorted.map((name, n) => ({ name, place: (place + n) % 0x1_0000 }));
+          const { key, value } = put((to) => putCreatedNames(to, 7, names));
+          expect(Buffer.from(key)).toEqual(Buffer.from(createdNamesKey(7, sorted.at(-1) as Buffer)));
+          expect(decodeRow(key, value, decodeCreatedNames)).toEqual(names);
+        },
+      ),
+    );
   });
 
   it('with any one bit turned end in DATA_LOSS [D5]', () => {

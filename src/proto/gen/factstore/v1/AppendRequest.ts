@@ -5,6 +5,7 @@ import type { ProducerCursor as _factstore_v1_ProducerCursor, ProducerCursor__Ou
 import type { AppendCondition as _factstore_v1_AppendCondition, AppendCondition__Output as _factstore_v1_AppendCondition__Output } from '../../factstore/v1/AppendCondition.ts';
 import type { StreamChange as _factstore_v1_StreamChange, StreamChange__Output as _factstore_v1_StreamChange__Output } from '../../factstore/v1/StreamChange.ts';
 import type { ProjectionFact as _factstore_v1_ProjectionFact, ProjectionFact__Output as _factstore_v1_ProjectionFact__Output } from '../../factstore/v1/ProjectionFact.ts';
+import type { ScavengeWord as _factstore_v1_ScavengeWord, ScavengeWord__Output as _factstore_v1_ScavengeWord__Output } from '../../factstore/v1/ScavengeWord.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface AppendRequest {
@@ -16,6 +17,7 @@ export interface AppendRequest {
   'conditions'?: (_factstore_v1_AppendCondition)[];
   'change'?: (_factstore_v1_StreamChange | null);
   'projection'?: (_factstore_v1_ProjectionFact | null);
+  'scavenge'?: (_factstore_v1_ScavengeWord);
   '_forward'?: "forward";
 }
 
@@ -28,5 +30,6 @@ export interface AppendRequest__Output {
   'conditions': (_factstore_v1_AppendCondition__Output)[];
   'change': (_factstore_v1_StreamChange__Output | null);
   'projection': (_factstore_v1_ProjectionFact__Output | null);
+  'scavenge': (_factstore_v1_ScavengeWord__Output);
   '_forward'?: "forward";
 }

@@ -2,7 +2,9 @@
 
 
 export interface StartScavengeRequest {
+  'appendId'?: (Buffer | Uint8Array | string);
 }
 
 export interface StartScavengeRequest__Output {
+  'appendId': (Buffer);
 }

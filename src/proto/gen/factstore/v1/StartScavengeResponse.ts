@@ -4,8 +4,10 @@ import type { Long } from '@grpc/proto-loader';
 
 export interface StartScavengeResponse {
   'point'?: (number | string | Long);
+  'repeated'?: (boolean);
 }
 
 export interface StartScavengeResponse__Output {
   'point': (number);
+  'repeated': (boolean);
 }

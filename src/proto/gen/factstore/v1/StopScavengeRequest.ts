@@ -2,7 +2,9 @@
 
 
 export interface StopScavengeRequest {
+  'appendId'?: (Buffer | Uint8Array | string);
 }
 
 export interface StopScavengeRequest__Output {
+  'appendId': (Buffer);
 }

@@ -4,8 +4,10 @@ import type { Long } from '@grpc/proto-loader';
 
 export interface StopScavengeResponse {
   'position'?: (number | string | Long);
+  'repeated'?: (boolean);
 }
 
 export interface StopScavengeResponse__Output {
   'position': (number);
+  'repeated': (boolean);
 }
