@@ -310,7 +310,7 @@ export class Node {
       traffic: this.traffic,
       http: httpHandler({ notReady: () => this.notReady(), metrics: () => this.metrics.text() }),
       database: () => member().database,
-      openRoute: (patient: boolean) => member().openRoute(patient),
+      openRoute: (patient: boolean) => member().openRoute(patient, 'client'),
       projections: () => member().projections,
       cluster: {
         status: () => ({ ...this.identityStatus(), ...this.member?.status() }),

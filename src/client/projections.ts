@@ -138,7 +138,7 @@ export class ProjectionsClient {
     return this.define('Update', name, source, options);
   }
 
-  /** Lets it go on where it stood. */
+  /** Lets it go on where it stood, also where a fault had stopped it. */
   enable(name: string, options?: CallOptions): Promise<ProjectionChanged> {
     return this.change('PROJECTION_ACTION_ENABLE', name, options);
   }

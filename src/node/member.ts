@@ -23,7 +23,7 @@ import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Scavenger } from '../scavenge/scavenger.ts';
-import { AppendRoute, type Leadership } from '../server/append-routing.ts';
+import { type AppendOrigin, AppendRoute, type Leadership } from '../server/append-routing.ts';
 import type { MembersChange, MembersNow } from '../server/cluster-service.ts';
 import type { NodeProjections } from '../server/projections-service.ts';
 import type { DiskReserve } from '../storage/disk-reserve.ts';
@@ -131,7 +131,7 @@ export class Member {
     this.database = database;
     this.leadership = this.newLeadership();
     this.scavenging = this.newScavenging(opened.scavenger);
-    const lanes = new ForwardedLanes((patient) => this.openRoute(patient, false));
+    const lanes = new ForwardedLanes((patient) => this.openRoute(patient, 'member'));
     const forward = new ForwardServer({
       handshake,
       clock,
@@ -185,9 +185,9 @@ export class Member {
     return this.replica.role;
   }
 
-  /** The appends of one call. `mayForward` is false for those that were forwarded already (rule S9). */
-  openRoute(patient: boolean, mayForward = true): AppendRoute {
-    return new AppendRoute(this.database, this.forwarder, this.leadership, { patient, mayForward });
+  /** The appends of one call. */
+  openRoute(patient: boolean, origin: AppendOrigin): AppendRoute {
+    return new AppendRoute(this.database, this.forwarder, this.leadership, { patient, origin });
   }
 
   /** Bytes that it has put into the log as leader and not applied yet. */
@@ -291,7 +291,7 @@ export class Member {
       path: storage.projectionsPath,
       run: options.projections,
       log: storage.log,
-      openRoute: () => this.openRoute(true),
+      openRoute: () => this.openRoute(true, 'node'),
       ...{ registry, replica, database, index, scavenging, clock, logger, openProgram, fatal },
     });
   }

@@ -1,3 +1,4 @@
+import { FactstoreError } from '../base/errors.ts';
 import { type Generation, type Projection, producerOf, type Segment } from '../model/projection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -160,6 +161,7 @@ export class GenerationRunner {
     if (refused) {
       // What the program did from that event on must not be kept: it begins again before it, in a fresh sandbox.
       await this.openProgram();
+      if (!this.program) return;
       const events = batch.events.filter(({ position }) => position < refused.position);
       const lookedTo = Number(refused.position) - 1;
       if (lookedTo > this.checkpoint.value) await this.process({ ...batch, events, lookedTo });
@@ -227,9 +229,15 @@ export class GenerationRunner {
       await this.commit(nothing, batch, position, [{ position, message: describeFault(fault) }]);
       return this.openProgram();
     }
-    if (fault.kind !== 'threw' && (await this.triesAgain(position))) return;
+    // A state that is refused is so again: it is the same, event for event.
+    if (fault.kind !== 'threw' && fault.kind !== 'state' && (await this.triesAgain(position))) return;
+    this.standStill(fault);
+  }
+
+  private standStill(fault: Fault): void {
     this.fault = fault;
     const { name } = this.projection;
+    const position = Number(fault.position);
     this.ports.logger.error(
       { event: 'projection.faulted', projection: name, generation: this.generation.generation, position },
       `projection ${name} stands still before position ${position}: ${describeFault(fault)}`,
@@ -252,9 +260,11 @@ export class GenerationRunner {
     try {
       this.program = await this.ports.openProgram(this.generation.source);
     } catch (error) {
-      const position = BigInt(this.checkpoint.value + 1);
-      this.fault = { message: (error as Error).message, position, kind: 'died' };
-      return;
+      const position = this.checkpoint.value + 1;
+      const isRefused = error instanceof FactstoreError && error.code === 'INVALID_ARGUMENT';
+      if (!isRefused && (await this.triesAgain(position))) return;
+      const message = `its program cannot be opened: ${(error as Error).message}`;
+      return this.standStill({ message, position: BigInt(position), kind: 'died' });
     }
     const { description } = this.program;
     this.source = new EventSource(this.ports.reader, description, producerOf(this.projection));
