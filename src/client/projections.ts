@@ -85,6 +85,8 @@ export interface ProjectionProgress {
   readonly fault: { readonly message: string; readonly position: bigint } | undefined;
   /** How many appends it has emitted that are still to be made. */
   readonly outbox: number;
+  /** How much memory its sandbox has taken; 0: it does not run. */
+  readonly memoryBytes: number;
 }
 
 /** A projection, and how it is on one node. */
@@ -325,9 +327,9 @@ function infoOf(info: ProjectionInfo__Output): ProjectionInfo {
 }
 
 function progressOf(status: GenerationStatus__Output): ProjectionProgress {
-  const { percent, eventsPerSecond, outbox, fault } = status;
+  const { percent, eventsPerSecond, outbox, memoryBytes, fault } = status;
   return {
-    ...{ percent, eventsPerSecond, outbox },
+    ...{ percent, eventsPerSecond, outbox, memoryBytes },
     generation: BigInt(status.generation),
     state: STATES[status.state],
     checkpoint: BigInt(status.checkpoint),

@@ -7,6 +7,8 @@ import { openSandboxedProgram } from './sandbox/sandboxed-program.ts';
  */
 export interface Program {
   readonly description: ProgramDescription;
+  /** How much memory its sandbox has taken. */
+  readonly memoryBytes: number;
   /**
    * Handles a batch in order; calls must not overlap. A failed event leaves no trace, neither in states nor in emissions.
    *

@@ -50,6 +50,8 @@ export interface GenerationStatus {
   readonly faultPosition: number;
   /** Appends that wait to be made. */
   readonly outbox: number;
+  /** How much memory its sandbox has taken; 0: it does not run. */
+  readonly memoryBytes: number;
 }
 
 /** How a projection is on this node. */
@@ -210,6 +212,7 @@ export class ProjectionQueries {
       fault: faulted ? describeFault(faulted) : '',
       faultPosition: faulted ? Number(faulted.position) : 0,
       outbox: runner.store.outboxRows,
+      memoryBytes: runner.memoryBytes,
     };
   }
 }

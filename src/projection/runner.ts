@@ -98,6 +98,11 @@ export class GenerationRunner {
     return this.checkpoint.value >= Math.min(this.ports.head.value, this.range().until);
   }
 
+  /** How much memory its sandbox has taken; 0: it has none now. */
+  get memoryBytes(): number {
+    return this.program?.memoryBytes ?? 0;
+  }
+
   /** Whether its source emits; false while that is not known. */
   get emits(): boolean {
     return this.program?.description.emits ?? false;

@@ -24,7 +24,7 @@ async function openGated(source: string): Promise<Program> {
     }
     return program.process(events, load);
   };
-  return { description: program.description, process, close: () => program.close() };
+  return { description: program.description, memoryBytes: 7 << 20, process, close: () => program.close() };
 }
 
 afterEach(async () => {
@@ -72,7 +72,9 @@ test('a projection counts what was there and what comes, and every node answers 
   const status = await db.projections.status('count');
   expect(status).toHaveLength(3);
   for (const member of status) {
-    expect(member).toMatchObject({ info: { name: 'count', enabled: true, active: { state: 'running', lag: 0n } } });
+    expect(member).toMatchObject({
+      info: { name: 'count', enabled: true, active: { state: 'running', lag: 0n, memoryBytes: 7 << 20 } },
+    });
   }
 });
 

@@ -3,9 +3,13 @@ import type { PackedEvents } from './packed-events.ts';
 
 /** What the worker is started with. */
 export interface WorkerStart {
-  /** One number, which the worker raises now and then: a sign of life. */
-  readonly alive: SharedArrayBuffer;
+  /** What the worker tells of itself, without being asked: see `Sign`. */
+  readonly signs: SharedArrayBuffer;
 }
+
+/** Numbers of 32 bits: one that is raised now and then, as a sign of life, and the sandbox's memory in KiB. */
+export const Sign = { alive: 0, memoryKiB: 1 } as const;
+export const SIGNS = 2;
 
 export type Request =
   /** A projection in a sandbox of its own; what was open before is gone. Answered by `opened` or `refused`. */
@@ -29,6 +33,8 @@ export type Answer =
   | {
       readonly kind: 'ran';
       readonly done: number;
+      /** Whether states have grown so much that they are to be settled first. */
+      readonly grown: boolean;
       readonly rows: WrittenRows;
       /** Of each row data and metadata. */
       readonly texts: PackedTexts;

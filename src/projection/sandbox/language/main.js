@@ -42,10 +42,18 @@ let events = [];
 let handlersOfTypes = [];
 /** @type {{ at: number, name: string, message: string, stack: string } | undefined} */
 let failure;
+/** Tells whether so much memory was taken that states are to be settled; it is asked once in so many events. */
+let grown = () => false;
+const ASK_EVERY = 32;
 
 removeNondeterminism();
 defineVocabulary();
 defineEmissions();
+
+/** @param {() => boolean} tells */
+export function watchGrowth(tells) {
+  grown = tells;
+}
 
 /** After the source has run: describes the projection, and closes the globals. @param {string} emits */
 export function describe(emits) {
@@ -149,13 +157,13 @@ export function loadStates(header, texts) {
   return '';
 }
 
-/** Handles the events of the batch, up to the first that fails, or until much was written: `done` tells how many. */
+/** Handles the events of the batch, up to the first that fails, or until it has grown large: `done` tells how many. */
 export function runBatch() {
   const end = failure?.at ?? batch.count;
   const { partitions } = batch;
   let at = 0;
   try {
-    for (; at < end && !hasWrittenMuch(); at++) {
+    for (; at < end && !hasWrittenMuch() && (at === 0 || at % ASK_EVERY !== 0 || !grown()); at++) {
       const partition = partitions === undefined ? (concerns(at) ? '' : undefined) : partitions[at];
       if (partition === undefined) continue;
       progress.at = at;
@@ -170,7 +178,7 @@ export function runBatch() {
   endEvents();
   events = [];
   const { rows, texts, log } = takeWritten();
-  return `${stringify({ failure, done: at, rows, log })}\n${texts.join('')}`;
+  return `${stringify({ failure, done: at, grown: grown(), rows, log })}\n${texts.join('')}`;
 }
 
 /** @param {number} at @param {string} partition */

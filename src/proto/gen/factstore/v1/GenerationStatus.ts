@@ -13,6 +13,7 @@ export interface GenerationStatus {
   'fault'?: (string);
   'faultPosition'?: (number | string | Long);
   'outbox'?: (number | string | Long);
+  'memoryBytes'?: (number | string | Long);
 }
 
 export interface GenerationStatus__Output {
@@ -25,4 +26,5 @@ export interface GenerationStatus__Output {
   'fault': (string);
   'faultPosition': (number);
   'outbox': (number);
+  'memoryBytes': (number);
 }
