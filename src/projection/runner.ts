@@ -11,6 +11,7 @@ import type { GenerationStore, ParkedEvent } from './generation-store.ts';
 import { outboxRows } from './outbox.ts';
 import type { BatchOutcome, Fault, Program } from './program.ts';
 import { Progress } from './progress.ts';
+import { withResultStreams } from './result-stream.ts';
 
 /** What runners are built on. */
 export interface RunnerPorts {
@@ -103,11 +104,6 @@ export class GenerationRunner {
     return this.program?.memoryBytes ?? 0;
   }
 
-  /** Whether its source emits; false while that is not known. */
-  get emits(): boolean {
-    return this.program?.description.emits ?? false;
-  }
-
   /** Whether it was stopped: what runs on is another one on the same store. */
   get stopped(): boolean {
     return this.stopping.signal.aborted;
@@ -185,7 +181,9 @@ export class GenerationRunner {
     const [first] = events;
     if (!first || !this.program) return { processed: 0, changed: new Map(), emissions: [], logs: [] };
     try {
-      return await this.program.process(events, (partitions) => this.store.states(partitions));
+      const outcome = await this.program.process(events, (partitions) => this.store.states(partitions));
+      const { options } = this.program.description;
+      return { ...outcome, emissions: withResultStreams(outcome.emissions, this.projection.name, options) };
     } catch (error) {
       const fault = { message: (error as Error).message, position: first.position, kind: 'died' as const };
       return { processed: 0, changed: new Map(), emissions: [], logs: [], fault };

@@ -128,6 +128,7 @@ function emissionOf(
     return { metadata: cause.metadata, ...common, kind: 'emit', data: cause.data, contentType, tags: cause.tags };
   }
   const target = linked ?? '';
+  if (kind === 'result') return { ...common, kind: 'emit', data, resultOf: target };
   if (revision === NONE) return { ...common, kind, data: encodeUtf8(target), link: { stream: target } };
   const link = { stream: target, revision: BigInt(revision), position: BigInt(position) };
   return { ...common, kind, data: encodeUtf8(`${revision}@${target}`), link };

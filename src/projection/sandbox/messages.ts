@@ -65,7 +65,7 @@ export function textAt({ bytes, ends }: PackedTexts, index: number): Uint8Array 
 /**
  * The values of emissions, one behind the other, as `write` in language/emissions.js has them: the index in its batch of
  * the event that caused it, which of that event's emissions it is, what it is, to which stream, of which type, the lengths
- * of data and metadata, tags, and what is linked: stream, revision, position.
+ * of data and metadata, tags, and what is linked: stream, revision, position; of a result, the partition.
  */
 export type WrittenRows = readonly (number | string | readonly string[] | null)[];
 
@@ -74,7 +74,7 @@ export const ROW_VALUES = 11;
 export type WrittenRow = readonly [
   at: number,
   ordinal: number,
-  kind: 'emit' | 'link' | 'copy',
+  kind: 'emit' | 'link' | 'copy' | 'result',
   stream: string,
   type: string,
   dataLength: number,

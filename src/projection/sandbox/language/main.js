@@ -4,7 +4,15 @@
  * text. All loops over events run in here, because a call from outside costs as much as handling several events.
  */
 import { freezeGlobals, removeNondeterminism } from './determinism.js';
-import { beginEvent, defineEmissions, endEvents, hasWrittenMuch, takeWritten, utf8Length } from './emissions.js';
+import {
+  beginEvent,
+  defineEmissions,
+  endEvents,
+  hasWrittenMuch,
+  takeWritten,
+  utf8Length,
+  writeResult,
+} from './emissions.js';
 import { Batch, ProjectionEvent } from './event.js';
 import * as states from './states.js';
 import { checkDefinition, defineVocabulary, definition, show } from './vocabulary.js';
@@ -183,6 +191,28 @@ export function runBatch() {
 
 /** @param {number} at @param {string} partition */
 function handle(at, partition) {
+  if (!definition.outputsState) return change(at, partition);
+  const known = states.find(partition);
+  const before = known === undefined ? null : outputOf(known);
+  change(at, partition);
+  const entry = states.find(partition);
+  if (entry === undefined) return;
+  entry.output = undefined;
+  const output = outputOf(entry);
+  if (output !== null && output !== before) writeResult(partition, output);
+}
+
+/** The result as text; null: there is none. @param {states.Entry} entry */
+function outputOf(entry) {
+  if (entry.output === undefined) {
+    const text = stringify(entry.state);
+    entry.output = definition.steps.length > 0 ? resultOf(entry.partition, text) : text;
+  }
+  return entry.output;
+}
+
+/** @param {number} at @param {string} partition */
+function change(at, partition) {
   const event = events[at] ?? new ProjectionEvent(batch, at);
   let entry = states.find(partition);
   if (batch.isDeleted(at)) {
