@@ -17,6 +17,7 @@ import type { JoinRequest } from './peer/join-codec.ts';
 import { Joining } from './peer/joining.ts';
 import { membershipIn } from './peer/membership-codec.ts';
 import { PeerServer } from './peer/peer-server.ts';
+import type { DigestsRequest } from './peer/state-digests.ts';
 import { openProgram, type Program } from './projection/program.ts';
 import { type Clock, every, systemClock, type Timer } from './runtime/clock.ts';
 import { deferred } from './runtime/deferred.ts';
@@ -297,6 +298,7 @@ export class Node {
         return this.founding.found(record);
       },
       join: async (request: JoinRequest) => this.joined().join(request),
+      stateDigests: async (request: DigestsRequest) => this.joined().projections.digests(request),
       entries: (request: EntriesRequest) => (this.storage as NodeStorage).entries(request),
     };
   }

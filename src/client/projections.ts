@@ -87,6 +87,8 @@ export interface ProjectionProgress {
   readonly outbox: number;
   /** How much memory its sandbox has taken; 0: it does not run. */
   readonly memoryBytes: number;
+  /** How its states differ from those of another node, one of which is wrong; undefined: that is not known of any. */
+  readonly divergence: string | undefined;
 }
 
 /** A projection, and how it is on one node. */
@@ -334,6 +336,7 @@ function progressOf(status: GenerationStatus__Output): ProjectionProgress {
     state: STATES[status.state],
     checkpoint: BigInt(status.checkpoint),
     lag: BigInt(status.lag),
+    divergence: status.divergence || undefined,
     fault: fault === '' ? undefined : { message: fault, position: BigInt(status.faultPosition) },
   };
 }

@@ -25,7 +25,6 @@ import type { Logger } from '../runtime/logger.ts';
 import { Scavenger } from '../scavenge/scavenger.ts';
 import { type AppendOrigin, AppendRoute, type Leadership } from '../server/append-routing.ts';
 import type { MembersChange, MembersNow } from '../server/cluster-service.ts';
-import type { NodeProjections } from '../server/projections-service.ts';
 import type { DiskReserve } from '../storage/disk-reserve.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
 import { EventReader } from '../storage/index/event-reader.ts';
@@ -175,7 +174,7 @@ export class Member {
   }
 
   /** Ends in NOT_READY until they are opened. */
-  get projections(): NodeProjections {
+  get projections(): Projections {
     if (this.opened) return this.opened;
     throw new FactstoreError('NOT_READY', 'the projections of this node are being opened');
   }
@@ -284,7 +283,7 @@ export class Member {
   /** Opens the projections of this node, and runs them where it is to. */
   async startProjections(): Promise<void> {
     const { options, storage, clock, logger, openProgram, fatal } = this.ports;
-    const { replica, database, index, registry, scavenging } = this;
+    const { replica, database, index, registry, scavenging, members, self } = this;
     this.opened = await Projections.start({
       nodeId: options.nodeId,
       clusterId: storage.founding.clusterId,
@@ -292,7 +291,7 @@ export class Member {
       run: options.projections,
       log: storage.log,
       openRoute: () => this.openRoute(true, 'node'),
-      ...{ registry, replica, database, index, scavenging, clock, logger, openProgram, fatal },
+      ...{ registry, replica, database, index, scavenging, members, self, clock, logger, openProgram, fatal },
     });
   }
 

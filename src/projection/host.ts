@@ -70,6 +70,18 @@ export class ProjectionHost {
     throw new FactstoreError('NOT_READY', `projection ${JSON.stringify(projection.name)} is being opened on this node`);
   }
 
+  /** All generations that are open here. */
+  runners(): { readonly projection: string; readonly runner: GenerationRunner }[] {
+    return [...this.byName].flatMap(([projection, { generations }]) =>
+      Array.from(generations.values(), (runner) => ({ projection, runner })),
+    );
+  }
+
+  /** Those that run here, by name and number; undefined: it is not open. */
+  generation(name: string, generation: number): GenerationRunner | undefined {
+    return this.byName.get(name)?.generations.get(generation);
+  }
+
   async stop(): Promise<void> {
     this.stopping.abort();
     this.watching.stop();

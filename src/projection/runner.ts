@@ -12,6 +12,7 @@ import { outboxRows } from './outbox.ts';
 import type { BatchOutcome, Fault, Program } from './program.ts';
 import { Progress } from './progress.ts';
 import { withResultStreams } from './result-stream.ts';
+import { isDigestPlace, nextDigestAt, StateDigest } from './state-digest.ts';
 
 /** What runners are built on. */
 export interface RunnerPorts {
@@ -59,6 +60,8 @@ export class GenerationRunner {
   /** The position up to which the state in the store has come. */
   readonly checkpoint: Watched;
   readonly progress: Progress;
+  /** The nodes whose states differ from these, and the position by which they did. */
+  readonly divergences = new Map<string, number>();
   private readonly projection: Projection;
   private readonly ports: RunnerPorts;
   private readonly range: () => RunnerRange;
@@ -71,6 +74,8 @@ export class GenerationRunner {
   private retriedAt = -1;
   private retries = 0;
   private syncedMs = 0;
+  private readonly digest: StateDigest;
+  private digestAt = 0;
 
   constructor(
     ports: RunnerPorts,
@@ -87,6 +92,12 @@ export class GenerationRunner {
     this.written = options.written;
     this.checkpoint = new Watched(store.checkpoint.position);
     this.progress = new Progress(ports.clock);
+    this.digest = new StateDigest(store.checkpoint.position);
+  }
+
+  /** The last position of this run at which its states were digested; 0: none was. */
+  get lastDigestAt(): number {
+    return this.digestAt;
   }
 
   /** Why it stands still; undefined: it does not. */
@@ -149,7 +160,7 @@ export class GenerationRunner {
       await ports.clock.sleep(OUTBOX_RETRY_MS, signal);
       return true;
     }
-    const batch = await (this.source as EventSource).read(ports.view(), after, until);
+    const batch = await (this.source as EventSource).read(ports.view(), after, Math.min(until, nextDigestAt(after)));
     if (batch.lookedTo <= after) return false;
     await this.process(batch);
     await ports.clock.yieldTurn();
@@ -199,7 +210,9 @@ export class GenerationRunner {
     const { store, ports, projection } = this;
     const { emitted } = store.checkpoint;
     const quiet = outcome.changed.size + outcome.emissions.length + parked.length === 0;
-    if (quiet && position - store.checkpoint.position < QUIET_CHECKPOINT) return this.checkpoint.raise(position);
+    const ends = isDigestPlace(position);
+    if (quiet && !ends && position - store.checkpoint.position < QUIET_CHECKPOINT)
+      return this.checkpoint.raise(position);
     const producer = producerOf(projection);
     const outbox =
       outcome.emissions.length === 0
@@ -212,13 +225,16 @@ export class GenerationRunner {
             applied: await ports.cursor(producer),
             batch,
           });
+    for (const [partition, { state, result }] of outcome.changed) this.digest.changed(partition, state, result);
+    const digest = ends ? this.digest.take() : undefined;
     const nowMs = ports.clock.monotonicMs();
     const sync = nowMs - this.syncedMs >= SYNC_EVERY_MS;
     if (sync) this.syncedMs = nowMs;
     await store.commit(
-      { position, emitted: outbox.emitted, changed: outcome.changed, parked, outbox: outbox.rows },
+      { position, emitted: outbox.emitted, changed: outcome.changed, parked, outbox: outbox.rows, digest },
       sync,
     );
+    if (digest) this.digestAt = position;
     this.checkpoint.raise(position);
     this.written(outcome.changed.keys(), position);
   }

@@ -14,6 +14,7 @@ export interface GenerationStatus {
   'faultPosition'?: (number | string | Long);
   'outbox'?: (number | string | Long);
   'memoryBytes'?: (number | string | Long);
+  'divergence'?: (string);
 }
 
 export interface GenerationStatus__Output {
@@ -27,4 +28,5 @@ export interface GenerationStatus__Output {
   'faultPosition': (number);
   'outbox': (number);
   'memoryBytes': (number);
+  'divergence': (string);
 }
