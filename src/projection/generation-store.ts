@@ -206,9 +206,10 @@ export class GenerationStore {
     this.waiting -= removed;
   }
 
-  /** Removes all of it. */
+  /** Removes all of it, from the files too: it may hold what was taken from events that are erased by now (rule R2). */
   async drop(): Promise<void> {
-    await removeAll(this.store, this.keys.all);
+    const { from, to } = this.keys.all;
+    if ((await removeAll(this.store, { from, to })) > 0) await this.store.compact(from, to);
     this.current = BEGINNING;
     this.waiting = 0;
   }
