@@ -18,6 +18,7 @@ import type { JoinRequest } from './peer/join-codec.ts';
 import { Joining } from './peer/joining.ts';
 import { membershipIn } from './peer/membership-codec.ts';
 import { PeerServer } from './peer/peer-server.ts';
+import type { DigestsRequest } from './peer/state-digests.ts';
 import { openProgram, type Program } from './projection/program.ts';
 import { type Clock, every, systemClock, type Timer } from './runtime/clock.ts';
 import { deferred } from './runtime/deferred.ts';
@@ -306,6 +307,7 @@ export class Node {
         return this.founding.found(record);
       },
       join: async (request: JoinRequest) => this.joined().join(request),
+      stateDigests: async (request: DigestsRequest) => this.joined().projections.digests(request),
       entries: (request: EntriesRequest) => (this.storage as NodeStorage).entries(request),
     };
   }
@@ -319,7 +321,7 @@ export class Node {
       traffic: this.traffic,
       http: httpHandler({ notReady: () => this.notReady(), metrics: () => this.metrics.text() }),
       database: () => member().database,
-      openRoute: (patient: boolean) => member().openRoute(patient),
+      openRoute: (patient: boolean) => member().openRoute(patient, 'client'),
       projections: () => member().projections,
       cluster: {
         status: () => ({ ...this.identityStatus(), ...this.member?.status() }),

@@ -114,5 +114,6 @@ function toStored(event: RecordedEvent): StoredEvent {
     schemaVersion: event.schemaVersion,
     createdUs: event.createdUs,
     appendId: event.appendId,
+    ...(event.linked && { linked: event.linked.event ? toStored(event.linked.event) : event.linked.dead }),
   };
 }

@@ -44,8 +44,14 @@ export function eventJson(event: StoredEvent): string {
     payloadMember('data', event.data, saysJson(event.contentType)) +
     payloadMember('metadata', event.metadata, true) +
     `,"tags":${s(event.tags)},"contentType":${s(event.contentType || 'application/json')}` +
-    `,"schemaVersion":${event.schemaVersion || 1},"created":"${timeText(event.createdUs)}"}`
+    `,"schemaVersion":${event.schemaVersion || 1},"created":"${timeText(event.createdUs)}"${linkedMember(event)}}`
   );
+}
+
+/** What a link leads to: the event, or why there is none. */
+function linkedMember({ linked }: StoredEvent): string {
+  if (linked === undefined) return '';
+  return typeof linked === 'string' ? `,"linked":{"dead":"${linked}"}` : `,"linked":${eventJson(linked)}`;
 }
 
 /** An event as one line for a person; cut to the width of a terminal. */
@@ -62,8 +68,13 @@ export function eventLine(event: StoredEvent, out: Output): string {
   return `${out.dim(position)}  ${out.dim(time)}  ${printable(place)}  ${out.cyan(printable(event.type))}  ${cut}`;
 }
 
+const DEAD_LINKS = { hidden: 'hidden or erased', neverWritten: 'never written', wholeStream: 'a whole stream' };
+
 function previewText(event: StoredEvent): string {
+  const { linked } = event;
   const raw = saysJson(event.contentType) ? rawJson(event.data) : undefined;
+  if (typeof linked === 'string') return `${raw} -> ${DEAD_LINKS[linked]}`;
+  if (linked) return `-> ${linked.stream}@${linked.revision}  ${linked.type}  ${previewText(linked)}`;
   if (raw !== undefined) return raw;
   return event.data.length === 0 ? '' : `<${event.data.length} bytes of ${event.contentType || 'no valid JSON'}>`;
 }

@@ -3,7 +3,7 @@ import { jsonText } from './json.ts';
 import type { ProjectionInfo, ProjectionOnMember, ProjectionProgress } from './store.ts';
 import { tableText } from './table.ts';
 
-const HEAD = ['STATE', 'GENERATION', 'CHECKPOINT', 'LAG', 'EVENTS/S', ''];
+const HEAD = ['STATE', 'GENERATION', 'CHECKPOINT', 'LAG', 'EVENTS/S', 'MEMORY', ''];
 
 /** Projections, as one node has them. */
 export function projectionTable(out: Output, all: readonly ProjectionInfo[]): Promise<string> {
@@ -19,7 +19,7 @@ export function statusTable(out: Output, members: readonly ProjectionOnMember[])
   const rows = members.map((member) =>
     'info' in member
       ? [member.info.nodeId, ...row(member.info)]
-      : [member.address, 'unreachable', '', '', '', '', member.unreachable],
+      : [member.address, 'unreachable', '', '', '', '', '', member.unreachable],
   );
   return tableText(out, ['NODE', ...HEAD], rows);
 }
@@ -36,9 +36,15 @@ export function projectionJson(info: ProjectionInfo, address?: string): string {
 }
 
 function row({ active, building, parked }: ProjectionInfo): string[] {
-  if (!active) return ['not run here', '', '', '', '', ''];
+  if (!active) return ['not run here', '', '', '', '', '', ''];
   const { state, generation, checkpoint, lag, eventsPerSecond } = active;
-  return [stateText(state, active), ...[generation, checkpoint, lag, eventsPerSecond].map(String), remarks()];
+  const numbers = [generation, checkpoint, lag, eventsPerSecond].map(String);
+  return [
+    stateText(state, active),
+    ...numbers,
+    memoryText(active.memoryBytes + (building?.memoryBytes ?? 0)),
+    remarks(),
+  ];
 
   function remarks(): string {
     const said: string[] = [];
@@ -46,10 +52,15 @@ function row({ active, building, parked }: ProjectionInfo): string[] {
     if (building) said.push(`generation ${building.generation} is at ${building.percent} %`);
     if (building?.fault)
       said.push(`and stands still before position ${building.fault.position}: ${building.fault.message}`);
+    if (active?.divergence) said.push(active.divergence);
     if (active && active.outbox > 0) said.push(`${active.outbox} appends to be made`);
     if (parked.length > 0) said.push(`${parked.length === 10 ? '10 or more' : parked.length} events parked`);
     return said.join('; ');
   }
+}
+
+function memoryText(bytes: number): string {
+  return bytes === 0 ? '' : `${Math.ceil(bytes / (1 << 20))} MiB`;
 }
 
 function stateText(state: ProjectionProgress['state'], { percent }: ProjectionProgress): string {

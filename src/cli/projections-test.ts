@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { resolve } from 'node:path';
+import { parse, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import type { Upcasters } from '../testing/index.ts';
@@ -46,7 +46,7 @@ async function test(context: Context, file: string, flags: Flags): Promise<void>
   const source = await sourceOf(context, file);
   const upcasters = flags.upcasters === undefined ? undefined : await upcastersOf(flags.upcasters);
   const { Trial } = await import('../testing/trial.ts');
-  const trial = await Trial.open(source);
+  const trial = await Trial.open(source, file === '-' ? 'test' : parse(file).name);
   const report = flags.json ? new TrialLines(context.out) : new TrialTables(context.out);
   let seen = 0;
   try {

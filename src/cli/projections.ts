@@ -14,7 +14,12 @@ interface DefineFlags extends ConnectionFlags {
 
 /** What is done to a projection by its name alone. */
 const ACTIONS = [
-  ['enable', 'enabled', 'go on where it stood', (all: Projections, name: string) => all.enable(name)],
+  [
+    'enable',
+    'enabled',
+    'go on where it stood, also after a fault',
+    (all: Projections, name: string) => all.enable(name),
+  ],
   ['disable', 'disabled', 'stand still; states can still be asked for', (all, name) => all.disable(name)],
   [
     'reset',

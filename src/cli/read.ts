@@ -12,6 +12,7 @@ export interface ReadFlags extends ConnectionFlags {
   readonly fromTime?: string;
   readonly limit?: string;
   readonly backwards?: boolean;
+  readonly resolveLinks?: boolean;
   readonly consistency: string;
 }
 
@@ -47,6 +48,7 @@ export function addReadFlags(command: Command): void {
     .option('--from-time <TIME>', 'begin with the first event at or after this time (backwards: the last one until it)')
     .option('--limit <N>', 'the most events to read (default: all)')
     .option('--backwards', 'the newest first')
+    .option('--resolve-links', 'show what each link leads to')
     .option('--consistency <LEVEL>', 'linearizable, local, or atLeast:POSITION', 'linearizable');
 }
 
@@ -64,6 +66,7 @@ function readOptions(flags: ReadFlags, target: Target): ReadOptions {
     ...(flags.fromTime === undefined ? {} : { fromTimeUs: parseTimeFlag('--from-time', flags.fromTime) }),
     ...(flags.limit === undefined ? {} : { limit: parseWhole('--limit', flags.limit, 1n) }),
     backwards: flags.backwards ?? false,
+    resolveLinks: flags.resolveLinks ?? false,
     consistency: parseConsistency(flags.consistency),
   };
 }

@@ -53,6 +53,8 @@ export interface StoredEvent {
   readonly createdUs: bigint;
   /** The id of the append that it came with, where the answer carries it. */
   readonly appendId?: string | undefined;
+  /** What a link leads to, or why it leads to nothing; only where it was asked for. */
+  readonly linked?: StoredEvent | 'hidden' | 'neverWritten' | 'wholeStream';
 }
 
 /** An event to be appended. */
@@ -111,12 +113,15 @@ export interface ReadOptions {
   readonly consistency?: Consistency;
   /** True: each event carries the id of its append. */
   readonly appendIds?: boolean;
+  /** True: each link carries what it leads to. */
+  readonly resolveLinks?: boolean;
   readonly signal?: AbortSignal;
 }
 
 export interface SubscribeOptions {
   readonly after?: bigint;
   readonly fromNow?: boolean;
+  readonly resolveLinks?: boolean;
   readonly signal?: AbortSignal;
 }
 

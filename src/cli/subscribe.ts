@@ -12,6 +12,7 @@ interface Flags extends ConnectionFlags, QueryFlags {
   readonly userEvents?: boolean;
   readonly after?: string;
   readonly fromNow?: boolean;
+  readonly resolveLinks?: boolean;
 }
 
 export function addSubscribe(program: Command, context: Context): void {
@@ -25,6 +26,7 @@ export function addSubscribe(program: Command, context: Context): void {
     .option('--user-events', 'with --all: leave out system streams (their names begin with $)')
     .option('--after <POSITION>', 'begin behind this position, a checkpoint')
     .option('--from-now', 'begin behind the head as it is now')
+    .option('--resolve-links', 'show what each link leads to')
     .action((stream: string | undefined, flags: Flags) => subscribe(context, stream, flags));
   examples(
     command,
@@ -52,6 +54,7 @@ async function subscribe(context: Context, stream: string | undefined, flags: Fl
   const options = {
     ...(flags.after === undefined ? {} : { after: parseWhole('--after', flags.after) }),
     fromNow: flags.fromNow ?? false,
+    resolveLinks: flags.resolveLinks ?? false,
     signal: context.signal,
   };
   try {

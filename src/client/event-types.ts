@@ -71,7 +71,18 @@ export interface RecordedEventOf<Type extends string, Data> {
   readonly createdUs: bigint;
   /** The append that it came with, a UUID; only of a read with the option `appendIds`. */
   readonly appendId: string | undefined;
+  /** What it leads to, if it is a link; only of a read or a subscription with the option `resolveLinks`. */
+  readonly linked: LinkedEvent | undefined;
 }
+
+/**
+ * What a link leads to: the event, with its own stream, revision and position, or why there is none. `hidden`: it was
+ * deleted, truncated, expired or erased; `neverWritten`: there never was such an event; `wholeStream`: the link is to all
+ * of a stream.
+ */
+export type LinkedEvent =
+  | { readonly event: RecordedEvent; readonly dead?: undefined }
+  | { readonly dead: 'hidden' | 'neverWritten' | 'wholeStream'; readonly event?: undefined };
 
 type DataOf<E> = E extends { readonly data?: infer Data } ? Data : unknown;
 

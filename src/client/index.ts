@@ -34,7 +34,7 @@ export type {
 export { type ConflictCheck, type ConflictCondition, type ConflictDetails, conflictOf } from './conflict.ts';
 export { connect } from './connect.ts';
 export type { DecideContext, DecideOnQuery } from './decide.ts';
-export type { EventExtras, EventShape, NewEvent, RecordedEvent, RecordedEventOf } from './event-types.ts';
+export type { EventExtras, EventShape, LinkedEvent, NewEvent, RecordedEvent, RecordedEventOf } from './event-types.ts';
 export type { LookupOptions, MetadataInfo, ProducerState, StreamInfo } from './lookups.ts';
 export type {
   AppendManyOptions,

@@ -116,6 +116,8 @@ export interface ReadOptions extends CallOptions {
   readonly consistency?: Consistency | undefined;
   /** True: each event says which append it came with. */
   readonly appendIds?: boolean | undefined;
+  /** True: links are followed, one step; each link tells what it leads to in `linked`. */
+  readonly resolveLinks?: boolean | undefined;
 }
 
 /** Of a read of one stream. */
@@ -158,6 +160,8 @@ export interface SubscribeOptions {
   readonly fromNow?: boolean | undefined;
   /** True: leave out events of streams whose names begin with "$"; only with `all`. */
   readonly userEvents?: boolean | undefined;
+  /** True: links are followed, one step; each link tells what it leads to in `linked`. */
+  readonly resolveLinks?: boolean | undefined;
   /** Ends the subscription quietly: the iteration is over. */
   readonly signal?: AbortSignal | undefined;
   /** How long to look for a node after losing one, in milliseconds; for ever unless given. */

@@ -85,6 +85,10 @@ export interface ProjectionProgress {
   readonly fault: { readonly message: string; readonly position: bigint } | undefined;
   /** How many appends it has emitted that are still to be made. */
   readonly outbox: number;
+  /** How much memory its sandbox has taken; 0: it does not run. */
+  readonly memoryBytes: number;
+  /** How its states differ from those of another node, one of which is wrong; undefined: that is not known of any. */
+  readonly divergence: string | undefined;
 }
 
 /** A projection, and how it is on one node. */
@@ -138,7 +142,7 @@ export class ProjectionsClient {
     return this.define('Update', name, source, options);
   }
 
-  /** Lets it go on where it stood. */
+  /** Lets it go on where it stood, also where a fault had stopped it. */
   enable(name: string, options?: CallOptions): Promise<ProjectionChanged> {
     return this.change('PROJECTION_ACTION_ENABLE', name, options);
   }
@@ -325,13 +329,14 @@ function infoOf(info: ProjectionInfo__Output): ProjectionInfo {
 }
 
 function progressOf(status: GenerationStatus__Output): ProjectionProgress {
-  const { percent, eventsPerSecond, outbox, fault } = status;
+  const { percent, eventsPerSecond, outbox, memoryBytes, fault } = status;
   return {
-    ...{ percent, eventsPerSecond, outbox },
+    ...{ percent, eventsPerSecond, outbox, memoryBytes },
     generation: BigInt(status.generation),
     state: STATES[status.state],
     checkpoint: BigInt(status.checkpoint),
     lag: BigInt(status.lag),
+    divergence: status.divergence || undefined,
     fault: fault === '' ? undefined : { message: fault, position: BigInt(status.faultPosition) },
   };
 }

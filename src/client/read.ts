@@ -16,7 +16,7 @@ import { head } from './lookups.ts';
 import type { CallLimits, Node } from './node.ts';
 import { Attempts, FIRST_ANSWER_MS } from './nodes.ts';
 import type { CallOptions, QueryOptions, ReadAllOptions, ReadStreamOptions } from './options.ts';
-import { toRecordedEvent } from './recorded-event.ts';
+import { toRecordedEvents } from './recorded-event.ts';
 import { ServerStream } from './server-stream.ts';
 import { linkSignals, type Session } from './session.ts';
 import { aborted } from './status-error.ts';
@@ -213,15 +213,15 @@ class ReadLoop<E extends EventShape> {
   }
 }
 
-function eventsOf<E extends EventShape>({ events, appends }: ReadResponse, upcasting: Upcasting): RecordedEvent<E>[] {
-  if (!appends) return events.map((bytes) => toRecordedEvent<E>(bytes, upcasting));
-  let at = 0;
-  return appends.flatMap((run) => {
+function eventsOf<E extends EventShape>(
+  { events, appends, links }: ReadResponse,
+  upcasting: Upcasting,
+): RecordedEvent<E>[] {
+  const appendIds = appends?.flatMap((run) => {
     const appendId = uuidText(run.appendId);
-    const own = events.slice(at, at + run.events);
-    at += run.events;
-    return own.map((bytes) => toRecordedEvent<E>(bytes, upcasting, appendId));
+    return Array.from({ length: run.events }, () => appendId);
   });
+  return toRecordedEvents<E>(events, links, upcasting, appendIds);
 }
 
 /** Where the event behind this one is to be looked for; undefined: there is none. */
@@ -251,6 +251,7 @@ export function readRequest(
     consistency: session.seen.consistency('consistency', options.consistency),
     userEvents: options.userEvents ?? false,
     appendIds: options.appendIds ?? false,
+    resolveLinks: options.resolveLinks ?? false,
   };
 }
 

@@ -1,7 +1,8 @@
 import { decodeUtf8, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
+import type { FollowedLink } from '../model/link.ts';
 import { decodeRecordedEvent, type RecordedEventFields } from '../proto/event.ts';
-import type { EventShape, RecordedEvent, RecordedEventOf } from './event-types.ts';
+import type { EventShape, LinkedEvent, RecordedEvent, RecordedEventOf } from './event-types.ts';
 import { NO_UPCASTING, type Upcasting } from './upcasting.ts';
 
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]*\+)?json(?:\s*;.*)?$/i;
@@ -9,6 +10,13 @@ const JSON_TYPE = /^application\/(?:[a-z0-9.+-]*\+)?json(?:\s*;.*)?$/i;
 /** Whether a content type says JSON; an empty one does. */
 export function isJsonType(contentType: string): boolean {
   return contentType === '' || contentType === 'application/json' || JSON_TYPE.test(contentType);
+}
+
+/** What a read tells of an event beside its bytes. */
+interface Beside {
+  readonly appendId?: string | undefined;
+  /** What it leads to: a RecordedEvent, or why there is none. */
+  readonly linked?: FollowedLink['target'] | undefined;
 }
 
 /** Values that are computed at the first access. */
@@ -25,17 +33,19 @@ class StoredEvent implements RecordedEventOf<string, unknown> {
   readonly type: string;
   readonly tags: readonly string[];
   readonly appendId: string | undefined;
+  readonly linked: LinkedEvent | undefined;
   readonly #fields: RecordedEventFields;
   readonly #upcasting: Upcasting;
   readonly #lazy: Lazy = {};
 
-  constructor(fields: RecordedEventFields, upcasting: Upcasting, appendId: string | undefined) {
+  constructor(fields: RecordedEventFields, upcasting: Upcasting, { appendId, linked }: Beside) {
     this.stream = fields.stream;
     this.revision = BigInt(fields.revision);
     this.position = BigInt(fields.position);
     this.type = fields.type;
     this.tags = fields.tags;
     this.appendId = appendId;
+    this.linked = linked && linkedEvent(linked, upcasting);
     this.#fields = fields;
     this.#upcasting = upcasting;
   }
@@ -124,7 +134,24 @@ function parse(field: string, bytes: Uint8Array, event: RecordedEventFields): un
 export function toRecordedEvent<E extends EventShape>(
   bytes: Uint8Array,
   upcasting = NO_UPCASTING,
-  appendId?: string,
+  beside: Beside = {},
 ): RecordedEvent<E> {
-  return new StoredEvent(decodeRecordedEvent(bytes), upcasting, appendId) as unknown as RecordedEvent<E>;
+  return new StoredEvent(decodeRecordedEvent(bytes), upcasting, beside) as unknown as RecordedEvent<E>;
+}
+
+/** The events of a message, with what those of them lead to that are links. */
+export function toRecordedEvents<E extends EventShape>(
+  events: readonly Uint8Array[],
+  links: readonly FollowedLink[] | undefined,
+  upcasting: Upcasting,
+  appendIds?: readonly string[],
+): RecordedEvent<E>[] {
+  const targets = new Map(links?.map(({ at, target }) => [at, target]));
+  return events.map((bytes, n) =>
+    toRecordedEvent<E>(bytes, upcasting, { appendId: appendIds?.[n], linked: targets.get(n) }),
+  );
+}
+
+function linkedEvent(target: FollowedLink['target'], upcasting: Upcasting): LinkedEvent {
+  return typeof target === 'string' ? { dead: target } : { event: toRecordedEvent(target, upcasting) };
 }

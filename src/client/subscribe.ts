@@ -9,7 +9,7 @@ import type { Node } from './node.ts';
 import { Attempts } from './nodes.ts';
 import type { SubscribeOptions } from './options.ts';
 import { queryArgument, streamTarget } from './queries.ts';
-import { toRecordedEvent } from './recorded-event.ts';
+import { toRecordedEvents } from './recorded-event.ts';
 import { ServerStream } from './server-stream.ts';
 import { linkSignals, type Session } from './session.ts';
 
@@ -104,8 +104,8 @@ export class Subscription<E extends EventShape> implements AsyncIterableIterator
   /** Gives what one node sends, until the signal is aborted or the call fails. */
   private async *follow(node: Node, signal: AbortSignal, attempts: Attempts): AsyncGenerator<SubscriptionMessage<E>> {
     const start = { kind: 'after' as const, position: this.after ?? 0 };
-    const userEvents = this.options.userEvents ?? false;
-    const request = encodeSubscribeRequest({ target: this.target, start, userEvents });
+    const { userEvents = false, resolveLinks } = this.options;
+    const request = encodeSubscribeRequest({ target: this.target, start, userEvents, resolveLinks });
     const stream = new ServerStream(
       node.serverStream(eventsService.Subscribe, request),
       node.address,
@@ -129,8 +129,7 @@ export class Subscription<E extends EventShape> implements AsyncIterableIterator
   }
 
   private *give(message: SubscribeResponse, signal: AbortSignal): Generator<SubscriptionMessage<E>> {
-    for (const bytes of message.events) {
-      const event = toRecordedEvent<E>(bytes, this.session.upcasting);
+    for (const event of toRecordedEvents<E>(message.events, message.links, this.session.upcasting)) {
       const position = Number(event.position);
       if (position <= (this.after ?? 0)) continue;
       this.session.seen.saw(position);

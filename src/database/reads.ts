@@ -1,4 +1,5 @@
 import { invalid } from '../base/errors.ts';
+import type { FollowedLink } from '../model/link.ts';
 import { checkQuery, onlyStream, type Query } from '../model/query.ts';
 import { checkStreamName, type StreamState } from '../model/stream.ts';
 import { virtualStream } from '../model/virtual-stream.ts';
@@ -7,6 +8,7 @@ import type { AllRange, EventReader, ReadBatch as Turn } from '../storage/index/
 import type { IndexView } from '../storage/index/index-view.ts';
 import type { RaftLog } from '../storage/raft-log.ts';
 import type { Consistency } from './consistency.ts';
+import { LinkFollower } from './links.ts';
 import { type StreamDetails, streamDetails } from './stream-details.ts';
 import { type ListRequest, listStreams, type StreamPage } from './stream-list.ts';
 
@@ -32,6 +34,8 @@ export interface ReadRequest {
   readonly userEvents: boolean;
   /** True: the batches say which events were appended together. */
   readonly appendIds?: boolean | undefined;
+  /** True: links are followed. */
+  readonly resolveLinks?: boolean | undefined;
 }
 
 /** A part of a read; the first one carries `start`. */
@@ -40,6 +44,8 @@ export interface ReadBatch {
   readonly events: readonly Uint8Array[];
   /** Where it was asked for: a partition of the events into those of one append, in their order. */
   readonly appends?: readonly { readonly appendId: Uint8Array; readonly events: number }[];
+  /** Where it was asked for: what the links among the events lead to. */
+  readonly links?: readonly FollowedLink[];
 }
 
 /** Reads from one view of the index (rule Q1): nothing that is applied later shows, however long the read takes. */
@@ -79,35 +85,41 @@ export class Reads {
       const { state, revision } = await view.streamHead(target.stream);
       start = { head: view.head, state, headRevision: revision };
     }
-    for await (const { events } of await this.turns(view, request)) {
-      if (signal.aborted) return;
-      if (events.length === 0) continue;
-      const bytes = events.map((event) => event.bytes);
-      yield request.appendIds ? { start, events: bytes, appends: appendsOf(events) } : { start, events: bytes };
-      start = undefined;
+    for await (const turn of await this.turns(view, request)) {
+      for await (const { events, links } of this.followed(view, turn.events, request.resolveLinks)) {
+        if (signal.aborted) return;
+        const bytes = events.map((event) => event.bytes);
+        const appends = request.appendIds && { appends: appendsOf(events) };
+        yield { start, events: bytes, ...appends, ...(links && { links }) };
+        start = undefined;
+      }
     }
     if (start) yield { start, events: [] };
   }
 
   /** The matching events behind a position, up to the head as it is now; for subscriptions. */
   async *behind(
-    asked: Target,
-    userEvents: boolean,
+    { userEvents, resolveLinks, ...asked }: Pick<ReadRequest, 'target' | 'userEvents' | 'resolveLinks'>,
     after: number,
     signal: AbortSignal,
-  ): AsyncGenerator<{ readonly events: readonly Uint8Array[]; readonly lookedTo: number }> {
+  ): AsyncGenerator<Pick<ReadBatch, 'events' | 'links'> & { readonly lookedTo: number }> {
     const view = this.index.view();
-    const target = resolved(asked);
+    const target = resolved(asked.target);
     if (after >= view.head) return;
     const turns =
       target.kind === 'stream'
         ? await this.streamBehind(view, target.stream, after)
         : this.turnsOf(view, target, { from: after + 1, userEvents });
     let lookedTo = after;
-    for await (const { events, next } of turns) {
-      if (signal.aborted) return;
-      lookedTo = events.at(-1)?.position ?? (target.kind === 'stream' ? lookedTo : next - 1);
-      yield { events: events.map((event) => event.bytes), lookedTo };
+    for await (const turn of turns) {
+      for await (const { events, links } of this.followed(view, turn.events, resolveLinks)) {
+        if (signal.aborted) return;
+        lookedTo = events.at(-1)?.position ?? lookedTo;
+        yield { events: events.map((event) => event.bytes), lookedTo, ...(links && { links }) };
+      }
+      if (turn.events.length > 0 || target.kind === 'stream') continue;
+      lookedTo = turn.next - 1;
+      yield { events: [], lookedTo };
     }
     yield { events: [], lookedTo: view.head };
   }
@@ -120,6 +132,17 @@ export class Reads {
   /** A page of streams. */
   list(request: ListRequest): Promise<StreamPage> {
     return listStreams(this.index.view(), this.reader, request);
+  }
+
+  /** The events of a turn, in one piece, or in several with what links lead to. */
+  private async *followed(
+    view: IndexView,
+    events: Turn['events'],
+    resolveLinks = false,
+  ): AsyncGenerator<{ readonly events: Turn['events']; readonly links?: readonly FollowedLink[] }> {
+    if (events.length === 0) return;
+    if (resolveLinks) yield* new LinkFollower(this.reader, view).follow(events);
+    else yield { events };
   }
 
   private async streamBehind(view: IndexView, stream: string, after: number): Promise<AsyncIterable<Turn>> {

@@ -9,6 +9,8 @@ export interface SubscribeRequest {
   /** Undefined: from the first event. */
   readonly start: { readonly kind: 'after'; readonly position: number } | { readonly kind: 'now' } | undefined;
   readonly userEvents: boolean;
+  /** True: links are followed. */
+  readonly resolveLinks?: boolean | undefined;
 }
 
 /** Makes the source of a subscription out of reads and the head. */
@@ -27,7 +29,7 @@ export class Subscribing {
     const after = await this.start(request, signal);
     const source: Source = {
       head: this.replica.head,
-      read: (from) => this.reads.behind(request.target, request.userEvents, from, signal),
+      read: (from) => this.reads.behind(request, from, signal),
       freshHead: (until) => this.freshHead(until),
     };
     return { source, after };

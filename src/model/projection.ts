@@ -62,6 +62,8 @@ export interface Projection {
   /** The revision of the fact that created it. */
   readonly created: number;
   readonly enabled: boolean;
+  /** The position of the last fact that enabled it: what stood still by a fault before goes on from there. */
+  readonly enabledAt: number;
   /** True: there was one of this name; only its place in the stream is still of interest. */
   readonly deleted: boolean;
   /** The generation that answers. */
@@ -178,7 +180,7 @@ export function projectionAfter(
   if (change.kind === 'create') {
     const active = { generation: revision, source: change.source, onError: change.onError };
     const segments = [{ generation: revision, after: 0, until: Number.POSITIVE_INFINITY }];
-    const lasting = { name, created: revision, enabled: true, deleted: false };
+    const lasting = { name, created: revision, enabled: true, enabledAt: position, deleted: false };
     return {
       ...lasting,
       facts: revision + 1,
@@ -208,7 +210,7 @@ function changed(
       return { ...projection, building: { generation: revision, source, onError } };
     }
     case 'enable':
-      return { ...projection, enabled: true };
+      return { ...projection, enabled: true, enabledAt: position };
     case 'disable':
       return { ...projection, enabled: false };
     case 'reset':

@@ -22,9 +22,8 @@ import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Scavenger } from '../scavenge/scavenger.ts';
-import { AppendRoute, type Leadership } from '../server/append-routing.ts';
+import { type AppendOrigin, AppendRoute, type Leadership } from '../server/append-routing.ts';
 import type { MembersChange, MembersNow } from '../server/cluster-service.ts';
-import type { NodeProjections } from '../server/projections-service.ts';
 import type { DiskReserve } from '../storage/disk-reserve.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
 import { EventReader } from '../storage/index/event-reader.ts';
@@ -126,8 +125,8 @@ export class Member {
     this.database = database;
     this.leadership = this.newLeadership();
     const { scavenger } = opened;
-    this.scavenging = new Scavenging({ scavenger, database, openRoute: () => this.openRoute(false) });
-    const lanes = new ForwardedLanes((patient) => this.openRoute(patient, false));
+    this.scavenging = new Scavenging({ scavenger, database, openRoute: () => this.openRoute(false, 'node') });
+    const lanes = new ForwardedLanes((patient) => this.openRoute(patient, 'member'));
     const forward = new ForwardServer({
       handshake,
       clock,
@@ -172,7 +171,7 @@ export class Member {
   }
 
   /** Ends in NOT_READY until they are opened. */
-  get projections(): NodeProjections {
+  get projections(): Projections {
     if (this.opened) return this.opened;
     throw new FactstoreError('NOT_READY', 'the projections of this node are being opened');
   }
@@ -182,9 +181,9 @@ export class Member {
     return this.replica.role;
   }
 
-  /** The appends of one call. `mayForward` is false for those that were forwarded already (rule S9). */
-  openRoute(patient: boolean, mayForward = true): AppendRoute {
-    return new AppendRoute(this.database, this.forwarder, this.leadership, { patient, mayForward });
+  /** The appends of one call. */
+  openRoute(patient: boolean, origin: AppendOrigin): AppendRoute {
+    return new AppendRoute(this.database, this.forwarder, this.leadership, { patient, origin });
   }
 
   /** Bytes that it has put into the log as leader and not applied yet. */
@@ -291,15 +290,15 @@ export class Member {
   /** Opens the projections of this node, and runs them where it is to. */
   async startProjections(): Promise<void> {
     const { options, storage, clock, logger, openProgram, fatal } = this.ports;
-    const { replica, database, index, registry, scavenging } = this;
+    const { replica, database, index, registry, scavenging, members, self } = this;
     this.opened = await Projections.start({
       nodeId: options.nodeId,
       clusterId: storage.founding.clusterId,
       path: storage.projectionsPath,
       run: options.projections,
       log: storage.log,
-      openRoute: () => this.openRoute(true),
-      ...{ registry, replica, database, index, scavenging, clock, logger, openProgram, fatal },
+      openRoute: () => this.openRoute(true, 'node'),
+      ...{ registry, replica, database, index, scavenging, members, self, clock, logger, openProgram, fatal },
     });
   }
 

@@ -2,11 +2,17 @@ import { rm } from 'node:fs/promises';
 import { uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import type { Database } from '../database/database.ts';
+import { ask } from '../peer/grpc.ts';
+import { refused } from '../peer/identity.ts';
+import { type DigestsRequest, decodeDigestsResponse, encodeDigestsRequest } from '../peer/state-digests.ts';
 import { ProjectionChanges } from '../projection/changes.ts';
+import { DIGESTS_PER_ANSWER, DigestComparison, type DigestPeer } from '../projection/digest-comparison.ts';
+import type { StoredDigest } from '../projection/generation-store.ts';
 import { ProjectionHost } from '../projection/host.ts';
 import type { Program } from '../projection/program.ts';
 import { ProjectionQueries } from '../projection/queries.ts';
 import type { ProjectionRegistry } from '../projection/registry.ts';
+import type { MemberId } from '../raft/types.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -17,6 +23,7 @@ import { EventReader } from '../storage/index/event-reader.ts';
 import { LevelStore } from '../storage/level-store.ts';
 import type { RaftLog } from '../storage/raft-log.ts';
 import type { EntryRecord } from '../storage/record.ts';
+import type { Members } from './members.ts';
 import type { Scavenging } from './scavenging.ts';
 
 export interface ProjectionsPorts {
@@ -31,6 +38,9 @@ export interface ProjectionsPorts {
   readonly database: Database;
   readonly index: EventIndex;
   readonly log: RaftLog;
+  readonly members: Pick<Members, 'all'>;
+  /** This member. */
+  readonly self: MemberId;
   readonly scavenging: Pick<Scavenging, 'mayHaveReplaced'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -39,6 +49,7 @@ export interface ProjectionsPorts {
   fatal(error: unknown): void;
 }
 
+const DIGESTS_TIMEOUT_MS = 3_000;
 const MIB = 1 << 20;
 const STORE_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
 /** The row that says of which cluster the states are; no generation's key begins so. */
@@ -51,7 +62,12 @@ export class Projections implements NodeProjections {
   readonly changes: ProjectionChanges;
   private readonly ports: ProjectionsPorts;
   private running:
-    | { readonly host: ProjectionHost; readonly queries: ProjectionQueries; readonly store: LevelStore }
+    | {
+        readonly host: ProjectionHost;
+        readonly queries: ProjectionQueries;
+        readonly comparison: DigestComparison;
+        readonly store: LevelStore;
+      }
     | undefined;
 
   private constructor(ports: ProjectionsPorts) {
@@ -82,7 +98,35 @@ export class Projections implements NodeProjections {
     await this.ports.database.head({ kind: 'atLeast', position }, signal);
   }
 
+  /** What another node asks that compares its states with those of this one; nothing where this one does not have them. */
+  async digests({ clusterId, questions }: DigestsRequest): Promise<StoredDigest[][]> {
+    if (Buffer.compare(clusterId, this.ports.clusterId) !== 0)
+      throw refused('cluster', 'this node is of another cluster');
+    const { running } = this;
+    return Promise.all(
+      questions.map(async ({ projection, generation, after }) => {
+        const runner = running?.host.generation(projection, generation);
+        return runner ? runner.store.digests(after, DIGESTS_PER_ANSWER) : [];
+      }),
+    );
+  }
+
+  private peers(): DigestPeer[] {
+    const { members, self, clusterId, clock } = this.ports;
+    return members.all
+      .filter(({ memberId }) => memberId !== self)
+      .map(({ nodeId, peerAddress }) => ({
+        nodeId,
+        ask: async (questions, signal) => {
+          const request = encodeDigestsRequest({ clusterId, questions });
+          const timing = { clock, timeoutMs: DIGESTS_TIMEOUT_MS, signal };
+          return decodeDigestsResponse(await ask(peerAddress, 'StateDigests', request, timing), questions.length);
+        },
+      }));
+  }
+
   async stop(): Promise<void> {
+    await this.running?.comparison.stop();
     await this.running?.host.stop();
     await this.running?.store.close();
     this.running = undefined;
@@ -115,7 +159,14 @@ export class Projections implements NodeProjections {
         void (await changes.make(name, { kind: 'takeOver', generation }, new Uint8Array(0), signal)),
       fatal: (error) => ports.fatal(error),
     });
-    this.running = { host, store, queries: new ProjectionQueries({ registry, host, head, clock }) };
+    const queries = new ProjectionQueries({ registry, host, head, clock });
+    const comparison = new DigestComparison({
+      clock,
+      logger,
+      peers: () => this.peers(),
+      runners: () => host.runners(),
+    });
+    this.running = { host, store, queries, comparison };
   }
 }
 

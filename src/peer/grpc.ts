@@ -72,6 +72,7 @@ export const peerService = {
   Forward: method('Forward', true),
   Entries: method('Entries', false),
   Join: method('Join', false),
+  StateDigests: method('StateDigests', false),
 };
 
 export type ClientCall = ClientDuplexStream<Buffer, Buffer>;
@@ -96,7 +97,7 @@ export function openStream(address: string, name: 'Messages' | 'Forward'): { cal
 /** One question to a peer, on a new connection. Ends in a FactstoreError whose text is the reason. */
 export async function ask(
   address: string,
-  name: 'Identify' | 'Found' | 'Entries' | 'Join',
+  name: 'Identify' | 'Found' | 'Entries' | 'Join' | 'StateDigests',
   request: Buffer,
   timing: { clock: Clock; timeoutMs: number; signal?: AbortSignal },
 ): Promise<Buffer> {

@@ -21,6 +21,7 @@ import {
 } from './grpc.ts';
 import { refused } from './identity.ts';
 import { decodeJoinRequest, encodeJoinResponse, type JoinRequest, type JoinResponse } from './join-codec.ts';
+import { type DigestsRequest, decodeDigestsRequest, encodeDigestsResponse } from './state-digests.ts';
 
 export interface PeerHandlers {
   readonly identify: () => Identification;
@@ -28,6 +29,8 @@ export interface PeerHandlers {
   readonly found: (record: Uint8Array) => Promise<void>;
   /** Committed entries, as many as `ENTRIES_BYTES_MAX` allow. Rejects with the reason why there are none to be had. */
   readonly entries: (request: EntriesRequest) => Promise<readonly EntryRecord[]>;
+  /** What projections have come to here. */
+  readonly stateDigests: (request: DigestsRequest) => Promise<Parameters<typeof encodeDigestsResponse>[0]>;
   /** A node asks to become a member. Rejects with the reason why it cannot, as it is. */
   readonly join: (request: JoinRequest) => Promise<JoinResponse>;
 }
@@ -79,6 +82,10 @@ export class PeerServer {
         ),
       Join: (call: { request: Buffer }, done: sendUnaryData<Buffer>) =>
         answer(done, logger, async () => encodeJoinResponse(await handlers.join(decodeJoinRequest(call.request)))),
+      StateDigests: (call: { request: Buffer }, done: sendUnaryData<Buffer>) =>
+        answer(done, logger, async () =>
+          encodeDigestsResponse(await handlers.stateDigests(decodeDigestsRequest(call.request))),
+        ),
       Messages: (call: ServerCall) => (streams.handlers ? streams.handlers.messages(call) : notYet(call)),
       Forward: (call: ServerCall) => (streams.handlers ? streams.handlers.forward(call) : notYet(call)),
     });

@@ -109,6 +109,7 @@ function generationOf({ building, active }: Projection): number {
   return (building ?? active).generation;
 }
 
+/** To enable is never in vain: on some node it may stand still by a fault, which only that node knows. */
 function isAsIs({ enabled }: Projection, { kind }: ProjectionChange): boolean {
-  return (kind === 'enable' && enabled) || (kind === 'disable' && !enabled);
+  return kind === 'disable' && !enabled;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { decodeUtf8 } from '../base/bytes.ts';
 import type { ProducerCursor } from '../model/append.ts';
+import { LINK_CONTENT_TYPE, linkText } from '../model/link.ts';
 import { checkStreamName, isSystemName } from '../model/stream.ts';
 import { encodeAppendRequest } from '../proto/append-request.ts';
 import { encodeNewEvent } from '../proto/event.ts';
@@ -8,9 +9,6 @@ import type { Emission } from './program.ts';
 
 /** An emitted event that has come through more projections than this goes round in circles (rule P6). */
 const HOPS_MAX = 16;
-
-/** The media type of an event that stands for another one. */
-export const LINK_CONTENT_TYPE = 'application/vnd.factstore.link+json';
 
 /** What emitted events say of their origin, in their metadata. */
 const HOPS = '$hops';
@@ -78,7 +76,7 @@ function encodeEmission(emission: Emission, origin: EmissionOrigin): Buffer {
     id: idOf(origin, String(ordinal)),
     // The system's types are for its facts; what makes a link one is its content type.
     type: isLink ? 'Link' : emission.type,
-    data: isLink ? linkText(link) : emission.data,
+    data: isLink ? linkDataOf(link) : emission.data,
     contentType: isLink ? LINK_CONTENT_TYPE : (emission.contentType ?? ''),
     metadata: JSON.stringify({
       ...objectIn(emission.metadata),
@@ -91,10 +89,9 @@ function encodeEmission(emission: Emission, origin: EmissionOrigin): Buffer {
   });
 }
 
-/** Without revision and position it stands for a whole stream. */
-function linkText({ stream, revision, position }: NonNullable<Emission['link']>): string {
+function linkDataOf({ stream, revision, position }: NonNullable<Emission['link']>): string {
   const number = (place: bigint | undefined) => (place === undefined ? undefined : Number(place));
-  return JSON.stringify({ stream, revision: number(revision), position: number(position) });
+  return linkText({ stream, revision: number(revision), position: number(position) });
 }
 
 /** A UUID that follows from where it is used. */

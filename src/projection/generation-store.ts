@@ -2,6 +2,7 @@ import { eachRow, type Operation, type Store } from '../storage/store.ts';
 import { GenerationKeys, generationOfKey } from './keys.ts';
 import { decodePartition, encodePartition, type PartitionState } from './partition-row.ts';
 import { type BatchOutcome, SHARED_STATE } from './program.ts';
+import { DIGEST_EVERY } from './state-digest.ts';
 
 /** How far a generation has come. */
 export interface Checkpoint {
@@ -25,6 +26,12 @@ export interface OutboxRow {
   readonly row: Uint8Array;
 }
 
+/** What the states that changed in a span of the log came to at its end (rule P4). */
+export interface StoredDigest {
+  readonly position: number;
+  readonly digest: Uint8Array;
+}
+
 /** What one batch changes. */
 export interface StateBatch {
   readonly position: number;
@@ -33,11 +40,15 @@ export interface StateBatch {
   readonly parked: readonly ParkedEvent[];
   /** What waits to be appended, by the position at which it was emitted. */
   readonly outbox: ReadonlyMap<number, Uint8Array>;
+  /** Where a span ends: what it came to. */
+  readonly digest?: Uint8Array | undefined;
 }
 
 const BEGINNING: Checkpoint = { position: 0, emitted: 0, sequence: 0 };
 /** So many batches can be told to be all there. */
 const JOURNAL_ROWS = 4_096;
+/** So many digests are kept, for nodes that are behind. */
+const DIGESTS_KEPT = 1_024;
 const ROWS_PER_SCAN = 1_000;
 
 /**
@@ -116,6 +127,11 @@ export class GenerationStore {
     }
     for (const { position, message } of batch.parked) operations.push(put(keys.parked(position), json(message)));
     for (const [position, row] of batch.outbox) operations.push(put(keys.outbox(position), row));
+    if (batch.digest) {
+      operations.push(put(keys.digest(batch.position), batch.digest));
+      const old = batch.position - DIGESTS_KEPT * DIGEST_EVERY;
+      if (old > 0) operations.push({ type: 'del', key: keys.digest(old) });
+    }
     await this.store.write(operations, sync);
     this.current = checkpoint;
     this.waiting += batch.outbox.size;
@@ -160,6 +176,17 @@ export class GenerationStore {
     }
   }
 
+  /** The digests behind a position, in order. */
+  async digests(after: number, limit: number): Promise<StoredDigest[]> {
+    const { keys } = this;
+    const scan = this.store.scan({ from: keys.digest(after + 1), to: keys.endOfDigests, limit });
+    try {
+      return (await readUpTo(scan, limit)).map(([key, digest]) => ({ position: keys.numberOf(key), digest }));
+    } finally {
+      await scan.close();
+    }
+  }
+
   /** The first rows of the outbox from a position on, in order. */
   async outbox(from: number, limit: number): Promise<OutboxRow[]> {
     const scan = this.store.scan({ from: this.keys.outbox(from), to: this.keys.wholeOutbox.to, limit });
@@ -179,9 +206,10 @@ export class GenerationStore {
     this.waiting -= removed;
   }
 
-  /** Removes all of it. */
+  /** Removes all of it, from the files too: it may hold what was taken from events that are erased by now (rule R2). */
   async drop(): Promise<void> {
-    await removeAll(this.store, this.keys.all);
+    const { from, to } = this.keys.all;
+    if ((await removeAll(this.store, { from, to })) > 0) await this.store.compact(from, to);
     this.current = BEGINNING;
     this.waiting = 0;
   }

@@ -26,6 +26,8 @@ export interface Hosted {
   readonly retired: Set<number>;
   /** Since when the generation being built has caught up, and waits for somebody to say so. */
   caughtUpMs: number | undefined;
+  /** The `enabledAt` of the projection under which it was started. */
+  startedAt: number;
 }
 
 const ROUND_MS = 100;
@@ -73,6 +75,18 @@ export class ProjectionHost {
     return this.byName.values();
   }
 
+  /** All generations that are open here. */
+  runners(): { readonly projection: string; readonly runner: GenerationRunner }[] {
+    return [...this.byName].flatMap(([projection, { generations }]) =>
+      Array.from(generations.values(), (runner) => ({ projection, runner })),
+    );
+  }
+
+  /** Those that run here, by name and number; undefined: it is not open. */
+  generation(name: string, generation: number): GenerationRunner | undefined {
+    return this.byName.get(name)?.generations.get(generation);
+  }
+
   async stop(): Promise<void> {
     this.stopping.abort();
     this.watching.stop();
@@ -117,6 +131,7 @@ export class ProjectionHost {
       watchers: new Watchers(),
       retired: new Set(),
       caughtUpMs: undefined,
+      startedAt: wanted.enabledAt,
     };
     hosted.projection = wanted;
     this.byName.set(name, hosted);
@@ -128,6 +143,8 @@ export class ProjectionHost {
       await runner.store.drop();
     }
     if (!wanted.enabled) await halt(hosted);
+    else if (hosted.startedAt < wanted.enabledAt) await haltFaulted(hosted);
+    hosted.startedAt = wanted.enabledAt;
     for (const generation of kept) await this.openGeneration(hosted, generation, wanted.enabled);
     hosted.watchers.changed([], wanted.position);
     if (wanted.enabled) hosted.emitter ??= this.newEmitter(hosted);
@@ -252,6 +269,16 @@ async function halt(hosted: Hosted): Promise<void> {
   await hosted.emitter?.stop();
   hosted.emitter = undefined;
   await Promise.all(Array.from(hosted.generations.values(), (runner) => runner.stop()));
+}
+
+/** Stops what stands still by a fault, so that it is started anew, from its checkpoint. */
+async function haltFaulted(hosted: Hosted): Promise<void> {
+  if (hosted.emitter?.refused) {
+    await hosted.emitter.stop();
+    hosted.emitter = undefined;
+  }
+  const faulted = [...hosted.generations.values()].filter((runner) => runner.faulted);
+  await Promise.all(faulted.map((runner) => runner.stop()));
 }
 
 async function removeStrays({ registry, store, logger }: HostPorts): Promise<void> {

@@ -9,8 +9,9 @@ import { getU53, putU53 } from '../storage/index/keys.ts';
  *     name ‖ generation (8) ‖ 02 ‖ position (8)   an event that was parked
  *     name ‖ generation (8) ‖ 03 ‖ position (8)   outbox: what was emitted at that event
  *     name ‖ generation (8) ‖ 04 ‖ sequence (8)   journal: what a batch went on from
+ *     name ‖ generation (8) ‖ 05 ‖ position (8)   digest of what changed in the span that ends there
  */
-const Row = { checkpoint: 0, partition: 1, parked: 2, outbox: 3, journal: 4, end: 5 } as const;
+const Row = { checkpoint: 0, partition: 1, parked: 2, outbox: 3, journal: 4, digest: 5, end: 6 } as const;
 
 /** The keys of one generation. */
 export class GenerationKeys {
@@ -67,6 +68,10 @@ export class GenerationKeys {
     return this.numbered(Row.journal, sequence);
   }
 
+  digest(position: number): Uint8Array {
+    return this.numbered(Row.digest, position);
+  }
+
   get allParked() {
     return { from: this.key(Row.parked), to: this.key(Row.outbox) };
   }
@@ -76,7 +81,11 @@ export class GenerationKeys {
   }
 
   get wholeJournal() {
-    return { from: this.key(Row.journal), to: this.key(Row.end) };
+    return { from: this.key(Row.journal), to: this.key(Row.digest) };
+  }
+
+  get endOfDigests(): Uint8Array {
+    return this.key(Row.end);
   }
 
   /** The number at the end of a key. */

@@ -7,6 +7,8 @@ import { openSandboxedProgram } from './sandbox/sandboxed-program.ts';
  */
 export interface Program {
   readonly description: ProgramDescription;
+  /** How much memory its sandbox has taken. */
+  readonly memoryBytes: number;
   /**
    * Handles a batch in order; calls must not overlap. A failed event leaves no trace, neither in states nor in emissions.
    *
@@ -94,6 +96,7 @@ export interface Emission {
   /** Which of that event's emissions it is, from 0. */
   readonly ordinal: number;
   readonly kind: 'emit' | 'link';
+  /** Empty for a result: its name depends on the projection's. */
   readonly stream: string;
   /** Of a link `$>`, of a link to a whole stream `$@`. */
   readonly type: string;
@@ -105,6 +108,8 @@ export interface Emission {
   readonly tags?: readonly string[];
   /** What is linked; without revision and position, a whole stream. */
   readonly link?: { readonly stream: string; readonly revision?: bigint; readonly position?: bigint };
+  /** The partition whose result it is (outputState); empty where there are none. */
+  readonly resultOf?: string;
 }
 
 /** JSON, in UTF-8. The bytes are a view of those of all states of the batch: copy them to keep them for long. */

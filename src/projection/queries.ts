@@ -4,6 +4,7 @@ import type { Projection } from '../model/projection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import type { Watched } from '../runtime/watched.ts';
+import { describeDivergences } from './digest-comparison.ts';
 import type { ParkedEvent } from './generation-store.ts';
 import { answering, type Hosted, type ProjectionHost } from './host.ts';
 import type { PartitionState } from './partition-row.ts';
@@ -50,6 +51,10 @@ export interface GenerationStatus {
   readonly faultPosition: number;
   /** Appends that wait to be made. */
   readonly outbox: number;
+  /** How much memory its sandbox has taken; 0: it does not run. */
+  readonly memoryBytes: number;
+  /** How its states differ from those of another node; empty: that is not known of any. */
+  readonly divergence: string;
 }
 
 /** How a projection is on this node. */
@@ -232,6 +237,8 @@ export class ProjectionQueries {
       fault: faulted ? describeFault(faulted) : '',
       faultPosition: faulted ? Number(faulted.position) : 0,
       outbox: runner.store.outboxRows,
+      memoryBytes: runner.memoryBytes,
+      divergence: describeDivergences(runner.divergences),
     };
   }
 }

@@ -1,3 +1,4 @@
+import { FactstoreError } from '../base/errors.ts';
 import { type Generation, type Projection, producerOf, type Segment } from '../model/projection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -10,6 +11,8 @@ import type { GenerationStore, ParkedEvent } from './generation-store.ts';
 import { outboxRows } from './outbox.ts';
 import type { BatchOutcome, Fault, Program } from './program.ts';
 import { Progress } from './progress.ts';
+import { withResultStreams } from './result-stream.ts';
+import { isDigestPlace, nextDigestAt, StateDigest } from './state-digest.ts';
 
 /** What runners are built on. */
 export interface RunnerPorts {
@@ -57,6 +60,8 @@ export class GenerationRunner {
   /** The position up to which the state in the store has come. */
   readonly checkpoint: Watched;
   readonly progress: Progress;
+  /** The nodes whose states differ from these, and the position by which they did. */
+  readonly divergences = new Map<string, number>();
   private readonly projection: Projection;
   private readonly ports: RunnerPorts;
   private readonly range: () => RunnerRange;
@@ -69,6 +74,8 @@ export class GenerationRunner {
   private retriedAt = -1;
   private retries = 0;
   private syncedMs = 0;
+  private readonly digest: StateDigest;
+  private digestAt = 0;
 
   constructor(
     ports: RunnerPorts,
@@ -85,6 +92,12 @@ export class GenerationRunner {
     this.written = options.written;
     this.checkpoint = new Watched(store.checkpoint.position);
     this.progress = new Progress(ports.clock);
+    this.digest = new StateDigest(store.checkpoint.position);
+  }
+
+  /** The last position of this run at which its states were digested; 0: none was. */
+  get lastDigestAt(): number {
+    return this.digestAt;
   }
 
   /** Why it stands still; undefined: it does not. */
@@ -97,9 +110,9 @@ export class GenerationRunner {
     return this.checkpoint.value >= Math.min(this.ports.head.value, this.range().until);
   }
 
-  /** Whether its source emits; false while that is not known. */
-  get emits(): boolean {
-    return this.program?.description.emits ?? false;
+  /** How much memory its sandbox has taken; 0: it has none now. */
+  get memoryBytes(): number {
+    return this.program?.memoryBytes ?? 0;
   }
 
   /** Whether it was stopped: what runs on is another one on the same store. */
@@ -147,7 +160,7 @@ export class GenerationRunner {
       await ports.clock.sleep(OUTBOX_RETRY_MS, signal);
       return true;
     }
-    const batch = await (this.source as EventSource).read(ports.view(), after, until);
+    const batch = await (this.source as EventSource).read(ports.view(), after, Math.min(until, nextDigestAt(after)));
     if (batch.lookedTo <= after) return false;
     await this.process(batch);
     await ports.clock.yieldTurn();
@@ -160,6 +173,7 @@ export class GenerationRunner {
     if (refused) {
       // What the program did from that event on must not be kept: it begins again before it, in a fresh sandbox.
       await this.openProgram();
+      if (!this.program) return;
       const events = batch.events.filter(({ position }) => position < refused.position);
       const lookedTo = Number(refused.position) - 1;
       if (lookedTo > this.checkpoint.value) await this.process({ ...batch, events, lookedTo });
@@ -178,7 +192,9 @@ export class GenerationRunner {
     const [first] = events;
     if (!first || !this.program) return { processed: 0, changed: new Map(), emissions: [], logs: [] };
     try {
-      return await this.program.process(events, (partitions) => this.store.states(partitions));
+      const outcome = await this.program.process(events, (partitions) => this.store.states(partitions));
+      const { options } = this.program.description;
+      return { ...outcome, emissions: withResultStreams(outcome.emissions, this.projection.name, options) };
     } catch (error) {
       const fault = { message: (error as Error).message, position: first.position, kind: 'died' as const };
       return { processed: 0, changed: new Map(), emissions: [], logs: [], fault };
@@ -194,7 +210,9 @@ export class GenerationRunner {
     const { store, ports, projection } = this;
     const { emitted } = store.checkpoint;
     const quiet = outcome.changed.size + outcome.emissions.length + parked.length === 0;
-    if (quiet && position - store.checkpoint.position < QUIET_CHECKPOINT) return this.checkpoint.raise(position);
+    const ends = isDigestPlace(position);
+    if (quiet && !ends && position - store.checkpoint.position < QUIET_CHECKPOINT)
+      return this.checkpoint.raise(position);
     const producer = producerOf(projection);
     const outbox =
       outcome.emissions.length === 0
@@ -207,13 +225,16 @@ export class GenerationRunner {
             applied: await ports.cursor(producer),
             batch,
           });
+    for (const [partition, { state, result }] of outcome.changed) this.digest.changed(partition, state, result);
+    const digest = ends ? this.digest.take() : undefined;
     const nowMs = ports.clock.monotonicMs();
     const sync = nowMs - this.syncedMs >= SYNC_EVERY_MS;
     if (sync) this.syncedMs = nowMs;
     await store.commit(
-      { position, emitted: outbox.emitted, changed: outcome.changed, parked, outbox: outbox.rows },
+      { position, emitted: outbox.emitted, changed: outcome.changed, parked, outbox: outbox.rows, digest },
       sync,
     );
+    if (digest) this.digestAt = position;
     this.checkpoint.raise(position);
     this.written(outcome.changed.keys(), position);
   }
@@ -227,9 +248,15 @@ export class GenerationRunner {
       await this.commit(nothing, batch, position, [{ position, message: describeFault(fault) }]);
       return this.openProgram();
     }
-    if (fault.kind !== 'threw' && (await this.triesAgain(position))) return;
+    // A state that is refused is so again: it is the same, event for event.
+    if (fault.kind !== 'threw' && fault.kind !== 'state' && (await this.triesAgain(position))) return;
+    this.standStill(fault);
+  }
+
+  private standStill(fault: Fault): void {
     this.fault = fault;
     const { name } = this.projection;
+    const position = Number(fault.position);
     this.ports.logger.error(
       { event: 'projection.faulted', projection: name, generation: this.generation.generation, position },
       `projection ${name} stands still before position ${position}: ${describeFault(fault)}`,
@@ -252,9 +279,11 @@ export class GenerationRunner {
     try {
       this.program = await this.ports.openProgram(this.generation.source);
     } catch (error) {
-      const position = BigInt(this.checkpoint.value + 1);
-      this.fault = { message: (error as Error).message, position, kind: 'died' };
-      return;
+      const position = this.checkpoint.value + 1;
+      const isRefused = error instanceof FactstoreError && error.code === 'INVALID_ARGUMENT';
+      if (!isRefused && (await this.triesAgain(position))) return;
+      const message = `its program cannot be opened: ${(error as Error).message}`;
+      return this.standStill({ message, position: BigInt(position), kind: 'died' });
     }
     const { description } = this.program;
     this.source = new EventSource(this.ports.reader, description, producerOf(this.projection));

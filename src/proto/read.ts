@@ -1,9 +1,11 @@
 import { EMPTY } from '../base/bytes.ts';
 import { invalid } from '../base/errors.ts';
+import type { FollowedLink } from '../model/link.ts';
 import type { Query } from '../model/query.ts';
 import type { StreamState } from '../model/stream.ts';
 import { type Consistency, decodeConsistency, writeConsistency } from './consistency.ts';
 import { STREAM_STATE_MAX, stateNumber, stateOf } from './enums.ts';
+import { decodeLink, sizeOfLinks, writeLinks } from './links.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
 import { decodeQuery, writeQuery } from './query.ts';
@@ -40,6 +42,8 @@ export interface ReadRequest {
   readonly userEvents: boolean;
   /** True: the answer says which events were appended together. */
   readonly appendIds?: boolean | undefined;
+  /** True: links are followed. */
+  readonly resolveLinks?: boolean | undefined;
 }
 
 /** The snapshot that a read sees. */
@@ -66,6 +70,8 @@ export interface ReadResponse {
   readonly events: readonly Uint8Array[];
   /** Only where it was asked for: a partition of the events, in their order. */
   readonly appends?: readonly AppendRun[] | undefined;
+  /** Only where it was asked for: what the links among the events lead to. */
+  readonly links?: readonly FollowedLink[] | undefined;
 }
 
 const Request = {
@@ -80,6 +86,7 @@ const Request = {
   userEvents: 9,
   appendIds: 10,
   query: 11,
+  resolveLinks: 12,
 } as const;
 
 export function encodeReadRequest(request: ReadRequest): Buffer {
@@ -95,6 +102,7 @@ export function encodeReadRequest(request: ReadRequest): Buffer {
   return writer
     .bool(Request.userEvents, request.userEvents)
     .bool(Request.appendIds, request.appendIds ?? false)
+    .bool(Request.resolveLinks, request.resolveLinks ?? false)
     .finish();
 }
 
@@ -108,6 +116,7 @@ export function decodeReadRequest(bytes: Uint8Array): ReadRequest {
     consistency: { kind: 'linearizable' },
     userEvents: false,
     appendIds: false,
+    resolveLinks: false,
   };
   const reader = new MessageReader('ReadRequest', bytes);
   while (reader.next()) {
@@ -119,6 +128,7 @@ export function decodeReadRequest(bytes: Uint8Array): ReadRequest {
     else if (reader.field === Request.limit) request.limit = reader.uint('limit');
     else if (reader.field === Request.userEvents) request.userEvents = reader.bool('user_events');
     else if (reader.field === Request.appendIds) request.appendIds = reader.bool('append_ids');
+    else if (reader.field === Request.resolveLinks) request.resolveLinks = reader.bool('resolve_links');
     else if (reader.field === Request.consistency) {
       request.consistency = decodeConsistency(reader.nested('consistency', 'Consistency'));
     } else request.start = decodeFrom(reader);
@@ -141,7 +151,8 @@ function decodeFrom(reader: MessageReader): ReadFrom {
 }
 
 export function encodeReadResponse(response: ReadResponse): Buffer {
-  let size = 64 + 24 * (response.appends?.length ?? 0);
+  const { links = [] } = response;
+  let size = 64 + 24 * (response.appends?.length ?? 0) + sizeOfLinks(links);
   for (const event of response.events) size += event.length + 6;
   const writer = new MessageWriter(size);
   const start = response.start;
@@ -155,6 +166,7 @@ export function encodeReadResponse(response: ReadResponse): Buffer {
   for (const run of response.appends ?? []) {
     writer.nested(3, (nested) => nested.data(1, run.appendId).uint(2, run.events));
   }
+  writeLinks(writer, 4, links);
   return writer.finish();
 }
 
@@ -163,6 +175,7 @@ export function decodeReadResponse(bytes: Uint8Array): ReadResponse {
   const reader = new MessageReader('ReadResponse', bytes);
   const events: Uint8Array[] = [];
   let appends: AppendRun[] | undefined;
+  let links: FollowedLink[] | undefined;
   let start: ReadStart | undefined;
   while (reader.next()) {
     if (reader.field === 2) events.push(reader.data('events'));
@@ -170,12 +183,16 @@ export function decodeReadResponse(bytes: Uint8Array): ReadResponse {
     else if (reader.field === 3) {
       appends ??= [];
       appends.push(decodeRun(reader.nested(`appends[${appends.length}]`, 'AppendRun')));
+    } else if (reader.field === 4) {
+      links ??= [];
+      links.push(decodeLink(reader.nested(`links[${links.length}]`, 'FollowedLink')));
     }
   }
-  if (!appends) return { start, events };
+  const followed = links && { links };
+  if (!appends) return { start, events, ...followed };
   const told = appends.reduce((sum, run) => sum + run.events, 0);
   if (told !== events.length) throw invalid('appends', `tell of ${told} events, but ${events.length} are there`);
-  return { start, events, appends };
+  return { start, events, appends, ...followed };
 }
 
 function decodeRun(reader: MessageReader): AppendRun {

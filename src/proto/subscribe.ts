@@ -1,4 +1,6 @@
 import { invalid } from '../base/errors.ts';
+import type { FollowedLink } from '../model/link.ts';
+import { decodeLink, sizeOfLinks, writeLinks } from './links.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
 import { decodeQuery } from './query.ts';
@@ -11,6 +13,8 @@ export interface SubscribeRequest {
   readonly start: { readonly kind: 'after'; readonly position: number } | { readonly kind: 'now' } | undefined;
   /** True: without events of streams whose names begin with "$". */
   readonly userEvents: boolean;
+  /** True: links are followed. */
+  readonly resolveLinks?: boolean | undefined;
 }
 
 /** A SubscribeResponse; each event is a RecordedEvent as bytes. */
@@ -20,17 +24,22 @@ export interface SubscribeResponse {
   readonly caughtUp?: number | undefined;
   /** How far the subscription has looked. */
   readonly checkpoint: number;
+  /** Only where it was asked for: what the links among the events lead to. */
+  readonly links?: readonly FollowedLink[] | undefined;
 }
 
-const Request = { stream: 1, all: 2, afterPosition: 3, fromNow: 4, userEvents: 5, query: 6 } as const;
-const Response = { events: 1, caughtUp: 2, checkpoint: 3 } as const;
+const Request = { stream: 1, all: 2, afterPosition: 3, fromNow: 4, userEvents: 5, query: 6, resolveLinks: 7 } as const;
+const Response = { events: 1, caughtUp: 2, checkpoint: 3, links: 4 } as const;
 
 export function encodeSubscribeRequest(request: SubscribeRequest): Buffer {
   const writer = new MessageWriter();
   writeTarget(writer, request.target, Request.query);
   if (request.start?.kind === 'after') writer.uintAlways(Request.afterPosition, request.start.position);
   else if (request.start?.kind === 'now') writer.bool(Request.fromNow, true);
-  return writer.bool(Request.userEvents, request.userEvents).finish();
+  return writer
+    .bool(Request.userEvents, request.userEvents)
+    .bool(Request.resolveLinks, request.resolveLinks ?? false)
+    .finish();
 }
 
 /** Ends in INVALID_ARGUMENT where the bytes are not a SubscribeRequest with a target. */
@@ -39,6 +48,7 @@ export function decodeSubscribeRequest(bytes: Uint8Array): SubscribeRequest {
   let target: Target | undefined;
   let start: SubscribeRequest['start'];
   let userEvents = false;
+  let resolveLinks = false;
   while (reader.next()) {
     if (reader.field === Request.stream) target = { kind: 'stream', stream: reader.text('stream') };
     else if (reader.field === Request.all) target = reader.bool('all') ? { kind: 'all' } : undefined;
@@ -47,19 +57,22 @@ export function decodeSubscribeRequest(bytes: Uint8Array): SubscribeRequest {
     else if (reader.field === Request.afterPosition) start = { kind: 'after', position: reader.uint('after_position') };
     else if (reader.field === Request.fromNow) start = reader.bool('from_now') ? { kind: 'now' } : undefined;
     else if (reader.field === Request.userEvents) userEvents = reader.bool('user_events');
+    else if (reader.field === Request.resolveLinks) resolveLinks = reader.bool('resolve_links');
     else throw reader.foreign();
   }
   if (!target) throw invalid('target', 'is missing: name a stream, ask for all, or give a query');
-  return { target, start, userEvents };
+  return { target, start, userEvents, resolveLinks };
 }
 
 export function encodeSubscribeResponse(response: SubscribeResponse): Buffer {
-  let size = 64;
+  const { links = [] } = response;
+  let size = 64 + sizeOfLinks(links);
   for (const event of response.events) size += event.length + 6;
   const writer = new MessageWriter(size);
   for (const event of response.events) writer.dataAlways(Response.events, event);
   const caughtUp = response.caughtUp;
   if (caughtUp !== undefined) writer.nested(Response.caughtUp, (nested) => nested.uint(1, caughtUp));
+  writeLinks(writer, Response.links, links);
   return writer.uint(Response.checkpoint, response.checkpoint).finish();
 }
 
@@ -69,12 +82,17 @@ export function decodeSubscribeResponse(bytes: Uint8Array): SubscribeResponse {
   const events: Uint8Array[] = [];
   let caughtUp: number | undefined;
   let checkpoint = 0;
+  let links: FollowedLink[] | undefined;
   while (reader.next()) {
     if (reader.field === Response.events) events.push(reader.data('events'));
     else if (reader.field === Response.caughtUp) caughtUp = decodeCaughtUp(reader.nested('caught_up', 'CaughtUp'));
     else if (reader.field === Response.checkpoint) checkpoint = reader.uint('checkpoint');
+    else if (reader.field === Response.links) {
+      links ??= [];
+      links.push(decodeLink(reader.nested(`links[${links.length}]`, 'FollowedLink')));
+    }
   }
-  return { events, caughtUp, checkpoint };
+  return { events, caughtUp, checkpoint, ...(links && { links }) };
 }
 
 function decodeCaughtUp(reader: MessageReader): number {

@@ -1,7 +1,8 @@
-import type { FactstoreError } from '../base/errors.ts';
+import { type FactstoreError, invalid } from '../base/errors.ts';
 import type { AppendLane } from '../database/append-lane.ts';
 import { breaksOrder } from '../database/appender.ts';
 import type { Database } from '../database/database.ts';
+import { isProjectionProducer } from '../model/projection.ts';
 import { decodeAppendRequest } from '../proto/append-request.ts';
 import { encodeAppendResponse } from '../proto/append-response.ts';
 import { expectationOf } from '../proto/enums.ts';
@@ -12,6 +13,12 @@ export interface AppendForwarder {
   /** Resolves with the leader's AppendResponse as bytes. */
   forward(append: Uint8Array, options: { readonly lane: number; readonly deadlineMs: number }): Promise<Uint8Array>;
 }
+
+/**
+ * Whose appends these are: a client's, what another member has forwarded, which is not forwarded again (rule S9), or this
+ * node's own.
+ */
+export type AppendOrigin = 'client' | 'member' | 'node';
 
 /** Where appends are judged: here, or at the member that leads. */
 export interface Leadership {
@@ -40,7 +47,7 @@ export class AppendRoute {
   private readonly leadership: Leadership;
   private readonly lane: AppendLane;
   private readonly laneNumber: number;
-  private readonly mayForward: boolean;
+  private readonly origin: AppendOrigin;
   private boundTo: { readonly leader: string; readonly term: number } | undefined;
   private ended: FactstoreError | undefined;
   /** The last append that is being digested in pieces, or waits for one that is. */
@@ -50,13 +57,13 @@ export class AppendRoute {
     database: Database,
     forwarder: AppendForwarder,
     leadership: Leadership,
-    options: { readonly patient: boolean; readonly mayForward: boolean },
+    options: { readonly patient: boolean; readonly origin: AppendOrigin },
   ) {
     this.database = database;
     this.forwarder = forwarder;
     this.leadership = leadership;
     this.lane = database.openLane(options.patient);
-    this.mayForward = options.mayForward;
+    this.origin = options.origin;
     this.laneNumber = options.patient ? ++lanes : 0;
   }
 
@@ -68,6 +75,7 @@ export class AppendRoute {
   /** An AppendRequest in, an AppendResponse out, both as bytes. `deadlineMs` 0: none. */
   async append(bytes: Uint8Array, deadlineMs: number): Promise<Uint8Array> {
     const request = decodeAppendRequest(bytes);
+    if (this.origin === 'client') refuseReservedProducer(request.producer?.producer);
     const large = bytes.length > PIECE_BYTES;
     const digest = large || this.digesting ? await this.digestInTurn(request.content, large) : undefined;
     const writes = request.writes.map((write) => ({ ...write, expect: expectationOf(write.expect, write.revision) }));
@@ -75,7 +83,7 @@ export class AppendRoute {
     const refusal = this.refusal ?? this.bind();
     if (refusal) throw refusal;
     if (this.leadership.leads) return encodeAppendResponse(await this.lane.append(append, deadlineMs));
-    if (!this.mayForward || !request.forward) throw this.leadership.notLeader();
+    if (this.origin === 'member' || !request.forward) throw this.leadership.notLeader();
     try {
       return await this.forwarder.forward(bytes, { lane: this.laneNumber, deadlineMs });
     } catch (error) {
@@ -107,4 +115,11 @@ export class AppendRoute {
     this.ended = refusal;
     return refusal;
   }
+}
+
+/** A client that moved a projection's cursor would have it leave out what it emits (rule P2). */
+function refuseReservedProducer(producer: string | undefined): void {
+  if (producer === undefined || !isProjectionProducer(producer)) return;
+  const text = `${JSON.stringify(producer)} begins with "projection:", which is reserved for what projections emit`;
+  throw invalid('producer.producer', text);
 }

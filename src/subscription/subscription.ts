@@ -1,9 +1,12 @@
+import type { FollowedLink } from '../model/link.ts';
 import type { Watched } from '../runtime/watched.ts';
 import type { OpenSubscription } from './open-subscriptions.ts';
 
 /** A part of what a subscription delivers; the events are RecordedEvents as bytes. */
 export interface Delivery {
   readonly events: readonly Uint8Array[];
+  /** Where it was asked for: what the links among the events lead to. */
+  readonly links?: readonly FollowedLink[];
   /** Set: everything up to this position has been delivered. */
   readonly caughtUp?: number;
   /** How far the subscription has looked. */
@@ -18,7 +21,7 @@ export interface Source {
    * The matching events in (`after`, head] in bounded batches, in order. Each batch tells how far it has looked; the
    * last one has looked up to the head.
    */
-  read(after: number): AsyncIterable<{ readonly events: readonly Uint8Array[]; readonly lookedTo: number }>;
+  read(after: number): AsyncIterable<Pick<Delivery, 'events' | 'links'> & { readonly lookedTo: number }>;
   /** The head of the whole cluster as of now: a read index, taken and applied (rule Q3). */
   freshHead(signal: AbortSignal): Promise<number>;
 }
@@ -45,7 +48,8 @@ export async function* follow(
     for await (const batch of source.read(cursor)) {
       cursor = batch.lookedTo;
       if (batch.events.length > 0 || cursor - told >= CHECKPOINT_EVERY) {
-        yield { events: batch.events, checkpoint: cursor };
+        const { events, links } = batch;
+        yield { events, checkpoint: cursor, ...(links && { links }) };
         told = cursor;
       }
       progress.lookedTo = cursor;

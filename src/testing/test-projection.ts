@@ -6,6 +6,8 @@ import { GivenEvents, type TestEvent } from './given-events.ts';
 import { Trial } from './trial.ts';
 
 export interface TestProjectionOptions {
+  /** What it is called, after which the streams of its results are named unless it says otherwise; `test` unless given. */
+  readonly name?: string | undefined;
   /** Bring the data of events to the newest version before the projection sees it, as `connect` has them. */
   readonly upcasters?: Upcasters | undefined;
 }
@@ -59,10 +61,10 @@ const AT_ONCE = 1_000;
 export async function testProjection(
   source: string,
   events: Iterable<TestEvent> | AsyncIterable<TestEvent>,
-  { upcasters }: TestProjectionOptions = {},
+  { name = 'test', upcasters }: TestProjectionOptions = {},
 ): Promise<TestedProjection> {
   const given = new GivenEvents(upcasters);
-  const trial = await Trial.open(source);
+  const trial = await Trial.open(source, name);
   try {
     const emissions: Emission[] = [];
     const logs: string[] = [];

@@ -6,6 +6,7 @@ import type {
   ProgramEvent,
   RestartableProgram,
 } from '../projection/program.ts';
+import { withResultStreams } from '../projection/result-stream.ts';
 
 /** What came of some events. */
 export interface RunOutcome {
@@ -20,9 +21,11 @@ export class TrialRun {
   /** The partitions, as they are after the events so far. */
   readonly partitions = new Map<string, PartitionState>();
   readonly program: RestartableProgram;
+  private readonly name: string;
 
-  constructor(program: RestartableProgram) {
+  constructor(program: RestartableProgram, name: string) {
     this.program = program;
+    this.name = name;
   }
 
   /** All of the events, up to a fault. */
@@ -34,7 +37,7 @@ export class TrialRun {
     for (let done = 0; done < events.length && !fault; ) {
       const outcome = await this.program.process(events.slice(done), async (names) => this.states(names));
       this.keep(outcome, changed);
-      emissions.push(...outcome.emissions);
+      emissions.push(...withResultStreams(outcome.emissions, this.name, this.program.description.options));
       logs.push(...outcome.logs);
       done += outcome.processed;
       fault = outcome.fault;

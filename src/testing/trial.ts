@@ -29,11 +29,11 @@ export class Trial {
   private readonly restarted: TrialRun;
   private readonly select: (event: ProgramEvent) => ProgramEvent | undefined;
 
-  /** Ends in INVALID_ARGUMENT, with line and column, for what is not a projection. */
-  static async open(source: string): Promise<Trial> {
+  /** Results are written under the projection's name. Ends in INVALID_ARGUMENT, with line and column, for what is none. */
+  static async open(source: string, name: string): Promise<Trial> {
     const held = await openProgram(source);
     try {
-      return new Trial(new TrialRun(held), new TrialRun(await openProgram(source)));
+      return new Trial(new TrialRun(held, name), new TrialRun(await openProgram(source), name));
     } catch (error) {
       await held.close();
       throw error;

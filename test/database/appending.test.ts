@@ -437,7 +437,7 @@ describe('a lane', () => {
       notLeader: () => replica.notLeader(),
       noLeader: () => replica.noLeader(),
     };
-    const route = new AppendRoute(leader.database, forwarder, leadership, { patient: true, mayForward: true });
+    const route = new AppendRoute(leader.database, forwarder, leadership, { patient: true, origin: 'client' });
     const request = (type: string) =>
       encodeAppendRequest({
         appendId: Buffer.alloc(16, type),

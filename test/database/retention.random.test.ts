@@ -237,7 +237,7 @@ class Run {
     const { signal } = new AbortController();
     for (const after of [0, Math.floor(this.index.head / 2)]) {
       const followed = async (target: Target) => {
-        const batches = await collect(reads.behind(target, true, after, signal));
+        const batches = await collect(reads.behind({ target, userEvents: true }, after, signal));
         return batches.flatMap(({ events }) => events.map((bytes) => scanRecordedEvent(bytes)?.position));
       };
       const visible = positionsOf(look, STREAMS).filter((position) => position > after);

@@ -57,8 +57,8 @@ describe('projections on the command line', () => {
     );
     expect((await run('result', 'totals', 'order-3')).stdout).toBe('{"total":11}\n');
     const [head, row] = (await run('list')).stdout.trim().split('\n');
-    expect(head).toMatch(/^NAME +STATE +GENERATION +CHECKPOINT +LAG +EVENTS\/S$/);
-    expect(row).toMatch(/^totals +running +0 +4 +0 /);
+    expect(head).toMatch(/^NAME +STATE +GENERATION +CHECKPOINT +LAG +EVENTS\/S +MEMORY$/);
+    expect(row).toMatch(/^totals +running +0 +4 +0 +\d+ +\d\d MiB$/);
     expect((await run('status', 'totals')).stdout).toMatch(/\nn1 +running +0 +4 +0 /);
     expect(await json('status', 'totals')).toMatchObject([
       { name: 'totals', nodeId: 'n1', source: TOTALS, onError: 'fault', enabled: true, active: { state: 'running' } },

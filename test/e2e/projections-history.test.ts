@@ -40,6 +40,11 @@ const DELETIONS = `fromCategory('file').foreachStream().when({
   },
 });`;
 
+const RESULTS = `fromCategory('file').partitionBy((event) => event.data.path.split('/')[0]).when({
+  $init: () => ({ deleted: 0 }),
+  FileDeleted: (state) => { state.deleted++; },
+}).filterBy((state) => state.deleted > 0).outputTo('unused', 'deleted-in-{0}')`;
+
 /**
  * Projections of a real history on three real processes, each of which is killed in turn while it is imported. What they
  * must come to is computed here, straight from the history.
@@ -114,6 +119,22 @@ describe('projections of a git history on three nodes', () => {
     }
   }
 
+  /** One result for each deletion, in order, each once. */
+  async function checkResults(): Promise<void> {
+    const counts = new Map<string, number>();
+    for (const { path } of expected.deletions) {
+      const top = path.split('/')[0] as string;
+      counts.set(top, (counts.get(top) ?? 0) + 1);
+    }
+    for (const [top, count] of counts) {
+      const results = await until('all results are there', async () => {
+        const events = await client.read<{ type: string; data: unknown }>(`deleted-in-${top}`).toArray();
+        return events.length >= count && events;
+      });
+      expect(results.map(({ data }) => data)).toEqual(Array.from({ length: count }, (_, n) => ({ deleted: n + 1 })));
+    }
+  }
+
   /** A node that was killed has to come back, and to catch up. */
   function patiently<T>(ask: () => Promise<T>): Promise<T> {
     return until('the node answers', ask, 60_000);
@@ -124,6 +145,7 @@ describe('projections of a git history on three nodes', () => {
     await client.projections.create('commits', COMMITS_PER_YEAR);
     await client.projections.create('busiest', BUSIEST);
     await client.projections.create('deletions', DELETIONS);
+    await client.projections.create('results', RESULTS);
     const importing = runCli(['import', file, '--json', '--url', cluster.url]);
     const leader = () =>
       cluster.leader(async () => {
@@ -151,6 +173,7 @@ describe('projections of a git history on three nodes', () => {
       90_000,
     );
     expect(emitted.map(({ data }) => data)).toEqual(expected.deletions);
+    await checkResults();
     head = await client.head();
     for (const node of cluster.nodes) await checkNode(node.url);
     expect(await client.read('deletions').toArray()).toHaveLength(expected.deletions.length);

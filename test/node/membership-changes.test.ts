@@ -117,7 +117,11 @@ async function joiner(nodeId: string, directory: number): Promise<FoundingMember
   const identify = () => ({ ...me, clusterId: new Uint8Array(0), members: [], knownFeatureLevel: 3, peerAddress });
   const never = () => Promise.reject(new Error('not asked for'));
   const found = async () => undefined;
-  const server = await PeerServer.start('127.0.0.1:0', { identify, found, entries: never, join: never }, logger);
+  const server = await PeerServer.start(
+    '127.0.0.1:0',
+    { identify, found, entries: never, join: never, stateDigests: never },
+    logger,
+  );
   const peerAddress = server.address;
   onTestFinished(() => server.close());
   return { ...me, peerAddress };

@@ -23,7 +23,13 @@ async function start(found: (record: Uint8Array) => Promise<void>, address = '12
   const { logger, lines } = logging();
   const server = await PeerServer.start(
     address,
-    { identify: () => self, found, entries: async () => [], join: () => Promise.reject(new Error()) },
+    {
+      identify: () => self,
+      found,
+      entries: async () => [],
+      stateDigests: async () => [],
+      join: () => Promise.reject(new Error()),
+    },
     logger,
   );
   servers.push(server);

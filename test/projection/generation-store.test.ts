@@ -1,5 +1,10 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { GenerationStore, type StateBatch } from '../../src/projection/generation-store.ts';
+import { LevelStore } from '../../src/storage/level-store.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 
 const bytes = (text: string) => Buffer.from(text);
@@ -75,6 +80,31 @@ describe('what a generation has on the disk', () => {
     await first!.drop();
     expect(await GenerationStore.all(store)).toHaveLength(3);
     expect((await second!.partitions('a', '', 10)).map(([partition]) => partition)).toEqual(['a/256']);
+  });
+
+  test('R2: what a dropped generation had is in no file any more', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'factstore-generation-'));
+    const secret = randomBytes(24).toString('base64url');
+    const holds = async () => {
+      const files = await readdir(directory);
+      const contents = await Promise.all(files.map((file) => readFile(join(directory, file))));
+      return contents.some((content) => content.includes(secret));
+    };
+    const options = { writeBufferBytes: 1 << 20, tableBytes: 1 << 20, cacheBytes: 1 << 20 };
+    const store = await LevelStore.open(directory, options);
+    try {
+      const kept = await GenerationStore.open(store, 'p', 1);
+      await kept.commit(batch(1, { changed: changed('a') }), true);
+      const dropped = await GenerationStore.open(store, 'p', 0);
+      await dropped.commit(batch(1, { changed: changed(secret, 'b') }), true);
+      expect(await holds()).toBe(true);
+      await dropped.drop();
+      expect(await holds()).toBe(false);
+      expect(await kept.partition('a')).toBeDefined();
+    } finally {
+      await store.close();
+      await rm(directory, { recursive: true, force: true });
+    }
   });
 
   test('P2: a generation that was retired is known to be so', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { hopsIn, LINK_CONTENT_TYPE } from '../../src/projection/emission.ts';
+import { LINK_CONTENT_TYPE } from '../../src/model/link.ts';
+import { hopsIn } from '../../src/projection/emission.ts';
 import { appendOfRow, outboxRows } from '../../src/projection/outbox.ts';
 import type { Emission } from '../../src/projection/program.ts';
 import { decodeAppendRequest } from '../../src/proto/append-request.ts';

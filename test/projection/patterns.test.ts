@@ -168,8 +168,47 @@ describe('a projection as KurrentDB has them', () => {
       .transformBy((s) => ({ average: s.sum / s.count }))
       .outputTo('averages', 'average-{0}')`;
     const read = (sensor: string, celsius: number) => event('readings', 'Read', { sensor, celsius });
-    const { results } = await testProjection(source, [read('a', 10), read('a', 20), read('b', 3)]);
-    expect(Object.fromEntries(results)).toEqual({ a: { average: 15 } });
+    const readings = [read('a', 10), read('a', 20), read('b', 3), read('a', 15), read('a', 3)];
+    const { results, emissions } = await testProjection(source, readings);
+    expect(Object.fromEntries(results)).toEqual({ a: { average: 12 } });
+    // The third reading of a does not change its average.
+    expect(emissions).toMatchObject([
+      { position: 2n, kind: 'emit', stream: 'average-a', type: 'Result', data: { average: 15 } },
+      { position: 5n, kind: 'emit', stream: 'average-a', type: 'Result', data: { average: 12 } },
+    ]);
+  });
+
+  test('writes each state to a stream that is named after the projection, once it has changed', async () => {
+    const counting = (more: string) =>
+      `fromAll()${more}.when({ $init: () => ({ n: 0 }), Added(s) { s.n++ }, Looked() {}, Ended: () => null }).outputState()`;
+    const events = [
+      event('a', 'Added'),
+      event('a', 'Looked'),
+      event('b', 'Added'),
+      event('a', 'Ended'),
+      event('a', 'Added'),
+    ];
+    const written = async (source: string) =>
+      (await testProjection(source, events, { name: 'counts' })).emissions.map(({ stream, data }) => [stream, data]);
+    expect(await written(counting(''))).toEqual([1, 2, 1].map((n) => ['projections-counts-result', { n }]));
+    expect(await written(counting('.foreachStream()'))).toEqual(
+      ['a', 'b', 'a'].map((stream) => [`projections-counts-${stream}-result`, { n: 1 }]),
+    );
+    expect(await written(`options({ resultStreamName: 'all' });${counting('.foreachStream()')}`)).toEqual(
+      ['a', 'b', 'a'].map((stream) => [`all-${stream}`, { n: 1 }]),
+    );
+    await expect(written(`options({ resultStreamName: '$all' });${counting('')}`)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('streams that begin with "$"'),
+    });
+  });
+
+  test('stops at the event whose result cannot be made, as at one whose handler throws', async () => {
+    const source = `fromAll().when({ $init: () => ({}), Set(s, e) { s.n = e.data.n } }).transformBy((s) => s.n.toFixed(1)).outputState()`;
+    const events = [1, 'x', 3].map((n) => event('a', 'Set', { n }));
+    await expect(testProjection(source, events)).rejects.toMatchObject({
+      details: { kind: 'threw', position: 2n, line: 1 },
+    });
   });
 
   test('cleans up when a stream is deleted', async () => {

@@ -10,18 +10,27 @@ let nodes: TestNodes | undefined;
 /** Programs whose source says "waits" process nothing until it is open. */
 let gate = deferred<void>();
 
+/** Programs whose source says "broken" cannot be opened or throw, as long as this is so. */
+let broken: 'opening' | 'throwing' | undefined;
+
 async function openGated(source: string): Promise<Program> {
+  if (source.includes('broken') && broken === 'opening') throw new Error('no thread is left');
   const program = await openSmallProgram(source);
   const process: Program['process'] = async (events, load) => {
     if (source.includes('waits')) await gate.promise;
+    if (source.includes('broken') && broken === 'throwing' && events[0]) {
+      const fault = { kind: 'threw' as const, message: 'it is broken', position: events[0].position };
+      return { processed: 0, changed: new Map(), emissions: [], logs: [], fault };
+    }
     return program.process(events, load);
   };
-  return { description: program.description, process, close: () => program.close() };
+  return { description: program.description, memoryBytes: 7 << 20, process, close: () => program.close() };
 }
 
 afterEach(async () => {
   await nodes?.dispose();
   nodes = undefined;
+  broken = undefined;
 });
 
 async function start(size: number, more: Record<string, unknown> = {}): Promise<FactstoreClient> {
@@ -63,7 +72,9 @@ test('a projection counts what was there and what comes, and every node answers 
   const status = await db.projections.status('count');
   expect(status).toHaveLength(3);
   for (const member of status) {
-    expect(member).toMatchObject({ info: { name: 'count', enabled: true, active: { state: 'running', lag: 0n } } });
+    expect(member).toMatchObject({
+      info: { name: 'count', enabled: true, active: { state: 'running', lag: 0n, memoryBytes: 7 << 20 } },
+    });
   }
 });
 
@@ -173,6 +184,59 @@ test('P4: a projection whose handler throws stands still alone, before a named e
   expect((await db.projections.state('parks', '', { atLeast: position })).state).toBe(4);
   expect((await db.projections.get('parks')).parked).toEqual([{ position: 3n, message: 'two is bad' }]);
   expect((await db.projections.state('count', '', { atLeast: position })).state).toEqual({ count: 5 });
+});
+
+const BREAKS = '{ handle: (state = 0) => state + 1 /* broken */ }';
+
+async function faultOf(db: FactstoreClient, name: string) {
+  return until('it stands still', async () => (await db.projections.get(name)).active?.fault);
+}
+
+test('enabled anew, a projection that stands still by a fault goes on from its checkpoint, on every node', async () => {
+  const db = await start(3);
+  await db.projections.create('p', BREAKS);
+  const before = await appendMany(db, 3);
+  for (let n = 0; n < 3; n++) await (await nodes!.client(n)).projections.state('p', '', { atLeast: before });
+  broken = 'throwing';
+  const position = await appendMany(db, 2);
+  for (let n = 0; n < 3; n++)
+    expect(await faultOf(await nodes!.client(n), 'p')).toMatchObject({ position: before + 1n });
+  const again = await db.projections.enable('p');
+  expect(again.repeated).toBe(false);
+  expect(await faultOf(db, 'p')).toMatchObject({ message: 'it is broken' });
+  broken = undefined;
+  await db.projections.enable('p');
+  for (let n = 0; n < 3; n++) {
+    const { projections } = await nodes!.client(n);
+    expect((await projections.state('p', '', { atLeast: position })).state).toBe(5);
+    expect((await projections.get('p')).active).toMatchObject({ state: 'running', fault: undefined });
+  }
+});
+
+test('a program that cannot be opened is said in the status, after some attempts, and enabled anew it goes on', async () => {
+  const db = await start(1);
+  await db.projections.create('p', BREAKS);
+  const position = await appendMany(db, 3);
+  await db.projections.state('p', '', { atLeast: position });
+  await nodes?.stopNode(0);
+  broken = 'opening';
+  await startNode(0);
+  expect((await faultOf(db, 'p'))?.message).toBe('its program cannot be opened: no thread is left');
+  expect((await db.projections.state('p')).state).toBe(3);
+  broken = undefined;
+  await db.projections.enable('p');
+  const later = await appendMany(db, 1);
+  expect((await db.projections.state('p', '', { atLeast: later })).state).toBe(4);
+});
+
+test('P2: a client cannot append as the producer of a projection', async () => {
+  const db = await start(1);
+  const producer = { producer: 'projection:doubles', previous: 0n, current: 7n };
+  await expect(db.append('a', [{ type: 'X' }], { producer })).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringContaining('reserved for what projections emit'),
+  });
+  expect(await db.head()).toBe(0n);
 });
 
 test('P5: a node goes on from its checkpoint after a restart, and builds a state that is lost from nothing', async () => {

@@ -96,6 +96,16 @@ describe('an event that fails leaves no trace, those before it stand, and those 
     expect(stuck.state()).toEqual({ n: 4 });
   });
 
+  test('a state that grows fast is refused at the event that made it too large, long before the memory is full', async () => {
+    const source = `fromAll().when({ $init: () => ({ text: '' }), Grow(s) { s.text += 'x'.repeat(1 << 20) } })`;
+    const growing = await run(source);
+    const events = eventsOf(...Array.from({ length: 500 }, () => ({ type: 'Grow' })));
+    const { processed, fault } = await growing.process(events);
+    expect(fault).toMatchObject({ kind: 'state', position: 16n, message: expect.stringContaining('the limit is') });
+    expect(processed).toBe(15);
+    expect(growing.program.memoryBytes).toBeLessThan(128 << 20);
+  });
+
   test('what transformBy throws is told with its place', async () => {
     const ill = await run(`fromAll().when({ A(s, e) { s.n = e.data.n } })\n  .transformBy((s) => s.n.toFixed(1))`);
     const { processed, fault } = await ill.process(

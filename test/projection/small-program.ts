@@ -34,6 +34,7 @@ export async function openSmallProgram(source: string): Promise<Program> {
 
 class SmallProgram implements Program {
   readonly description: ProgramDescription;
+  readonly memoryBytes = 0;
   private readonly definition: Definition;
   private readonly held = new Map<string, Uint8Array>();
 

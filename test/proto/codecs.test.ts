@@ -191,6 +191,26 @@ describe('the codecs written by hand agree with protobufjs', () => {
 });
 
 describe('the codecs of reads, subscriptions and look-ups agree with protobufjs', () => {
+  type Link = Parameters<typeof linkObject>[0];
+  const links = fc.array(
+    fc.record({
+      at: fc.nat(1000),
+      target: fc.oneof(any.recordedEvent, fc.constantFrom('hidden', 'neverWritten', 'wholeStream')),
+    }),
+    { maxLength: 3 },
+  );
+  const dead = {
+    hidden: 'DEAD_LINK_HIDDEN',
+    neverWritten: 'DEAD_LINK_NEVER_WRITTEN',
+    wholeStream: 'DEAD_LINK_WHOLE_STREAM',
+  };
+  const linkObject = ({ at, target }: { at: number; target: object | string }) =>
+    typeof target === 'string' ? { at, dead: dead[target as keyof typeof dead] } : { at, event: target };
+  const shownLink = ({ at, target }: Link) => [
+    at,
+    typeof target === 'string' ? target : plain(target instanceof Uint8Array ? decodeRecordedEvent(target) : target),
+  ];
+
   const consistency = fc.oneof(
     fc.constantFrom({ kind: 'linearizable' as const }, { kind: 'local' as const }),
     fc.record({ kind: fc.constant('atLeast' as const), position: any.place }),
@@ -229,14 +249,16 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
       consistency,
       userEvents: fc.boolean(),
       appendIds: fc.boolean(),
+      resolveLinks: fc.boolean(),
     });
     fc.assert(
       fc.property(request, (value) => {
-        const { backwards, limit, userEvents, appendIds } = value;
+        const { backwards, limit, userEvents, appendIds, resolveLinks } = value;
         const theirs = reflectedEncode('factstore.v1.ReadRequest', {
           ...targetObject(value.target),
           ...startObject(value.start),
-          ...{ backwards, limit, userEvents, appendIds, consistency: consistencyObject(value.consistency) },
+          ...{ backwards, limit, userEvents, appendIds, resolveLinks },
+          consistency: consistencyObject(value.consistency),
         });
         expect(read.decodeReadRequest(theirs)).toEqual(value);
         agree('ReadRequest', read.encodeReadRequest(value), theirs);
@@ -256,6 +278,7 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
       // One run for each event, or one for all of them, or none told.
       runs: fc.constantFrom('none' as const, 'each' as const, 'one' as const),
       appendId: any.uuid,
+      links,
     });
     fc.assert(
       fc.property(response, (value) => {
@@ -271,10 +294,12 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
           },
           events: value.events,
           appends,
+          links: value.links.map(linkObject),
         });
         const back = read.decodeReadResponse(theirs);
         expect(back.start).toEqual(value.start);
         expect(plain(back.appends ?? [])).toEqual(plain(appends));
+        expect((back.links ?? []).map(shownLink)).toEqual(value.links.map(shownLink));
         expect(back.events.map((event) => plain(decodeRecordedEvent(event)))).toEqual(plain(value.events));
         const ours = read.encodeReadResponse(back);
         agree('ReadResponse', ours, theirs);
@@ -291,12 +316,13 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
       { nil: undefined },
     );
     fc.assert(
-      fc.property(fc.record({ target, start, userEvents: fc.boolean() }), (value) => {
+      fc.property(fc.record({ target, start, userEvents: fc.boolean(), resolveLinks: fc.boolean() }), (value) => {
         const begin = value.start?.kind === 'after' ? { afterPosition: value.start.position } : { fromNow: true };
         const theirs = reflectedEncode('factstore.v1.SubscribeRequest', {
           ...targetObject(value.target),
           ...(value.start ? begin : {}),
           userEvents: value.userEvents,
+          resolveLinks: value.resolveLinks,
         });
         expect(subscribe.decodeSubscribeRequest(theirs)).toEqual(value);
         agree('SubscribeRequest', subscribe.encodeSubscribeRequest(value), theirs);
@@ -306,14 +332,20 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
       events: fc.array(any.recordedEvent, { maxLength: 4 }),
       caughtUp: fc.option(any.place, { nil: undefined }),
       checkpoint: any.place,
+      links,
     });
     fc.assert(
       fc.property(response, (value) => {
         const caughtUp = value.caughtUp === undefined ? undefined : { position: value.caughtUp };
-        const theirs = reflectedEncode('factstore.v1.SubscribeResponse', { ...value, caughtUp });
+        const theirs = reflectedEncode('factstore.v1.SubscribeResponse', {
+          ...value,
+          caughtUp,
+          links: value.links.map(linkObject),
+        });
         const back = subscribe.decodeSubscribeResponse(theirs);
         expect(back).toMatchObject({ caughtUp: value.caughtUp, checkpoint: value.checkpoint });
         expect(back.events.map((event) => plain(decodeRecordedEvent(event)))).toEqual(plain(value.events));
+        expect((back.links ?? []).map(shownLink)).toEqual(value.links.map(shownLink));
         const again = subscribe.decodeSubscribeResponse(subscribe.encodeSubscribeResponse(back));
         expect(plain(again)).toEqual(plain(back));
       }),

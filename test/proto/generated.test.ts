@@ -51,5 +51,13 @@ test('every service has the methods of its .proto file, with their paths and dir
   expect(Object.keys(projectionsService)).toEqual([
     ...['Create', 'Update', 'Change', 'List', 'Get', 'State', 'Partitions', 'Watch'],
   ]);
-  expect(Object.keys(peerService).sort()).toEqual(['Entries', 'Forward', 'Found', 'Identify', 'Join', 'Messages']);
+  expect(Object.keys(peerService).sort()).toEqual([
+    'Entries',
+    'Forward',
+    'Found',
+    'Identify',
+    'Join',
+    'Messages',
+    'StateDigests',
+  ]);
 });

@@ -28,6 +28,7 @@ export class Attempt {
   readonly #loadStates: LoadStates;
   #statesBytes = 0;
   #emissionsBytes = 0;
+  #grown = false;
 
   constructor(sandbox: Sandbox, events: readonly ProgramEvent[], loadStates: LoadStates) {
     this.#sandbox = sandbox;
@@ -53,6 +54,7 @@ export class Attempt {
 
   get #isFull(): boolean {
     return (
+      this.#grown ||
       this.#statesBytes > STATES_BYTES_MAX ||
       this.#emissionsBytes > EMISSIONS_BYTES_MAX ||
       this.emissions.length > EMISSIONS_MAX
@@ -80,6 +82,7 @@ export class Attempt {
     if (answer.kind === 'failed') return this.#fail(answer);
     assert(answer.kind === 'ran', 'a batch is answered by what came of it');
     this.processed += answer.done;
+    this.#grown = answer.grown;
     this.underWay = 0;
     this.logs.push(...answer.log);
     for (let i = 0; i * ROW_VALUES < answer.rows.length; i++) {
@@ -125,6 +128,7 @@ function emissionOf(
     return { metadata: cause.metadata, ...common, kind: 'emit', data: cause.data, contentType, tags: cause.tags };
   }
   const target = linked ?? '';
+  if (kind === 'result') return { ...common, kind: 'emit', data, resultOf: target };
   if (revision === NONE) return { ...common, kind, data: encodeUtf8(target), link: { stream: target } };
   const link = { stream: target, revision: BigInt(revision), position: BigInt(position) };
   return { ...common, kind, data: encodeUtf8(`${revision}@${target}`), link };

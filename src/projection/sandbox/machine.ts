@@ -12,6 +12,9 @@ const PAUSE_MS = 50;
 /** Below what the thread's own stack bears: see the worker's `stackSizeMb`. */
 const STACK_BYTES_MAX = 1 << 20;
 
+/** When a batch has taken so much more memory, it ends early. */
+const GROWTH_BYTES_MAX = 16 << 20;
+
 /** A call into the sandbox that did not end well. */
 export class SandboxFailure extends Error {
   override readonly name = 'SandboxFailure';
@@ -35,6 +38,7 @@ export interface ThrownInside {
 export class Machine {
   readonly #limits: ProgramLimits;
   readonly #alive: () => void;
+  readonly #memory: { readonly buffer: ArrayBuffer };
   readonly #context: QuickJSContext;
   readonly #language: QuickJSHandle;
   readonly #progress: QuickJSHandle;
@@ -43,15 +47,24 @@ export class Machine {
   #at = Number.NaN;
   #seenMs = 0;
   #spentMs = 0;
+  /** How much memory there was when states were settled last. */
+  #settledBytes: number;
 
   static async start(limits: ProgramLimits, alive: () => void): Promise<Machine> {
-    const module = await loadQuickJs(limits.memoryBytesMax);
-    return new Machine(module.newRuntime(), limits, alive);
+    const { quickJs, memory } = await loadQuickJs(limits.memoryBytesMax);
+    return new Machine(quickJs.newRuntime(), memory, limits, alive);
   }
 
-  private constructor(runtime: QuickJSRuntime, limits: ProgramLimits, alive: () => void) {
+  private constructor(
+    runtime: QuickJSRuntime,
+    memory: { readonly buffer: ArrayBuffer },
+    limits: ProgramLimits,
+    alive: () => void,
+  ) {
     this.#limits = limits;
     this.#alive = alive;
+    this.#memory = memory;
+    this.#settledBytes = this.memoryBytes;
     runtime.setMaxStackSize(STACK_BYTES_MAX);
     runtime.setModuleLoader(languageText, (_from, name) => name.replace(/^\.\//, ''));
     this.#context = runtime.newContext();
@@ -60,6 +73,17 @@ export class Machine {
     );
     this.#progress = this.#context.getProp(this.#language, 'progress');
     runtime.setInterruptHandler(() => this.#isOverTime());
+    this.#watchGrowth();
+  }
+
+  /** It never shrinks. */
+  get memoryBytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /** States are to be settled before so much more is taken for them: one that is too large is met soon. */
+  settled(): void {
+    this.#settledBytes = this.memoryBytes;
   }
 
   /** Runs the source's top level. Strict, so that a forgotten declaration is an error and no global. */
@@ -120,6 +144,18 @@ export class Machine {
   #memoryFailure(at: number): Failure {
     const mib = Math.round(this.#limits.memoryBytesMax / (1 << 20));
     return { kind: 'memoryLimit', message: `needs more than ${mib} MiB of memory: that is the limit`, at };
+  }
+
+  /** Gives the language a function that tells whether a batch has grown large. */
+  #watchGrowth(): void {
+    const context = this.#context;
+    const grown = context.newFunction('grown', () =>
+      this.memoryBytes - this.#settledBytes > GROWTH_BYTES_MAX ? context.true : context.false,
+    );
+    const watch = context.getProp(this.#language, 'watchGrowth');
+    context.unwrapResult(context.callFunction(watch, context.undefined, grown)).dispose();
+    watch.dispose();
+    grown.dispose();
   }
 
   #begin(): void {

@@ -3,9 +3,13 @@ import type { PackedEvents } from './packed-events.ts';
 
 /** What the worker is started with. */
 export interface WorkerStart {
-  /** One number, which the worker raises now and then: a sign of life. */
-  readonly alive: SharedArrayBuffer;
+  /** What the worker tells of itself, without being asked: see `Sign`. */
+  readonly signs: SharedArrayBuffer;
 }
+
+/** Numbers of 32 bits: one that is raised now and then, as a sign of life, and the sandbox's memory in KiB. */
+export const Sign = { alive: 0, memoryKiB: 1 } as const;
+export const SIGNS = 2;
 
 export type Request =
   /** A projection in a sandbox of its own; what was open before is gone. Answered by `opened` or `refused`. */
@@ -29,6 +33,8 @@ export type Answer =
   | {
       readonly kind: 'ran';
       readonly done: number;
+      /** Whether states have grown so much that they are to be settled first. */
+      readonly grown: boolean;
       readonly rows: WrittenRows;
       /** Of each row data and metadata. */
       readonly texts: PackedTexts;
@@ -59,7 +65,7 @@ export function textAt({ bytes, ends }: PackedTexts, index: number): Uint8Array 
 /**
  * The values of emissions, one behind the other, as `write` in language/emissions.js has them: the index in its batch of
  * the event that caused it, which of that event's emissions it is, what it is, to which stream, of which type, the lengths
- * of data and metadata, tags, and what is linked: stream, revision, position.
+ * of data and metadata, tags, and what is linked: stream, revision, position; of a result, the partition.
  */
 export type WrittenRows = readonly (number | string | readonly string[] | null)[];
 
@@ -68,7 +74,7 @@ export const ROW_VALUES = 11;
 export type WrittenRow = readonly [
   at: number,
   ordinal: number,
-  kind: 'emit' | 'link' | 'copy',
+  kind: 'emit' | 'link' | 'copy' | 'result',
   stream: string,
   type: string,
   dataLength: number,

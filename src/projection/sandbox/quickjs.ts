@@ -48,13 +48,15 @@ function compiledQuickJs(): Promise<WebAssembly.Module> {
  * The bound is that of the memory itself. QuickJS has a limit of its own, but in WebAssembly it does not know how large
  * what it allocates is, and counts next to nothing: under a limit of 16 MiB a loop got 2 GiB.
  */
-export async function loadQuickJs(memoryBytesMax: number): Promise<QuickJSWASMModule> {
+export async function loadQuickJs(
+  memoryBytesMax: number,
+): Promise<{ readonly quickJs: QuickJSWASMModule; readonly memory: WebAssembly.Memory }> {
   const maximum = Math.max(INITIAL_PAGES, Math.floor(memoryBytesMax / PAGE_BYTES));
   const wasmMemory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum });
   const wasm = await compiledQuickJs();
   const instantiateWasm = (imports: object, received: (instance: WebAssembly.Instance) => void) =>
     received(new WebAssembly.Instance(wasm, imports));
-  return newQuickJSWASMModuleFromVariant({
+  const quickJs = await newQuickJSWASMModuleFromVariant({
     ...variant,
     importModuleLoader: async () => {
       const imported = await variant.importModuleLoader();
@@ -62,6 +64,7 @@ export async function loadQuickJs(memoryBytesMax: number): Promise<QuickJSWASMMo
       return async (options) => passTextsNatively(await load({ ...options, wasmMemory, instantiateWasm }), wasmMemory);
     },
   });
+  return { quickJs, memory: wasmMemory };
 }
 
 /** Emscripten copies texts character by character in JavaScript, which took as long as handling simple events did. */

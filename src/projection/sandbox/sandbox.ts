@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { every, systemClock } from '../../runtime/clock.ts';
 import { deferred } from '../../runtime/deferred.ts';
 import { PROGRAM_LIMITS, type ProgramLimits } from '../program.ts';
-import type { Answer, Request, WorkerStart } from './messages.ts';
+import { type Answer, type Request, SIGNS, Sign, type WorkerStart } from './messages.ts';
 
 /** The worker thread of a projection has ended without an answer. */
 export class SandboxDied extends Error {
@@ -26,7 +26,7 @@ const idle: Sandbox[] = [];
 /** A worker thread with a projection in it, and the watchdog that ends it when it gives no sign of life. */
 export class Sandbox {
   readonly #worker: Worker;
-  readonly #alive: Int32Array<SharedArrayBuffer>;
+  readonly #signs: Int32Array<SharedArrayBuffer>;
   #limits = PROGRAM_LIMITS;
   #waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined;
   #ended: SandboxDied | undefined;
@@ -44,9 +44,9 @@ export class Sandbox {
   }
 
   private constructor() {
-    const alive = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-    this.#alive = new Int32Array(alive);
-    this.#worker = startWorker({ alive });
+    const signs = new SharedArrayBuffer(SIGNS * Int32Array.BYTES_PER_ELEMENT);
+    this.#signs = new Int32Array(signs);
+    this.#worker = startWorker({ signs });
     this.#worker.on('message', (answer: Answer) => {
       const waiting = this.#waiting;
       this.#waiting = undefined;
@@ -59,6 +59,11 @@ export class Sandbox {
   /** Whether it cannot be asked any more. */
   get ended(): boolean {
     return this.#ended !== undefined;
+  }
+
+  /** How much memory its projection has taken. */
+  get memoryBytes(): number {
+    return this.#ended ? 0 : Atomics.load(this.#signs, Sign.memoryKiB) * 1024;
   }
 
   /** Opens a projection in place of what it held; the answer is `opened` or `refused`. */
@@ -109,7 +114,7 @@ export class Sandbox {
     let seen = -1;
     let silent = 0;
     return every(systemClock, stuckMsMax / LOOKS, () => {
-      const now = Atomics.load(this.#alive, 0);
+      const now = Atomics.load(this.#signs, Sign.alive);
       silent = now === seen ? silent + 1 : 0;
       seen = now;
       if (silent < LOOKS) return;

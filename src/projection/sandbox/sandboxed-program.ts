@@ -51,6 +51,10 @@ class SandboxedProgram implements RestartableProgram {
     this.#sandbox = sandbox;
   }
 
+  get memoryBytes(): number {
+    return this.#sandbox.memoryBytes;
+  }
+
   async process(events: readonly ProgramEvent[], loadStates: LoadStates): Promise<BatchOutcome> {
     let count = events.length;
     let failed: { failure: Failure; logs: readonly string[] } | undefined;
@@ -114,12 +118,15 @@ class SandboxedProgram implements RestartableProgram {
     return failure.kind === 'died' && attempt.underWay > 1 ? undefined : attempt.processed + failure.at;
   }
 
-  /** States are looked at only at the end. So the event after which they do not pass is searched for, by halves. */
+  /**
+   * States are looked at only at the end. So the event after which they do not pass is searched for, by halves; the first
+   * one first, at which it often is when the events before it are in the store already.
+   */
   async #firstUnsettled(events: readonly ProgramEvent[], loadStates: LoadStates): Promise<number> {
     let passes = 0;
     let fails = events.length;
     while (fails - passes > 1) {
-      const middle = (passes + fails) >> 1;
+      const middle = passes === 0 ? 1 : (passes + fails) >> 1;
       const attempt = await this.#attempt(events.slice(0, middle), loadStates, EVENTS_AT_ONCE);
       if (attempt.failure) fails = middle;
       else {

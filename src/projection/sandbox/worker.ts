@@ -5,12 +5,12 @@ import { PROGRAM_LIMITS, type ProgramDescription, type ProgramLimits } from '../
 import { readRun, readSettled } from './answer-text.ts';
 import { batchText } from './batch-text.ts';
 import { Machine, SandboxFailure } from './machine.ts';
-import type { Answer, Request, WorkerStart } from './messages.ts';
+import { type Answer, type Request, Sign, type WorkerStart } from './messages.ts';
 import { forceUtc } from './utc.ts';
 
 /** A thread for one projection at a time: takes requests, one after the other, and answers each. */
 
-const signOfLife = new Int32Array((workerData as WorkerStart).alive);
+const signs = new Int32Array((workerData as WorkerStart).signs);
 const WRITES = /\b(?:emit|linkTo|linkStreamTo|copyTo)\b/;
 
 let machine: Machine | undefined;
@@ -22,13 +22,14 @@ parentPort?.on('message', async (request: Request) => {
 });
 
 function answer(given: Answer): void {
-  Atomics.add(signOfLife, 0, 1);
+  Atomics.add(signs, Sign.alive, 1);
+  Atomics.store(signs, Sign.memoryKiB, machine ? machine.memoryBytes >> 10 : 0);
   parentPort?.postMessage(given, 'texts' in given ? [given.texts.bytes.buffer, given.texts.ends.buffer] : []);
 }
 
 async function open({ source, limits: given }: Extract<Request, { kind: 'open' }>): Promise<Answer> {
   limits = given;
-  machine = await Machine.start(limits, () => Atomics.add(signOfLife, 0, 1));
+  machine = await Machine.start(limits, () => Atomics.add(signs, Sign.alive, 1));
   try {
     machine.load(source);
     const text = machine.call('describe', String(WRITES.test(source)));
@@ -81,12 +82,13 @@ function loadStates(machine: Machine, { states }: Extract<Request, { kind: 'stat
 function run(machine: Machine): Answer {
   const ran = readRun(machine.call('runBatch'));
   if ('failure' in ran) return { kind: 'failed', failure: machine.failureOf(ran.failure), log: ran.log };
-  return { kind: 'ran', done: ran.done, ...ran.value, log: ran.log };
+  return { kind: 'ran', done: ran.done, grown: ran.grown, ...ran.value, log: ran.log };
 }
 
 function settle(machine: Machine): Answer {
   const { stateBytesMax: stateLengthMax, heldStatesBytesMax: heldCostMax } = limits;
   const settled = readSettled(machine.call('settle', JSON.stringify({ stateLengthMax, heldCostMax })), stateLengthMax);
+  machine.settled();
   if (!('failure' in settled)) return { kind: 'settled', ...settled.value };
   const failure = machine.failureOf(settled.failure);
   return { kind: 'failed', failure: failure.kind === 'threw' ? { ...failure, kind: 'state' } : failure, log: [] };

@@ -2,6 +2,9 @@ import type * as grpc from '@grpc/grpc-js';
 import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
 import type { Acknowledged as _factstore_peer_v1_Acknowledged, Acknowledged__Output as _factstore_peer_v1_Acknowledged__Output } from './factstore/peer/v1/Acknowledged.ts';
+import type { DigestsQuestion as _factstore_peer_v1_DigestsQuestion, DigestsQuestion__Output as _factstore_peer_v1_DigestsQuestion__Output } from './factstore/peer/v1/DigestsQuestion.ts';
+import type { DigestsRequest as _factstore_peer_v1_DigestsRequest, DigestsRequest__Output as _factstore_peer_v1_DigestsRequest__Output } from './factstore/peer/v1/DigestsRequest.ts';
+import type { DigestsResponse as _factstore_peer_v1_DigestsResponse, DigestsResponse__Output as _factstore_peer_v1_DigestsResponse__Output } from './factstore/peer/v1/DigestsResponse.ts';
 import type { EntriesRequest as _factstore_peer_v1_EntriesRequest, EntriesRequest__Output as _factstore_peer_v1_EntriesRequest__Output } from './factstore/peer/v1/EntriesRequest.ts';
 import type { EntriesResponse as _factstore_peer_v1_EntriesResponse, EntriesResponse__Output as _factstore_peer_v1_EntriesResponse__Output } from './factstore/peer/v1/EntriesResponse.ts';
 import type { ForwardRequest as _factstore_peer_v1_ForwardRequest, ForwardRequest__Output as _factstore_peer_v1_ForwardRequest__Output } from './factstore/peer/v1/ForwardRequest.ts';
@@ -21,6 +24,7 @@ import type { Part as _factstore_peer_v1_Part, Part__Output as _factstore_peer_v
 import type { PeerClient as _factstore_peer_v1_PeerClient, PeerDefinition as _factstore_peer_v1_PeerDefinition } from './factstore/peer/v1/Peer.ts';
 import type { PeerMessage as _factstore_peer_v1_PeerMessage, PeerMessage__Output as _factstore_peer_v1_PeerMessage__Output } from './factstore/peer/v1/PeerMessage.ts';
 import type { RaftMessage as _factstore_peer_v1_RaftMessage, RaftMessage__Output as _factstore_peer_v1_RaftMessage__Output } from './factstore/peer/v1/RaftMessage.ts';
+import type { SpanDigest as _factstore_peer_v1_SpanDigest, SpanDigest__Output as _factstore_peer_v1_SpanDigest__Output } from './factstore/peer/v1/SpanDigest.ts';
 import type { AppendBegin as _factstore_v1_AppendBegin, AppendBegin__Output as _factstore_v1_AppendBegin__Output } from './factstore/v1/AppendBegin.ts';
 import type { AppendCondition as _factstore_v1_AppendCondition, AppendCondition__Output as _factstore_v1_AppendCondition__Output } from './factstore/v1/AppendCondition.ts';
 import type { AppendRequest as _factstore_v1_AppendRequest, AppendRequest__Output as _factstore_v1_AppendRequest__Output } from './factstore/v1/AppendRequest.ts';
@@ -36,6 +40,7 @@ import type { ErrorDetail as _factstore_v1_ErrorDetail, ErrorDetail__Output as _
 import type { EventsClient as _factstore_v1_EventsClient, EventsDefinition as _factstore_v1_EventsDefinition } from './factstore/v1/Events.ts';
 import type { FailedCheck as _factstore_v1_FailedCheck, FailedCheck__Output as _factstore_v1_FailedCheck__Output } from './factstore/v1/FailedCheck.ts';
 import type { FailedCondition as _factstore_v1_FailedCondition, FailedCondition__Output as _factstore_v1_FailedCondition__Output } from './factstore/v1/FailedCondition.ts';
+import type { FollowedLink as _factstore_v1_FollowedLink, FollowedLink__Output as _factstore_v1_FollowedLink__Output } from './factstore/v1/FollowedLink.ts';
 import type { GetProducerRequest as _factstore_v1_GetProducerRequest, GetProducerRequest__Output as _factstore_v1_GetProducerRequest__Output } from './factstore/v1/GetProducerRequest.ts';
 import type { GetProducerResponse as _factstore_v1_GetProducerResponse, GetProducerResponse__Output as _factstore_v1_GetProducerResponse__Output } from './factstore/v1/GetProducerResponse.ts';
 import type { HeadRequest as _factstore_v1_HeadRequest, HeadRequest__Output as _factstore_v1_HeadRequest__Output } from './factstore/v1/HeadRequest.ts';
@@ -66,6 +71,9 @@ export interface ProtoGrpcType {
     peer: {
       v1: {
         Acknowledged: MessageTypeDefinition<_factstore_peer_v1_Acknowledged, _factstore_peer_v1_Acknowledged__Output>
+        DigestsQuestion: MessageTypeDefinition<_factstore_peer_v1_DigestsQuestion, _factstore_peer_v1_DigestsQuestion__Output>
+        DigestsRequest: MessageTypeDefinition<_factstore_peer_v1_DigestsRequest, _factstore_peer_v1_DigestsRequest__Output>
+        DigestsResponse: MessageTypeDefinition<_factstore_peer_v1_DigestsResponse, _factstore_peer_v1_DigestsResponse__Output>
         EntriesRequest: MessageTypeDefinition<_factstore_peer_v1_EntriesRequest, _factstore_peer_v1_EntriesRequest__Output>
         EntriesResponse: MessageTypeDefinition<_factstore_peer_v1_EntriesResponse, _factstore_peer_v1_EntriesResponse__Output>
         ForwardRequest: MessageTypeDefinition<_factstore_peer_v1_ForwardRequest, _factstore_peer_v1_ForwardRequest__Output>
@@ -86,6 +94,7 @@ export interface ProtoGrpcType {
         PeerMessage: MessageTypeDefinition<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>
         RaftMessage: MessageTypeDefinition<_factstore_peer_v1_RaftMessage, _factstore_peer_v1_RaftMessage__Output>
         RaftMessageType: EnumTypeDefinition
+        SpanDigest: MessageTypeDefinition<_factstore_peer_v1_SpanDigest, _factstore_peer_v1_SpanDigest__Output>
       }
     }
     v1: {
@@ -100,11 +109,13 @@ export interface ProtoGrpcType {
       CaughtUp: MessageTypeDefinition<_factstore_v1_CaughtUp, _factstore_v1_CaughtUp__Output>
       Conflict: MessageTypeDefinition<_factstore_v1_Conflict, _factstore_v1_Conflict__Output>
       Consistency: MessageTypeDefinition<_factstore_v1_Consistency, _factstore_v1_Consistency__Output>
+      DeadLink: EnumTypeDefinition
       ErrorDetail: MessageTypeDefinition<_factstore_v1_ErrorDetail, _factstore_v1_ErrorDetail__Output>
       Events: SubtypeConstructor<typeof grpc.Client, _factstore_v1_EventsClient> & { service: _factstore_v1_EventsDefinition }
       Expect: EnumTypeDefinition
       FailedCheck: MessageTypeDefinition<_factstore_v1_FailedCheck, _factstore_v1_FailedCheck__Output>
       FailedCondition: MessageTypeDefinition<_factstore_v1_FailedCondition, _factstore_v1_FailedCondition__Output>
+      FollowedLink: MessageTypeDefinition<_factstore_v1_FollowedLink, _factstore_v1_FollowedLink__Output>
       GetProducerRequest: MessageTypeDefinition<_factstore_v1_GetProducerRequest, _factstore_v1_GetProducerRequest__Output>
       GetProducerResponse: MessageTypeDefinition<_factstore_v1_GetProducerResponse, _factstore_v1_GetProducerResponse__Output>
       HeadRequest: MessageTypeDefinition<_factstore_v1_HeadRequest, _factstore_v1_HeadRequest__Output>

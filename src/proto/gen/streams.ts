@@ -16,6 +16,7 @@ import type { ErrorDetail as _factstore_v1_ErrorDetail, ErrorDetail__Output as _
 import type { EventsClient as _factstore_v1_EventsClient, EventsDefinition as _factstore_v1_EventsDefinition } from './factstore/v1/Events.ts';
 import type { FailedCheck as _factstore_v1_FailedCheck, FailedCheck__Output as _factstore_v1_FailedCheck__Output } from './factstore/v1/FailedCheck.ts';
 import type { FailedCondition as _factstore_v1_FailedCondition, FailedCondition__Output as _factstore_v1_FailedCondition__Output } from './factstore/v1/FailedCondition.ts';
+import type { FollowedLink as _factstore_v1_FollowedLink, FollowedLink__Output as _factstore_v1_FollowedLink__Output } from './factstore/v1/FollowedLink.ts';
 import type { GetProducerRequest as _factstore_v1_GetProducerRequest, GetProducerRequest__Output as _factstore_v1_GetProducerRequest__Output } from './factstore/v1/GetProducerRequest.ts';
 import type { GetProducerResponse as _factstore_v1_GetProducerResponse, GetProducerResponse__Output as _factstore_v1_GetProducerResponse__Output } from './factstore/v1/GetProducerResponse.ts';
 import type { GetStreamRequest as _factstore_v1_GetStreamRequest, GetStreamRequest__Output as _factstore_v1_GetStreamRequest__Output } from './factstore/v1/GetStreamRequest.ts';
@@ -61,11 +62,13 @@ export interface ProtoGrpcType {
       CaughtUp: MessageTypeDefinition<_factstore_v1_CaughtUp, _factstore_v1_CaughtUp__Output>
       Conflict: MessageTypeDefinition<_factstore_v1_Conflict, _factstore_v1_Conflict__Output>
       Consistency: MessageTypeDefinition<_factstore_v1_Consistency, _factstore_v1_Consistency__Output>
+      DeadLink: EnumTypeDefinition
       ErrorDetail: MessageTypeDefinition<_factstore_v1_ErrorDetail, _factstore_v1_ErrorDetail__Output>
       Events: SubtypeConstructor<typeof grpc.Client, _factstore_v1_EventsClient> & { service: _factstore_v1_EventsDefinition }
       Expect: EnumTypeDefinition
       FailedCheck: MessageTypeDefinition<_factstore_v1_FailedCheck, _factstore_v1_FailedCheck__Output>
       FailedCondition: MessageTypeDefinition<_factstore_v1_FailedCondition, _factstore_v1_FailedCondition__Output>
+      FollowedLink: MessageTypeDefinition<_factstore_v1_FollowedLink, _factstore_v1_FollowedLink__Output>
       GetProducerRequest: MessageTypeDefinition<_factstore_v1_GetProducerRequest, _factstore_v1_GetProducerRequest__Output>
       GetProducerResponse: MessageTypeDefinition<_factstore_v1_GetProducerResponse, _factstore_v1_GetProducerResponse__Output>
       GetStreamRequest: MessageTypeDefinition<_factstore_v1_GetStreamRequest, _factstore_v1_GetStreamRequest__Output>

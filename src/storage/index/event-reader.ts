@@ -95,6 +95,11 @@ export class EventReader {
     };
   }
 
+  /** Lets the event loop have its turn. */
+  yieldTurn(): Promise<void> {
+    return this.ports.yieldTurn();
+  }
+
   /** A stream's events from a revision on. */
   async *readStream(view: IndexView, stream: string, range: ReadRange = {}): AsyncGenerator<ReadBatch> {
     const backwards = range.backwards === true;

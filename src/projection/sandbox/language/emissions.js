@@ -110,6 +110,11 @@ function copyTo(stream, event, metadata) {
   write('copy', to, type, '', metadataOf('copyTo', metadata));
 }
 
+/** The result of a partition, which is changed: outside, it gets its stream. @param {string} partition @param {string} text */
+export function writeResult(partition, text) {
+  write('result', '', 'Result', text, undefined, null, partition);
+}
+
 /** @param {...unknown} parts */
 function log(...parts) {
   if (written.log.length > LOG_LINES_MAX) return;

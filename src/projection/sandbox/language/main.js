@@ -4,7 +4,15 @@
  * text. All loops over events run in here, because a call from outside costs as much as handling several events.
  */
 import { freezeGlobals, removeNondeterminism } from './determinism.js';
-import { beginEvent, defineEmissions, endEvents, hasWrittenMuch, takeWritten, utf8Length } from './emissions.js';
+import {
+  beginEvent,
+  defineEmissions,
+  endEvents,
+  hasWrittenMuch,
+  takeWritten,
+  utf8Length,
+  writeResult,
+} from './emissions.js';
 import { Batch, ProjectionEvent } from './event.js';
 import * as states from './states.js';
 import { checkDefinition, defineVocabulary, definition, show } from './vocabulary.js';
@@ -42,10 +50,18 @@ let events = [];
 let handlersOfTypes = [];
 /** @type {{ at: number, name: string, message: string, stack: string } | undefined} */
 let failure;
+/** Tells whether so much memory was taken that states are to be settled; it is asked once in so many events. */
+let grown = () => false;
+const ASK_EVERY = 32;
 
 removeNondeterminism();
 defineVocabulary();
 defineEmissions();
+
+/** @param {() => boolean} tells */
+export function watchGrowth(tells) {
+  grown = tells;
+}
 
 /** After the source has run: describes the projection, and closes the globals. @param {string} emits */
 export function describe(emits) {
@@ -149,13 +165,13 @@ export function loadStates(header, texts) {
   return '';
 }
 
-/** Handles the events of the batch, up to the first that fails, or until much was written: `done` tells how many. */
+/** Handles the events of the batch, up to the first that fails, or until it has grown large: `done` tells how many. */
 export function runBatch() {
   const end = failure?.at ?? batch.count;
   const { partitions } = batch;
   let at = 0;
   try {
-    for (; at < end && !hasWrittenMuch(); at++) {
+    for (; at < end && !hasWrittenMuch() && (at === 0 || at % ASK_EVERY !== 0 || !grown()); at++) {
       const partition = partitions === undefined ? (concerns(at) ? '' : undefined) : partitions[at];
       if (partition === undefined) continue;
       progress.at = at;
@@ -170,11 +186,33 @@ export function runBatch() {
   endEvents();
   events = [];
   const { rows, texts, log } = takeWritten();
-  return `${stringify({ failure, done: at, rows, log })}\n${texts.join('')}`;
+  return `${stringify({ failure, done: at, grown: grown(), rows, log })}\n${texts.join('')}`;
 }
 
 /** @param {number} at @param {string} partition */
 function handle(at, partition) {
+  if (!definition.outputsState) return change(at, partition);
+  const known = states.find(partition);
+  const before = known === undefined ? null : outputOf(known);
+  change(at, partition);
+  const entry = states.find(partition);
+  if (entry === undefined) return;
+  entry.output = undefined;
+  const output = outputOf(entry);
+  if (output !== null && output !== before) writeResult(partition, output);
+}
+
+/** The result as text; null: there is none. @param {states.Entry} entry */
+function outputOf(entry) {
+  if (entry.output === undefined) {
+    const text = stringify(entry.state);
+    entry.output = definition.steps.length > 0 ? resultOf(entry.partition, text) : text;
+  }
+  return entry.output;
+}
+
+/** @param {number} at @param {string} partition */
+function change(at, partition) {
   const event = events[at] ?? new ProjectionEvent(batch, at);
   let entry = states.find(partition);
   if (batch.isDeleted(at)) {

@@ -13,7 +13,11 @@ const CHARACTER_COST = 6;
 const NONE = -1;
 const SAME = -2;
 
-/** @typedef {{ partition: string, state: any, cost: number, touched: boolean }} Entry */
+/**
+ * `output`: the result as it was written last, null where there was none; undefined: not known.
+ *
+ * @typedef {{ partition: string, state: any, cost: number, touched: boolean, output: string | null | undefined }} Entry
+ */
 
 /** In the order of their last use. @type {Map<string, Entry>} */
 const held = new Map();
@@ -53,7 +57,7 @@ export function load(partition, text) {
 
 /** @param {string} partition @param {any} state @param {number} length */
 function hold(partition, state, length) {
-  const entry = { partition, state, cost: ENTRY_COST + CHARACTER_COST * length, touched: false };
+  const entry = { partition, state, cost: ENTRY_COST + CHARACTER_COST * length, touched: false, output: undefined };
   held.set(partition, entry);
   heldCost += entry.cost;
   return entry;

@@ -86,9 +86,11 @@ const chainCalls = {
   outputTo(stream, partitionPattern) {
     definition.outputsState = true;
     definition.options.resultStreamName = text('outputTo', 'the stream', stream);
+    refuseSystem('outputTo: the stream', definition.options.resultStreamName);
     if (partitionPattern !== undefined) {
       const pattern = text('outputTo', 'the pattern of partitions', partitionPattern);
       if (!pattern.includes('{0}')) throw new Error('outputTo: the pattern of partitions has no {0} for the partition');
+      refuseSystem('outputTo: the pattern of partitions', pattern);
       definition.options.partitionResultStreamNamePattern = pattern;
     }
     return chain;
@@ -128,6 +130,7 @@ export function checkDefinition() {
   if (definition.options.biState === true && !definition.handlers.has('$initShared')) {
     throw new Error('options: biState needs a handler $initShared');
   }
+  if (definition.outputsState) refuseSystem('options: resultStreamName', definition.options.resultStreamName);
   definition.loaded = true;
 }
 
@@ -143,6 +146,12 @@ function setOptions(given) {
     if (typeof value !== type) throw new Error(`options: ${name} is ${show(value)}; a ${type} is expected`);
     definition.options[name] = value;
   }
+}
+
+/** Results are events like others. @param {string} what @param {unknown} name */
+function refuseSystem(what, name) {
+  if (typeof name !== 'string' || !name.startsWith('$')) return;
+  throw new Error(`${what} is ${show(name)}: streams that begin with "$" are written by factstore alone`);
 }
 
 /** @param {string} name */

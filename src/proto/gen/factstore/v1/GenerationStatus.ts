@@ -13,6 +13,8 @@ export interface GenerationStatus {
   'fault'?: (string);
   'faultPosition'?: (number | string | Long);
   'outbox'?: (number | string | Long);
+  'memoryBytes'?: (number | string | Long);
+  'divergence'?: (string);
 }
 
 export interface GenerationStatus__Output {
@@ -25,4 +27,6 @@ export interface GenerationStatus__Output {
   'fault': (string);
   'faultPosition': (number);
   'outbox': (number);
+  'memoryBytes': (number);
+  'divergence': (string);
 }

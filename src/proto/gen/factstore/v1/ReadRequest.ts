@@ -16,6 +16,7 @@ export interface ReadRequest {
   'userEvents'?: (boolean);
   'appendIds'?: (boolean);
   'query'?: (_factstore_v1_Query | null);
+  'resolveLinks'?: (boolean);
   'target'?: "stream"|"all"|"query";
   'start'?: "fromRevision"|"fromPosition"|"fromTimeUs";
 }
@@ -32,6 +33,7 @@ export interface ReadRequest__Output {
   'userEvents': (boolean);
   'appendIds': (boolean);
   'query'?: (_factstore_v1_Query__Output | null);
+  'resolveLinks': (boolean);
   'target'?: "stream"|"all"|"query";
   'start'?: "fromRevision"|"fromPosition"|"fromTimeUs";
 }

@@ -10,6 +10,7 @@ export interface SubscribeRequest {
   'fromNow'?: (boolean);
   'userEvents'?: (boolean);
   'query'?: (_factstore_v1_Query | null);
+  'resolveLinks'?: (boolean);
   'target'?: "stream"|"all"|"query";
   'start'?: "afterPosition"|"fromNow";
 }
@@ -21,6 +22,7 @@ export interface SubscribeRequest__Output {
   'fromNow'?: (boolean);
   'userEvents': (boolean);
   'query'?: (_factstore_v1_Query__Output | null);
+  'resolveLinks': (boolean);
   'target'?: "stream"|"all"|"query";
   'start'?: "afterPosition"|"fromNow";
 }

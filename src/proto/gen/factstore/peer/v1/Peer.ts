@@ -2,6 +2,8 @@
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
+import type { DigestsRequest as _factstore_peer_v1_DigestsRequest, DigestsRequest__Output as _factstore_peer_v1_DigestsRequest__Output } from '../../../factstore/peer/v1/DigestsRequest.ts';
+import type { DigestsResponse as _factstore_peer_v1_DigestsResponse, DigestsResponse__Output as _factstore_peer_v1_DigestsResponse__Output } from '../../../factstore/peer/v1/DigestsResponse.ts';
 import type { EntriesRequest as _factstore_peer_v1_EntriesRequest, EntriesRequest__Output as _factstore_peer_v1_EntriesRequest__Output } from '../../../factstore/peer/v1/EntriesRequest.ts';
 import type { EntriesResponse as _factstore_peer_v1_EntriesResponse, EntriesResponse__Output as _factstore_peer_v1_EntriesResponse__Output } from '../../../factstore/peer/v1/EntriesResponse.ts';
 import type { ForwardRequest as _factstore_peer_v1_ForwardRequest, ForwardRequest__Output as _factstore_peer_v1_ForwardRequest__Output } from '../../../factstore/peer/v1/ForwardRequest.ts';
@@ -61,6 +63,15 @@ export interface PeerClient extends grpc.Client {
   messages(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>;
   messages(options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>;
   
+  StateDigests(argument: _factstore_peer_v1_DigestsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_DigestsResponse__Output>): grpc.ClientUnaryCall;
+  StateDigests(argument: _factstore_peer_v1_DigestsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_peer_v1_DigestsResponse__Output>): grpc.ClientUnaryCall;
+  StateDigests(argument: _factstore_peer_v1_DigestsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_DigestsResponse__Output>): grpc.ClientUnaryCall;
+  StateDigests(argument: _factstore_peer_v1_DigestsRequest, callback: grpc.requestCallback<_factstore_peer_v1_DigestsResponse__Output>): grpc.ClientUnaryCall;
+  stateDigests(argument: _factstore_peer_v1_DigestsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_DigestsResponse__Output>): grpc.ClientUnaryCall;
+  stateDigests(argument: _factstore_peer_v1_DigestsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_peer_v1_DigestsResponse__Output>): grpc.ClientUnaryCall;
+  stateDigests(argument: _factstore_peer_v1_DigestsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_DigestsResponse__Output>): grpc.ClientUnaryCall;
+  stateDigests(argument: _factstore_peer_v1_DigestsRequest, callback: grpc.requestCallback<_factstore_peer_v1_DigestsResponse__Output>): grpc.ClientUnaryCall;
+  
 }
 
 export interface PeerHandlers extends grpc.UntypedServiceImplementation {
@@ -76,6 +87,8 @@ export interface PeerHandlers extends grpc.UntypedServiceImplementation {
   
   Messages: grpc.handleBidiStreamingCall<_factstore_peer_v1_PeerMessage__Output, _factstore_peer_v1_PeerMessage>;
   
+  StateDigests: grpc.handleUnaryCall<_factstore_peer_v1_DigestsRequest__Output, _factstore_peer_v1_DigestsResponse>;
+  
 }
 
 export interface PeerDefinition extends grpc.ServiceDefinition {
@@ -85,4 +98,5 @@ export interface PeerDefinition extends grpc.ServiceDefinition {
   Identify: MethodDefinition<_factstore_peer_v1_IdentifyRequest, _factstore_peer_v1_IdentifyResponse, _factstore_peer_v1_IdentifyRequest__Output, _factstore_peer_v1_IdentifyResponse__Output>
   Join: MethodDefinition<_factstore_peer_v1_JoinRequest, _factstore_peer_v1_JoinResponse, _factstore_peer_v1_JoinRequest__Output, _factstore_peer_v1_JoinResponse__Output>
   Messages: MethodDefinition<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output, _factstore_peer_v1_PeerMessage__Output>
+  StateDigests: MethodDefinition<_factstore_peer_v1_DigestsRequest, _factstore_peer_v1_DigestsResponse, _factstore_peer_v1_DigestsRequest__Output, _factstore_peer_v1_DigestsResponse__Output>
 }
