@@ -43,7 +43,7 @@ export function parseQuery(flags: QueryFlags): Query | undefined {
 }
 
 /** A query as JSON. What its items look like is judged where it is used. */
-export function parseWhere(name: string, text: string): Query {
+function parseWhere(name: string, text: string): Query {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -262,7 +262,7 @@ const limits = {
     32 * MIB,
     64 * 1024,
     64 * GIB,
-    'How much of its log a node looks through in a second, at most, while it scavenges.',
+    'How much of its log a node looks through in a second, at most, while it scavenges, and then rewrites of its tables.',
   ),
   pendingAppendBytesMax: whole(
     'bytes',

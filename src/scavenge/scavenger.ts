@@ -17,7 +17,7 @@ export interface ScavengerPorts {
   readonly reader: EventReader;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** How much of the log is looked through in a second, at most. */
+  /** How much of the log is looked through in a second, at most, and how much of the tables rewritten. */
   readonly bytesPerSecond: number;
   /** How many entries one turn reads at most; 256 unless given. */
   readonly turnEntries?: number;
@@ -54,8 +54,6 @@ const TURN_BYTES = 64 << 10;
 const TURN_ENTRIES = 256;
 /** So many entries without anything to erase go by until the progress is written. */
 const ENTRIES_PER_ROW = 10_000;
-/** The tables of so many entries are compacted at once. */
-const ENTRIES_PER_COMPACTION = 100_000;
 const WAIT_FOR_APPLY_MS = 5;
 
 /**
@@ -172,7 +170,7 @@ export class Scavenger {
 
   /** False: a fact ended it, or the node stops. */
   private async eraseTo(last: number, point: number): Promise<boolean> {
-    const { index, reader, log, clock, bytesPerSecond, turnEntries = TURN_ENTRIES } = this.ports;
+    const { index, reader, log, clock, turnEntries = TURN_ENTRIES } = this.ports;
     const view = index.view();
     const { createdUs } = await view.locate(point);
     const eraser = new Eraser(new PointVisibility(view, reader, { position: point, createdUs }));
@@ -184,9 +182,7 @@ export class Scavenger {
       await this.eraseAll(records, eraser);
       next += records.length;
       const bytes = records.reduce((sum, record) => sum + record.bytes.length, 0);
-      const restMs = (bytes * 1_000) / bytesPerSecond - (clock.monotonicMs() - begunMs);
-      if (restMs >= 1) await clock.sleep(restMs, this.stopping.signal);
-      else await clock.yieldTurn();
+      await this.pace(bytes, begunMs);
     }
     return true;
   }
@@ -218,15 +214,24 @@ export class Scavenger {
     this.progress = progress;
   }
 
-  /** What was replaced still lies in LevelDB's older tables until they are rewritten. */
+  /** What was replaced still lies in LevelDB's older tables until they are rewritten, which is as throttled as the rest. */
   private async compact(last: number, point: number): Promise<boolean> {
-    const { log, index } = this.ports;
+    const { log, index, clock } = this.ports;
     if (this.progress?.events === 0) return true;
-    for (let from = 1; from <= last; from += ENTRIES_PER_COMPACTION) {
-      if (!this.goesOn(point)) return false;
-      await log.compact(from, Math.min(last, from + ENTRIES_PER_COMPACTION - 1));
-    }
-    await index.compact();
-    return true;
+    let begunMs = clock.monotonicMs();
+    const rest = async (bytes: number) => {
+      await this.pace(bytes, begunMs);
+      begunMs = clock.monotonicMs();
+      return this.goesOn(point);
+    };
+    return (await log.compact(last, rest)) && (await index.compact(rest));
+  }
+
+  /** Waits until as much time has gone by as this takes at the rate that is allowed. */
+  private async pace(bytes: number, begunMs: number): Promise<void> {
+    const { clock, bytesPerSecond } = this.ports;
+    const restMs = (bytes * 1_000) / bytesPerSecond - (clock.monotonicMs() - begunMs);
+    if (restMs >= 1) await clock.sleep(restMs, this.stopping.signal);
+    else await clock.yieldTurn();
   }
 }

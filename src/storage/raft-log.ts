@@ -9,7 +9,7 @@ import { behindEntryKey, encodeHardState, entryKey, hardStateKey, membershipKey 
 import { type VerifyProgress, verifyLog } from './raft-log-verify.ts';
 import { continuityDamage, type EntryRecord, emptyLog, type LogPlace, placeOf } from './record.ts';
 import { decodeScavengeProgress, encodeScavengeProgress, SCAVENGE_KEY, type ScavengeProgress } from './scavenge-row.ts';
-import type { Operation, Store } from './store.ts';
+import type { CompactionRest, Operation, Store } from './store.ts';
 
 /** How the database `log/` is opened: big tables, of which few are ever rewritten (rule D3). */
 export const RAFT_LOG_DATABASE: LevelOptions = {
@@ -171,9 +171,9 @@ export class RaftLog {
     return row && decodeScavengeProgress(row);
   }
 
-  /** Has LevelDB rewrite the tables of entries `from` … `to`, both inclusive, without what was replaced. */
-  compact(from: number, to: number): Promise<void> {
-    return this.reader.store.compact(behindEntryKey(from - 1), behindEntryKey(to));
+  /** Has LevelDB rewrite the tables of the entries up to this one without what was replaced. False: `rest` ended it. */
+  compact(to: number, rest: CompactionRest): Promise<boolean> {
+    return this.reader.store.compact(behindEntryKey(0), behindEntryKey(to), rest);
   }
 
   private writeInTurn(operations: readonly Operation[]): Promise<void> {

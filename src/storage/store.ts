@@ -13,11 +13,14 @@ export interface Store {
   scan(range: ScanRange): Scan;
   /**
    * Has no file of the database hold what was deleted or replaced between these keys, which are those of no rows: its
-   * bytes are gone then, and their space is free. It may take long; reads and writes go on.
+   * bytes are gone then, and their space is free. It goes piece by piece; reads and writes go on. False: `rest` ended it.
    */
-  compact(from: Uint8Array, to: Uint8Array): Promise<void>;
+  compact(from: Uint8Array, to: Uint8Array, rest: CompactionRest): Promise<boolean>;
   close(): Promise<void>;
 }
+
+/** Is told about how many bytes the last piece had on the disk, and may take its time. False: nothing more is to be done. */
+export type CompactionRest = (bytes: number) => Promise<boolean>;
 
 export type Operation =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }

@@ -250,7 +250,9 @@ class OpenDatabase implements Store {
     };
   }
 
-  async compact(): Promise<void> {}
+  async compact(): Promise<boolean> {
+    return true;
+  }
 
   async close(): Promise<void> {
     this.closed = true;

@@ -33,7 +33,9 @@ export class MemoryStore implements Store {
     };
   }
 
-  async compact(): Promise<void> {}
+  async compact(): Promise<boolean> {
+    return true;
+  }
 
   async close(): Promise<void> {
     this.closed = true;

@@ -5,7 +5,7 @@ import { decodeChangeFact } from '../../model/retention-fact.ts';
 import { ABOUT, type StreamHead } from '../../model/stream.ts';
 import { EntryType } from '../../raft/types.ts';
 import type { EntryRecord } from '../record.ts';
-import type { Store } from '../store.ts';
+import type { CompactionRest, Store } from '../store.ts';
 import { AppendIdWindow } from './append-id-window.ts';
 import { type ChunkLimits, writeBlock } from './block-writer.ts';
 import { EventScanner } from './event-scan.ts';
@@ -248,12 +248,13 @@ export class EventIndex {
     }
   }
 
-  /** Has LevelDB rewrite the tables of types and tags, without what was forgotten. */
-  async compact(): Promise<void> {
+  /** Has LevelDB rewrite the tables of types and tags, without what was forgotten. False: `rest` ended it. */
+  async compact(rest: CompactionRest): Promise<boolean> {
     for (const kind of [Kind.type, Kind.tag] as const) {
       const { from, to } = kindRange(kind);
-      await this.store.compact(from, to);
+      if (!(await this.store.compact(from, to, rest))) return false;
     }
+    return true;
   }
 
   /** Stops writing after the chunk that is under way. The store stays open. */

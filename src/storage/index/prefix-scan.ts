@@ -7,6 +7,8 @@ import type { BlockPlaces, Reading, SpendRows } from './posting-cursor.ts';
 import { decodeRow } from './row-writer.ts';
 
 const ROWS_AT_ONCE = 256;
+/** A scan has its price, too: it is not begun for less. */
+const ROWS_AT_ONCE_MIN = 16;
 
 /** It takes 2 KiB of memory for each block of its window in which it finds something. */
 const WINDOW_BLOCKS = 4_096;
@@ -71,7 +73,7 @@ export class PrefixScan {
   /** Looks at about so many places more. */
   async advance(places: number): Promise<void> {
     this.credit += places;
-    while (this.credit > 0 && !this.done) await this.read();
+    while (this.credit >= ROWS_AT_ONCE_MIN && !this.done) await this.read();
   }
 
   /**

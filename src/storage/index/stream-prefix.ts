@@ -9,6 +9,7 @@ import { damagedIndex } from './row-writer.ts';
 
 /** More streams or categories than this are not looked through one by one. */
 const NAMES_MAX = 256;
+const NAMES_AT_ONCE = 64;
 
 /** What the streams whose names begin with a prefix are looked for by in sealed blocks. */
 export interface PrefixTerms {
@@ -40,23 +41,45 @@ async function namesWith(
   prefix: string,
   spend: SpendRows,
 ): Promise<Term[] | undefined> {
-  // A stream has many rows by its name, and one head.
-  const keyKind = kind === Kind.stream ? Kind.head : kind;
   const terms: Term[] = [];
-  let from = withoutEnd(nameKey(keyKind, prefix));
+  for await (const bytes of kind === Kind.stream
+    ? streamsWith(view, prefix, spend)
+    : categoriesWith(view, prefix, spend)) {
+    if (terms.length === NAMES_MAX) return undefined;
+    const name = decodeUtf8(bytes);
+    if (name === undefined) throw damagedIndex('a name is not UTF-8');
+    terms.push({ kind, name });
+  }
+  return terms;
+}
+
+/** A stream has many rows by its name, and one head. */
+async function* streamsWith(view: IndexView, prefix: string, spend: SpendRows): AsyncGenerator<Uint8Array> {
+  const from = withoutEnd(nameKey(Kind.head, prefix));
+  const scan = view.store.scan({ from, to: Uint8Array.from([...from, 0xff]), limit: NAMES_MAX + 1 });
+  try {
+    for (let rows = await scan.next(NAMES_AT_ONCE); rows.length > 0; rows = await scan.next(NAMES_AT_ONCE)) {
+      spend(rows.length);
+      for (const [key] of rows) yield readName(key, 1);
+    }
+  } finally {
+    await scan.close();
+  }
+}
+
+/** A category has a row in each block, over which each name jumps to the next one. */
+async function* categoriesWith(view: IndexView, prefix: string, spend: SpendRows): AsyncGenerator<Uint8Array> {
+  let from = withoutEnd(nameKey(Kind.category, prefix));
   const to = Uint8Array.from([...from, 0xff]);
   for (;;) {
     const scan = view.store.scan({ from, to, limit: 1 });
     try {
       const [found] = await scan.next(1);
       spend(1);
-      if (!found) return terms;
-      if (terms.length === NAMES_MAX) return undefined;
+      if (!found) return;
       const bytes = readName(found[0], 1);
-      const name = decodeUtf8(bytes);
-      if (name === undefined) throw damagedIndex('a name is not UTF-8');
-      terms.push({ kind, name });
-      from = nameKey(keyKind, bytes);
+      yield bytes;
+      from = nameKey(Kind.category, bytes);
       // No key of this name lies behind the same bytes ended by 01.
       from[from.length - 1] = 1;
     } finally {

@@ -18,6 +18,7 @@ export interface RaftMessage {
   'clockUs'?: (number | string | Long);
   'entries'?: (Buffer | Uint8Array | string)[];
   'acknowledged'?: (_factstore_peer_v1_Acknowledged)[];
+  'loadMax'?: (number | string | Long);
 }
 
 export interface RaftMessage__Output {
@@ -34,4 +35,5 @@ export interface RaftMessage__Output {
   'clockUs': (number);
   'entries': (Buffer)[];
   'acknowledged': (_factstore_peer_v1_Acknowledged__Output)[];
+  'loadMax': (number);
 }

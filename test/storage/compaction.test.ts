@@ -1,0 +1,112 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { compactionPieces } from '../../src/storage/compaction-pieces.ts';
+import { LevelStore } from '../../src/storage/level-store.ts';
+import { foundOnDisk } from '../support/disk-bytes.ts';
+
+const key = (n: number) => Uint8Array.from([0x33, ...Buffer.from(`customer:${String(n).padStart(9, '0')}`)]);
+const [BEGIN, END] = [Uint8Array.of(0x33), Uint8Array.of(0x34)];
+
+describe('the pieces of a range of keys', () => {
+  test('adjoin, cover it, and are no larger than they may be, wherever its rows lie', async () => {
+    const rows = fc.uniqueArray(fc.record({ n: fc.nat(999_999_999), bytes: fc.nat(500) }), {
+      selector: ({ n }) => n,
+      minLength: 1,
+      maxLength: 200,
+    });
+    await fc.assert(
+      fc.asyncProperty(rows, fc.integer({ min: 500, max: 20_000 }), async (all, bytesMax) => {
+        const placed = all.map(({ n, bytes }) => ({ at: key(n), bytes }));
+        const bytesOf = async (from: Uint8Array, to: Uint8Array) =>
+          placed
+            .filter(({ at }) => Buffer.compare(from, at) <= 0 && Buffer.compare(at, to) < 0)
+            .reduce((sum, { bytes }) => sum + bytes, 0);
+        const pieces = await compactionPieces(BEGIN, END, bytesMax, bytesOf);
+        expect([pieces[0]?.from, pieces.at(-1)?.to]).toEqual([BEGIN, END]);
+        for (const [n, piece] of pieces.entries()) {
+          if (n > 0) expect(piece.from).toEqual(pieces[n - 1]?.to);
+          expect(piece.bytes).toBe(await bytesOf(piece.from, piece.to));
+          expect(piece.bytes).toBeLessThanOrEqual(bytesMax);
+        }
+        const total = placed.reduce((sum, { bytes }) => sum + bytes, 0);
+        // Two that adjoin are together more than one may be, or they would be one.
+        expect(pieces.length).toBeLessThanOrEqual((2 * total) / bytesMax + 1);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('are not cut where all that is in them begins alike', async () => {
+    const from = Buffer.alloc(40, 7);
+    const to = Buffer.concat([from, Uint8Array.of(1)]);
+    expect(await compactionPieces(from, to, 10, async () => 1_000)).toEqual([{ from, to, bytes: 1_000 }]);
+  });
+});
+
+describe('a compaction', () => {
+  let directory: string;
+  let store: LevelStore;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'factstore-compaction-'));
+    const options = {
+      writeBufferBytes: 64 << 10,
+      tableBytes: 64 << 10,
+      cacheBytes: 1 << 20,
+      compactionBytes: 128 << 10,
+    };
+    store = await LevelStore.open(directory, options);
+  });
+  afterEach(async () => {
+    await store.close();
+    await rm(directory, { recursive: true });
+  });
+
+  const value = (n: number, word: string) => Buffer.concat([Buffer.from(`${word}-${n}-`), Buffer.alloc(2_000, n)]);
+
+  /** So many rows that they do not compress into a few pieces, each of which says a word. */
+  async function fill(word: string): Promise<void> {
+    for (let from = 0; from < 2_000; from += 100) {
+      const rows = Array.from({ length: 100 }, (_, i) => from + i);
+      await store.write(
+        rows.map((n) => ({ type: 'put', key: key(n * 7), value: Buffer.from(noise(value(n, word), n)) })),
+        false,
+      );
+    }
+  }
+
+  test('goes piece by piece, keeps every row that there is, and leaves nothing of what was replaced', async () => {
+    await fill('secretword');
+    await fill('other');
+    const told: number[] = [];
+    const whole = await store.compact(BEGIN, END, async (bytes) => {
+      told.push(bytes);
+      return true;
+    });
+    expect(whole).toBe(true);
+    expect(told.length).toBeGreaterThan(8);
+    expect(Math.max(...told)).toBeLessThanOrEqual(128 << 10);
+    for (const n of [0, 1, 999, 1_999]) expect((await store.get(key(n * 7)))?.subarray(0, 6).toString()).toBe('other-');
+    expect(await foundOnDisk(directory, ['secretword-1-', 'secretword-1999-'])).toEqual([]);
+    expect(await foundOnDisk(directory, ['other-1-'])).toEqual(['other-1-']);
+  });
+
+  test('ends where a rest says so', async () => {
+    await fill('secretword');
+    let pieces = 0;
+    expect(await store.compact(BEGIN, END, async () => ++pieces < 3)).toBe(false);
+    expect(pieces).toBe(3);
+  });
+});
+
+/** The beginning as it is, and behind it bytes that do not compress. */
+function noise(bytes: Buffer, seed: number): Buffer {
+  let state = seed + 1;
+  for (let at = 20; at < bytes.length; at++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    bytes[at] = state >>> 16;
+  }
+  return bytes;
+}
