@@ -2,6 +2,7 @@ import { parseOptions } from './harness/options.ts';
 import { publish } from './harness/publish.ts';
 import { runGroups } from './harness/run.ts';
 import { projectionSuite } from './projection.ts';
+import { projectionAppendsSuite } from './projection-appends.ts';
 import { querySuite } from './query.ts';
 import { sandboxSuite } from './sandbox.ts';
 import { scavengeSuite } from './scavenge.ts';
@@ -12,6 +13,7 @@ import { runAndCleanUp } from './support/cleanup.ts';
 /** Benchmarks of one thing each, with options of their own. Everything else is a group of the harness. */
 const SUITES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   projection: projectionSuite,
+  'projection-appends': projectionAppendsSuite,
   query: querySuite,
   sandbox: sandboxSuite,
   scavenge: scavengeSuite,

@@ -11,8 +11,9 @@ import type { GenerationStore, ParkedEvent } from './generation-store.ts';
 import { outboxRows } from './outbox.ts';
 import type { BatchOutcome, Fault, Program } from './program.ts';
 import { Progress } from './progress.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { withResultStreams } from './result-stream.ts';
-import { isDigestPlace, nextDigestAt, StateDigest } from './state-digest.ts';
+import { isDigestPlace, StateDigest } from './state-digest.ts';
 
 /** What runners are built on. */
 export interface RunnerPorts {
@@ -68,7 +69,7 @@ export class GenerationRunner {
   private readonly written: BatchListener;
   private readonly stopping = new AbortController();
   private program: Program | undefined;
-  private source: EventSource | undefined;
+  private source: ReadAhead | undefined;
   private running: Promise<void> | undefined;
   private fault: Fault | undefined;
   private retriedAt = -1;
@@ -144,6 +145,7 @@ export class GenerationRunner {
       // The program's own failures end in a fault; what is left is the disk, or a bug.
       if (!signal.aborted) this.ports.fatal(error);
     } finally {
+      await this.source?.end();
       await this.program?.close();
       this.program = undefined;
     }
@@ -160,7 +162,7 @@ export class GenerationRunner {
       await ports.clock.sleep(OUTBOX_RETRY_MS, signal);
       return true;
     }
-    const batch = await (this.source as EventSource).read(ports.view(), after, Math.min(until, nextDigestAt(after)));
+    const batch = await (this.source as ReadAhead).read(after, until);
     if (batch.lookedTo <= after) return false;
     await this.process(batch);
     await ports.clock.yieldTurn();
@@ -286,7 +288,9 @@ export class GenerationRunner {
       return this.standStill({ message, position: BigInt(position), kind: 'died' });
     }
     const { description } = this.program;
-    this.source = new EventSource(this.ports.reader, description, producerOf(this.projection));
+    await this.source?.end();
+    const events = new EventSource(this.ports.reader, description, producerOf(this.projection));
+    this.source = new ReadAhead(events, this.ports);
   }
 
   /** A generation that has come to its end waits for the fact that gives it another one. */
