@@ -4,7 +4,7 @@ import type { StoredDigest } from './generation-store.ts';
 import type { GenerationRunner } from './runner.ts';
 
 /** A question: what a generation came to at the digest places behind a position. */
-export interface DigestQuestion {
+interface DigestQuestion {
   readonly projection: string;
   readonly generation: number;
   readonly after: number;
