@@ -250,6 +250,13 @@ const limits = {
   ),
   connectionsMax: whole('connections', 1000, 1, 100_000, 'The most client connections at a time.'),
   streamsPerConnectionMax: whole('calls', 1000, 1, 100_000, 'The most calls at a time on one client connection.'),
+  openCallsMax: whole(
+    'calls',
+    20_000,
+    1,
+    10_000_000,
+    'The most calls at a time on all client connections together; an open one takes up to 10 KiB.',
+  ),
   unhandledBytesMax: whole(
     'bytes',
     256 * MIB,

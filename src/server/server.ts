@@ -20,6 +20,7 @@ export interface ServerOptions {
   readonly port: number;
   readonly connectionsMax: number;
   readonly streamsPerConnectionMax: number;
+  readonly openCallsMax: number;
   readonly unhandledBytesMax: number;
 }
 
@@ -73,7 +74,10 @@ export class Server {
       'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 5_000,
       // The count comes first, so that it also sees the status with which the meter ends a call.
-      interceptors: [countCalls(traffic, () => clock.monotonicMs()), meterCalls(received, MESSAGE_BYTES_MAX, logger)],
+      interceptors: [
+        countCalls(traffic, () => clock.monotonicMs(), { openCallsMax: options.openCallsMax, logger }),
+        meterCalls(received, MESSAGE_BYTES_MAX, logger),
+      ],
     });
     grpc.addService(eventsService, eventsHandlers(ports, sessions) as unknown as UntypedServiceImplementation);
     grpc.addService(

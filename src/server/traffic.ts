@@ -1,6 +1,9 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { type ServerInterceptor, status } from '@grpc/grpc-js';
+import { FactstoreError } from '../base/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
 import { Tally } from '../runtime/tally.ts';
+import { statusOf } from './status.ts';
 
 /** What has come in on the client port since the start. */
 export class Traffic {
@@ -15,8 +18,20 @@ export class Traffic {
   took: (method: string, seconds: number) => void = () => undefined;
 }
 
-/** Counts every call by its method and the status that it ends in, whoever says it; adds no layer to the call. */
-export function countCalls(traffic: Traffic, monotonicMs: () => number): ServerInterceptor {
+export interface CallBound {
+  readonly openCallsMax: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Counts every call by its method and the status that it ends in, whoever says it; adds no layer to the call. Where too
+ * many are open on all connections together, another one is refused before it costs anything (rule C8).
+ */
+export function countCalls(
+  traffic: Traffic,
+  monotonicMs: () => number,
+  { openCallsMax, logger }: CallBound,
+): ServerInterceptor {
   return (method, call) => {
     const { stream } = call as unknown as { stream?: ServerHttp2Stream };
     const began = monotonicMs();
@@ -37,6 +52,16 @@ export function countCalls(traffic: Traffic, monotonicMs: () => number): ServerI
     };
     // Nobody says a status where the client went away.
     stream?.on('close', () => end(status.CANCELLED));
+    if (traffic.openCalls > openCallsMax) {
+      const error = tooMany(openCallsMax);
+      const { details = error.message, metadata = null } = statusOf(error, logger);
+      call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details, metadata });
+    }
     return call as ReturnType<ServerInterceptor>;
   };
+}
+
+function tooMany(limit: number): FactstoreError {
+  const text = `the node has ${limit} open calls already, which is openCallsMax; end some, or ask another node. Nothing was written.`;
+  return new FactstoreError('OVERLOADED', text, { limit });
 }

@@ -12,6 +12,8 @@ import { until } from '../support/wait.ts';
 
 const MIB = 1 << 20;
 const CONNECTIONS_MAX = 200;
+/** What applies where nothing is said. */
+const OPEN_CALLS_MAX = 20_000;
 
 /** Somebody who means no good, at one node as it is shipped. Whoever is there already is served throughout. */
 describe.skipIf(process.platform !== 'linux')('a node under attack', () => {
@@ -123,6 +125,32 @@ describe.skipIf(process.platform !== 'linux')('a node under attack', () => {
     await until('no call is left', async () => (await scrape(node.address)).get('factstore_grpc_open_calls') === 1);
     expect((await residentBytes('VmHWM')) - before).toBeLessThan(150 * MIB);
     expect(await db.read('during').toArray()).toHaveLength(10);
+  }, 60_000);
+
+  it('outlives a client that opens calls and keeps them, on connection after connection, without end [C8]', async () => {
+    const before = await residentBytes('VmRSS');
+    for (let round = 0; round < 30; round++) {
+      const attack = session();
+      for (let n = 0; n < 1_000; n++) {
+        const call = attack.request(
+          headers(n % 2 === 0 ? eventsService.Subscribe.path : eventsService.AppendStream.path),
+        );
+        call.on('error', () => undefined);
+      }
+    }
+    const refused = '{method="/factstore.v1.Events/Subscribe",code="RESOURCE_EXHAUSTED"}';
+    const figures = await until('the rest is refused', async () => {
+      const now = await scrape(node.address);
+      return (now.get(`factstore_grpc_calls_total${refused}`) ?? 0) > 4_000 && now;
+    });
+    expect(figures.get('factstore_grpc_open_calls')).toBeLessThanOrEqual(OPEN_CALLS_MAX);
+    expect(figures.get('factstore_grpc_open_calls')).toBeGreaterThan(OPEN_CALLS_MAX - 100);
+    // Some 6 KiB for each that is open, and as much again for those that come and are refused.
+    expect((await residentBytes('VmHWM')) - before).toBeLessThan(500 * MIB);
+    // Who has a call goes on with it.
+    await db.append('during', [{ type: 'T', data: 1 }]);
+    for (const one of sessions.splice(0)) one.destroy();
+    await until('there is room again', async () => (await db.read('during').toArray()).length === 1);
   }, 60_000);
 
   it('lets nobody write lines into its log through the names of streams', async () => {

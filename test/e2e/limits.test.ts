@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { createConnection, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { formatAddress } from '../../src/config/values.ts';
 import { decodeReadResponse } from '../../src/proto/read.ts';
-import { eventsService } from '../../src/proto/services.ts';
+import { eventsService, streamsService } from '../../src/proto/services.ts';
 import { reflectedEncode } from '../proto/arbitraries.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { TestNodes } from '../support/test-node.ts';
@@ -113,5 +114,31 @@ describe('limits that configuration lowers', () => {
     const other = new RawClient(formatAddress(nodes.node(0).address));
     expect(await other.unary(eventsService.Head.path, new Uint8Array(0))).toMatchObject({ code: 0 });
     other.close();
+  });
+
+  it('refuse more calls than all connections together may have, and take more once some have ended [C8]', async () => {
+    const { nodes } = await start({ openCallsMax: 10 });
+    const address = formatAddress(nodes.node(0).address);
+    const subscribe = reflectedEncode('factstore.v1.SubscribeRequest', { all: true });
+    const many = [new RawClient(address), new RawClient(address), new RawClient(address)];
+    const open = many.flatMap((raw) =>
+      [1, 2, 3, 4].map(() => raw.serverStream(eventsService.Subscribe.path, subscribe)),
+    );
+    const refused = await Promise.race(open);
+    expect(refused).toMatchObject({ code: 8, details: expect.stringContaining('openCallsMax') });
+    const other = new RawClient(address);
+    const head = () => other.unary(eventsService.Head.path, new Uint8Array(0));
+    expect(await head()).toMatchObject({ code: 8 });
+    // Nothing of a refused call happens.
+    const writes = [{ stream: 'never', events: [{ id: randomBytes(16), type: 'T' }] }];
+    const append = reflectedEncode('factstore.v1.AppendRequest', { appendId: randomBytes(16), writes });
+    expect(await other.unary(eventsService.Append.path, append)).toMatchObject({ code: 8 });
+    many[0]?.close();
+    await until('calls are taken again', async () => (await head()).code === 0);
+    const get = reflectedEncode('factstore.v1.GetStreamRequest', { stream: 'never' });
+    expect(await other.unary(streamsService.Get.path, get)).toMatchObject({ code: 5 });
+    expect(await other.unary(eventsService.Append.path, append)).toMatchObject({ code: 0 });
+    for (const raw of [...many, other]) raw.close();
+    await Promise.all(open);
   });
 });
