@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { clockShift } from './faults/clock.ts';
 import { failingSyncs, fullDisk } from './faults/disk.ts';
 import type { FaultKind } from './faults/fault.ts';
@@ -20,12 +20,13 @@ export interface RunOptions {
 
 export function parseOptions(argv: readonly string[]): RunOptions {
   const all = KINDS.map(({ name }) => name).join(',');
+  const faults = new Option('--faults <LIST>', `some of ${all}, separated by commas; none: no faults`);
   const command = new Command('npm run test:cluster --')
     .description('Makes things go wrong for a cluster of real nodes under load, and judges what its clients saw.')
     .option('--minutes <N>', 'how long faults are made', number(0.1, 600), 0.7)
-    .option('--seed <N>', 'draws the faults and what clients ask for', number(0, 2 ** 32 - 1), 1)
-    .option('--nodes <N>', 'nodes of the cluster', number(1, 9), 3)
-    .option('--faults <LIST>', `some of ${all}, separated by commas; none: no faults`, kinds, KINDS)
+    .option('--seed <N>', 'draws the faults and what clients ask for', whole(0, 2 ** 32 - 1), 1)
+    .option('--nodes <N>', 'nodes of the cluster', whole(1, 9), 3)
+    .addOption(faults.argParser(kinds).default(KINDS, 'all of them'))
     .option('--out <DIR>', 'where the chart goes, and what is kept of a run that failed', 'cluster-run')
     .option('--report <FILE>', 'writes the result in the JSON form of a test report');
   return command.parse(argv, { from: 'user' }).opts<RunOptions>();
@@ -37,6 +38,13 @@ function number(least: number, most: number): (text: string) => number {
     if (!(value >= least && value <= most))
       throw new InvalidArgumentError(`a number from ${least} to ${most} is expected`);
     return value;
+  };
+}
+
+function whole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a whole number is expected');
+    return number(least, most)(text);
   };
 }
 

@@ -89,6 +89,17 @@ describe('handing leadership over', () => {
     expect(net.node('c').payloads).toEqual(['x']);
   });
 
+  it('it is given up as early where it is asked for again and again (thesis §3.10)', () => {
+    const net = new Network(three);
+    net.elect('a');
+    net.isolate('b');
+    for (let n = 0; n < 10; n++) {
+      net.raft('a').transferLeadership('b');
+      net.tick(1, ['a', 'c']);
+    }
+    expect([net.leaders(), net.raft('a').acceptsProposals]).toEqual([['a'], true]);
+  });
+
   it('reads that were held are refused when leadership moves (thesis §3.10)', () => {
     const net = new Network(three);
     net.elect('a');

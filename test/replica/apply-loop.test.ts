@@ -52,3 +52,25 @@ it('a batch that takes long is applied in turns, and never more is told than is 
   expect(told).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   expect(yields()).toBe(4);
 });
+
+it('takes from disk no more than is committed, though the log goes on [D8]', async () => {
+  const records = entriesAfter(EMPTY_LOG, 10);
+  const told: number[] = [];
+  const loop = new ApplyLoop({
+    log: { read: async (from, to) => records.slice(from - 1, to) },
+    state: {
+      appliedIndex: 0,
+      prepare: () => undefined,
+      ready: () => undefined,
+      apply: () => undefined,
+    } as unknown as AppliedState,
+    clock: new VirtualTime().clock(),
+    inMemory: () => undefined,
+    applied: (turn) => told.push(...turn.map((record) => record.index)),
+  });
+  loop.start((error) => expect.unreachable(String(error)));
+  loop.committed.raise(4);
+  await loop.applied.reached(4);
+  await loop.stop();
+  expect(told).toEqual([1, 2, 3, 4]);
+});

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { FactstoreError } from '../../src/base/errors.ts';
+import { CatchUp } from '../../src/replica/catch-up.ts';
+import { type Deferred, deferred } from '../../src/runtime/deferred.ts';
 import { EntryRecord } from '../../src/storage/record.ts';
+import { EMPTY_LOG, entriesAfter } from '../storage/support.ts';
 import { anAppend, ReplicaCluster, type ReplicaNode } from '../support/replica-cluster.ts';
 
 const APPENDS = 50;
@@ -77,6 +81,55 @@ describe('a follower that lags', () => {
     cluster.heal();
     await caughtUp({ cluster, leader: await cluster.leader(), away, helper: away });
     expect(cluster.fetches).toEqual([]);
+  });
+});
+
+/** A follower's catching up alone, which asks for entries 1 to 3 of others, each time until the test answers. */
+function alone() {
+  const asked: Deferred<EntryRecord[]>[] = [];
+  const filled: unknown[] = [];
+  const failures: unknown[] = [];
+  const catchUp = new CatchUp({
+    log: { placeAt: async () => EMPTY_LOG },
+    fetchEntries: () => () => {
+      const answer = deferred<EntryRecord[]>();
+      asked.push(answer);
+      return answer.promise;
+    },
+    filled: (append) => filled.push(append),
+    fatal: (error) => failures.push(error),
+  });
+  const envelope = { type: 'append', from: 'a', to: 'b', term: 2 } as const;
+  const follow = () => catchUp.follow({ ...envelope, index: 0, logTerm: 0, commit: 3, entries: undefined, loadMax: 3 });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  return { asked, filled, failures, follow, turn };
+}
+
+describe('catching up', () => {
+  it('asks for one range at a time, however often it is named [C5]', async () => {
+    const { asked, filled, follow, turn } = alone();
+    const first = follow();
+    await follow();
+    await turn();
+    expect(asked.length).toBe(1);
+    asked[0]?.resolve(entriesAfter(EMPTY_LOG, 3));
+    await first;
+    expect(filled).toMatchObject([{ index: 0, entries: [{ index: 1 }, { index: 2 }, { index: 3 }] }]);
+  });
+
+  it('ends the node for what is wrong here, and not because nobody could be asked [C5] [D7]', async () => {
+    const { asked, failures, follow, turn } = alone();
+    const first = follow();
+    await turn();
+    asked[0]?.reject(new FactstoreError('UNREACHABLE', 'nobody has them'));
+    await first;
+    expect(failures).toEqual([]);
+    const second = follow();
+    await turn();
+    const damage = new FactstoreError('DATA_LOSS', 'entry 1 is damaged');
+    asked[1]?.reject(damage);
+    await second;
+    expect(failures).toEqual([damage]);
   });
 });
 

@@ -22,13 +22,13 @@ const OPTIONS = {
   random: (from: number) => from,
 };
 
-/** A leader of two whose follower has nothing: it has just been asked to send three entries that are on its disk alone. */
-async function loading() {
+/** A leader with a follower that has nothing: it has just been asked to send three entries that are on its disk alone. */
+async function loading(members = ['a', 'b'], commit = 0) {
   const time = new VirtualTime();
   const records = entriesAfter(EMPTY_LOG, 3);
   const end = records[2] as EntryRecord;
-  const hardState = { term: 1, vote: undefined, commit: 0 };
-  const voters = [new Set(['a', 'b']), new Set<string>()] as const;
+  const hardState = { term: 1, vote: undefined, commit };
+  const voters = [new Set(members), new Set<string>()] as const;
   const configuration = { voters, learners: new Set<string>(), learnersNext: new Set<string>() };
   const core = new Raft<EntryRecord>(
     { ...OPTIONS, noop: (index, term) => sealNoop(index, term, end) },
@@ -60,6 +60,7 @@ async function loading() {
   await step({ ...answer, type: 'voteResponse' });
   const about = { ...answer, type: 'appendResponse', rejectHint: 0, logTerm: 0, applied: 0 } as const;
   await step({ ...about, index: 3, reject: true });
+  sent.length = 0;
   await step({ ...about, index: 0 });
   const loaded = async () => {
     read.resolve(records);
@@ -67,8 +68,8 @@ async function loading() {
     expect(failures).toEqual([]);
     return sent.filter((message) => message.type === 'append' && (message.entries?.length ?? 0) > 0);
   };
-  sent.length = 0;
-  return { core, step, loaded };
+  const named = () => sent.filter((message) => message.type === 'append' && message.entries === undefined);
+  return { core, step, loaded, named };
 }
 
 describe('a range that is loaded from disk', () => {
@@ -83,5 +84,17 @@ describe('a range that is loaded from disk', () => {
     await step({ type: 'heartbeat', from: 'b', to: 'a', term: 3, commit: 0, context: 1, acknowledged: [] });
     expect(core.role).toBe('follower');
     expect(await loaded()).toEqual([]);
+  });
+
+  it('is named where a third member has it, as far as it is committed [C5]', async () => {
+    const { loaded, named } = await loading(['a', 'b', 'c'], 2);
+    expect(named()).toMatchObject([{ to: 'b', index: 0, commit: 2, loadMax: 2 }]);
+    expect(await loaded()).toEqual([]);
+  });
+
+  it('is sent by the leader as long as nothing of it is committed, as nobody else would give it [C5]', async () => {
+    const { loaded, named } = await loading(['a', 'b', 'c']);
+    expect(await loaded()).toMatchObject([{ to: 'b', index: 0, entries: [{ index: 1 }, {}, { index: 3 }] }]);
+    expect(named()).toEqual([]);
   });
 });

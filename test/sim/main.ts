@@ -20,15 +20,15 @@ interface Options {
 
 const program = new Command('sim')
   .description('Runs whole nodes on virtual time, network and disk; everything follows from the seed.')
-  .option('--seed <n>', 'replay one run, with its trace', whole)
-  .option('--seeds <n>', 'run so many, on all cores', whole)
-  .option('--from <n>', 'the first seed of --seeds', whole, 1)
-  .option('--nodes <n>', 'the size of the cluster, instead of the drawn one', whole)
-  .option('--seconds <s>', 'virtual seconds of trouble, instead of the drawn ones', Number)
+  .addOption(new Option('--seed <n>', 'replay one run, with its trace').argParser(whole(0)).conflicts('seeds'))
+  .option('--seeds <n>', 'run so many, on all cores', whole(1))
+  .option('--from <n>', 'the first seed of --seeds', whole(0), 1)
+  .option('--nodes <n>', 'the size of the cluster, instead of the drawn one', whole(1))
+  .option('--seconds <s>', 'virtual seconds of trouble, instead of the drawn ones', seconds)
   .addOption(new Option('--profile <name>', 'instead of the drawn one').choices(PROFILES))
   .option('--without <classes>', `fault classes to leave out, joined by commas: ${FAULT_CLASSES.join(', ')}`, classes)
   .option('--often <classes>', 'fault classes that happen all the time', classes)
-  .option('--jobs <n>', 'how many processes', whole, availableParallelism())
+  .option('--jobs <n>', 'how many processes', whole(1), availableParallelism())
   .option('--quiet', 'with --seed: no trace, only the result')
   .action(async (options: Options) => {
     process.exitCode = options.seed === undefined ? await many(options) : await one(options.seed, options);
@@ -68,9 +68,18 @@ function planOptions(seed: number, { nodes, seconds, profile, without, often }: 
   return { seed, nodes, seconds, profile, without, often };
 }
 
-function whole(text: string): number {
+function whole(least: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (!Number.isSafeInteger(number) || number < least)
+      throw new InvalidArgumentError(`a whole number of ${least} or more is needed.`);
+    return number;
+  };
+}
+
+function seconds(text: string): number {
   const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 0) throw new InvalidArgumentError('a whole number is needed.');
+  if (!(number > 0 && Number.isFinite(number))) throw new InvalidArgumentError('a number above 0 is needed.');
   return number;
 }
 

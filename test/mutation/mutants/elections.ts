@@ -204,6 +204,15 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     test: 'raft/transfer.test.ts',
   },
   {
+    id: 'transfer-renewed-by-asking',
+    file: 'src/raft/transfer.ts',
+    search: '  if (l.transfer?.to === target) return true;\n',
+    replacement: '',
+    bug: 'a leader that is asked every second to hand over to one that does not answer takes no appends any more',
+    rule: 'thesis §3.10',
+    test: 'raft/transfer.test.ts',
+  },
+  {
     id: 'transfer-never-given-up',
     file: 'src/raft/transfer.ts',
     search: '  l.transfer = undefined;\n',

@@ -36,7 +36,7 @@ export class RaftChecks {
     return this.configurations.at(-1) as Configuration;
   }
 
-  /** A node starts anew: its commit index may be an older one, its term may not be. */
+  /** A node starts anew: its commit index may be an older one, and so may a term in which it has promised nothing. */
   started(id: string): void {
     this.shown.delete(id);
   }
