@@ -1,19 +1,20 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { httpHandler } from './admin/http.ts';
 import { NodeMetrics } from './admin/node-metrics.ts';
-import { uuidBytes } from './base/bytes.ts';
+import { uuidBytes, uuidText } from './base/bytes.ts';
 import { FactstoreError } from './base/errors.ts';
 import type { NodeOptions } from './config/options.ts';
 import { type Address, formatAddress } from './config/values.ts';
 import { FEATURE_LEVEL } from './model/fact.ts';
 import type { ScavengeWord } from './model/scavenge-fact.ts';
+import { leaveMember } from './node/coming-back.ts';
 import { LogRepair } from './node/log-repair.ts';
 import { measuredStore } from './node/measured-store.ts';
 import { Member } from './node/member.ts';
 import { NodeStorage } from './node/open-storage.ts';
 import type { EntriesRequest } from './peer/entries.ts';
 import { Founding } from './peer/founding.ts';
-import type { FoundingMember } from './peer/founding-codec.ts';
+import { decodeFoundingRecord, type FoundingMember } from './peer/founding-codec.ts';
 import type { JoinRequest } from './peer/join-codec.ts';
 import { Joining } from './peer/joining.ts';
 import { membershipIn } from './peer/membership-codec.ts';
@@ -30,9 +31,10 @@ import type { NodeProjections } from './server/projections-service.ts';
 import { ReceiveBudget } from './server/receive-budget.ts';
 import { Server } from './server/server.ts';
 import { Traffic } from './server/traffic.ts';
-import { type Damage, damageError } from './storage/damage.ts';
+import { type Damage, damageError, damageIn, isDerivedDamage } from './storage/damage.ts';
 import { DataDirectory } from './storage/data-directory.ts';
 import { DiskReserve, reserveBytesFor } from './storage/disk-reserve.ts';
+import { type ReturnNote, readReturnNote, removeReturnNote } from './storage/former-self.ts';
 import { RAFT_LOG_DATABASE } from './storage/raft-log.ts';
 
 /** What a node is built on; the defaults are the real ones. */
@@ -59,13 +61,22 @@ export async function startNode(options: NodeOptions, dependencies: Partial<Node
   const clock = dependencies.clock ?? systemClock;
   const limit = new LogLimit(clock);
   const logger = dependencies.logger ?? createLogger(options.logLevel, { node: options.nodeId }, { limit });
+  const knownFeatureLevel = dependencies.knownFeatureLevel ?? FEATURE_LEVEL;
+  const all = { clock, logger, knownFeatureLevel, openProgram: dependencies.openProgram ?? openProgram };
+  try {
+    return await startOn(options, all, limit);
+  } catch (error) {
+    if (!(await leaveMember(options, error, logger))) throw error;
+    return startOn(options, all, limit);
+  }
+}
+
+async function startOn(options: NodeOptions, dependencies: NodeDependencies, limit: LogLimit): Promise<Node> {
   const directory = await DataDirectory.open(options.data, {
     nodeId: options.nodeId,
     ballastBytes: options.ballastBytes,
   });
-  const knownFeatureLevel = dependencies.knownFeatureLevel ?? FEATURE_LEVEL;
-  const open = dependencies.openProgram ?? openProgram;
-  const node = new Node(options, { clock, logger, knownFeatureLevel, openProgram: open }, directory, limit);
+  const node = new Node(options, dependencies, directory, limit);
   try {
     await node.start();
   } catch (error) {
@@ -107,6 +118,9 @@ export class Node {
   private damageNoted: Promise<void> | undefined;
   private incarnation = 0;
   private failed = false;
+  /** Why it ended by itself. */
+  private reason: Error | undefined;
+  private returning: ReturnNote | undefined;
   private readonly traffic = new Traffic();
   private readonly budget: ReceiveBudget;
   private readonly metrics: NodeMetrics;
@@ -151,9 +165,10 @@ export class Node {
     return this.member?.role ?? this.startingWith();
   }
 
-  /** True: it ended because its log is damaged in a way that its next start mends. */
+  /** True: it ended because its log or its index is damaged in a way that its next start mends. */
   get mendable(): boolean {
-    return this.failed && this.storage?.damage !== undefined;
+    if (this.storage?.mendable) return this.failed;
+    return damageIn(this.reason)?.kind === 'promiseLost' && this.otherPeers().size > 0;
   }
 
   async start(): Promise<void> {
@@ -161,6 +176,7 @@ export class Node {
     if (directory.ballastReleased) {
       logger.warn({ event: 'disk.ballast' }, 'the disk was full: the ballast file was given up to start at all');
     }
+    this.returning = await readReturnNote(directory.path);
     this.incarnation = await directory.raiseIncarnation();
     this.storage = await NodeStorage.open(directory, this.incarnation, (store) =>
       measuredStore(
@@ -170,6 +186,7 @@ export class Node {
       ),
     );
     this.storage.onDamage = (damage) => this.noticeDamage(damage);
+    this.storage.onIndexDamage = (error) => this.noticeIndexDamage(error);
     const { damage, usable } = this.storage;
     if (damage && !usable && this.otherPeers().size === 0) throw damageError(directory.path, damage);
     await this.reserve.refresh(this.clock.monotonicMs());
@@ -192,9 +209,11 @@ export class Node {
     if (storage.damage && this.otherPeers().size > 0) await this.mend(storage);
     this.founding = this.newFounding(storage);
     const { join } = this.options;
-    if (join && !storage.foundingBytes) await this.enter(storage, join);
+    const seeds = this.returning?.peers ?? join?.map(formatAddress);
+    if (seeds && !storage.foundingBytes) await this.enter(storage, seeds);
     else await this.founding.run();
     if (this.stopping.signal.aborted) return;
+    if (this.returning) await this.beBack();
     const member = await Member.start({
       options: this.options,
       clock: this.clock,
@@ -243,24 +262,48 @@ export class Node {
     if (this.damageNoted || this.stopping.signal.aborted) return;
     this.logger.error({ event: 'log.damaged', index: damage.index }, `the raft log is damaged: ${damage.text}`);
     if (damage.kind !== 'belowCommit' || this.otherPeers().size === 0) return;
-    this.damageNoted = this.leaveToBeMended(damage).catch((error: unknown) => this.fail(error));
+    this.damageNoted = this.leaveToBeMended(damageError(this.directory.path, damage), damage);
   }
 
-  private async leaveToBeMended(damage: Damage): Promise<void> {
-    await this.storage?.noteDamage(damage);
-    await this.member?.handOver(HAND_OVER_MS);
-    this.fail(damageError(this.directory.path, damage));
+  /** The index follows from the log: also a lone node ends, and has it built anew when it starts. */
+  private noticeIndexDamage(error: Error): void {
+    if (this.damageNoted || this.stopping.signal.aborted) return;
+    this.logger.error({ event: 'index.damaged', err: error }, error.message);
+    this.storage?.noteIndexDamage();
+    this.damageNoted = this.leaveToBeMended(error);
+  }
+
+  private async leaveToBeMended(reason: Error, damage?: Damage): Promise<void> {
+    try {
+      if (damage) await this.storage?.noteDamage(damage);
+      await this.member?.handOver(HAND_OVER_MS);
+      this.fail(reason);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** Becomes a member of a cluster that exists, by way of members at these peer addresses. */
-  private async enter(storage: NodeStorage, addresses: readonly Address[]): Promise<void> {
-    const { me, knownFeatureLevel, clock, logger } = this;
+  private async enter(storage: NodeStorage, seeds: readonly string[]): Promise<void> {
+    const { me, knownFeatureLevel, clock, logger, returning } = this;
     const { signal } = this.stopping;
-    const seeds = addresses.map(formatAddress);
     const clusterId = () => (storage.foundingBytes ? storage.founding.clusterId : new Uint8Array(0));
     this.entering = new Joining({ me, knownFeatureLevel, addresses: () => seeds, clusterId, clock, logger, signal });
-    await storage.adopt(await this.entering.member());
+    const record = await this.entering.member();
+    const joined = uuidText(decodeFoundingRecord(record).clusterId);
+    if (returning && joined !== returning.clusterId)
+      throw new FactstoreError(
+        'FAILED_PRECONDITION',
+        `${me.nodeId} was a member of cluster ${returning.clusterId}, but ${seeds.join(', ')} are of cluster ${joined}: give it addresses of its own cluster, or an empty data directory`,
+      );
+    await storage.adopt(record);
     this.entering = undefined;
+  }
+
+  /** It is a member again: from here on the directory speaks for itself. */
+  private async beBack(): Promise<void> {
+    await removeReturnNote(this.directory.path);
+    this.returning = undefined;
   }
 
   /** This node, with the addresses that others are told. */
@@ -289,7 +332,8 @@ export class Node {
       random: randomInt,
       newClusterId: newUuid,
       adopt: (record) => storage.adopt(record),
-      rejoin: () => this.enter(storage, options.cluster?.filter((member) => member.nodeId !== options.nodeId) ?? []),
+      rejoin: () => this.enter(storage, [...this.otherPeers().values()]),
+      formerCluster: this.returning && uuidBytes(this.returning.clusterId),
       currentRecord: () => storage.foundingBytes,
     });
   }
@@ -374,7 +418,9 @@ export class Node {
   }
 
   private startingWith(): string {
-    return this.repair?.progress ?? (this.entering?.waitingFor() || this.founding?.waitingFor() || 'starting');
+    const waits = this.entering?.waitingFor() || this.founding?.waitingFor() || 'starting';
+    if (!this.returning) return this.repair?.progress ?? waits;
+    return `coming back as a new member, as its former self may have forgotten a promise (${this.returning.why}): ${waits}`;
   }
 
   private identityStatus() {
@@ -413,8 +459,20 @@ export class Node {
     if (this.failed || this.stopping.signal.aborted) return;
     this.failed = true;
     const reason = error instanceof Error ? error : new Error(String(error));
+    this.reason = reason;
+    if (isDerivedDamage(reason)) this.noteDatabaseDamage(reason as FactstoreError);
     this.logger.fatal({ event: 'node.failed', err: reason }, `the node ends: ${reason.message}`);
     this.end.resolve(reason);
+  }
+
+  /** LevelDB could not go on with a database: what it could not read may be anywhere in it. */
+  private noteDatabaseDamage(error: FactstoreError): void {
+    const { storage, directory } = this;
+    const { path, database } = error.details;
+    if (path === directory.indexPath || database === 'index') storage?.noteIndexDamage();
+    if (path !== directory.logPath) return;
+    const damage: Damage = { kind: 'belowCommit', index: 0, text: error.message };
+    this.damageNoted ??= storage?.noteDamage(damage).catch(() => undefined);
   }
 
   private async shutDown(): Promise<void> {
@@ -430,6 +488,7 @@ export class Node {
     this.peerServer?.close();
     await this.storage?.close();
     await this.directory.close();
+    await leaveMember(this.options, this.reason, this.logger);
     this.end.resolve(undefined);
   }
 }
