@@ -5,6 +5,7 @@ export const PROCESS_TESTS: readonly string[] = [
   'test/deploy/scaling.test.ts',
   'test/e2e/attacks.test.ts',
   'test/e2e/cluster-stop.test.ts',
+  'test/e2e/damage-matrix.test.ts',
   'test/e2e/feature-level.test.ts',
   'test/e2e/membership-processes.test.ts',
   'test/e2e/projections-history.test.ts',
