@@ -8,6 +8,8 @@ import { type Address, formatAddress } from './config/values.ts';
 import { FEATURE_LEVEL } from './model/fact.ts';
 import type { ScavengeWord } from './model/scavenge-fact.ts';
 import { leaveMember } from './node/coming-back.ts';
+import { DamageWatch } from './node/damage-watch.ts';
+import { Integrity } from './node/integrity.ts';
 import { LogRepair } from './node/log-repair.ts';
 import { measuredStore } from './node/measured-store.ts';
 import { Member } from './node/member.ts';
@@ -31,7 +33,7 @@ import type { NodeProjections } from './server/projections-service.ts';
 import { ReceiveBudget } from './server/receive-budget.ts';
 import { Server } from './server/server.ts';
 import { Traffic } from './server/traffic.ts';
-import { type Damage, damageError, damageIn, isDerivedDamage } from './storage/damage.ts';
+import { damageError, damageIn } from './storage/damage.ts';
 import { DataDirectory } from './storage/data-directory.ts';
 import { DiskReserve, reserveBytesFor } from './storage/disk-reserve.ts';
 import { type ReturnNote, readReturnNote, removeReturnNote } from './storage/former-self.ts';
@@ -114,8 +116,8 @@ export class Node {
   private projections: NodeProjections | undefined;
   private joining: Promise<void> = Promise.resolve();
   private stopped: Promise<void> | undefined;
-  /** Settles once damage that was met is noted for the next start, and the node has ended itself. */
-  private damageNoted: Promise<void> | undefined;
+  private damages: DamageWatch | undefined;
+  private integrity: Integrity | undefined;
   private incarnation = 0;
   private failed = false;
   /** Why it ended by itself. */
@@ -185,8 +187,7 @@ export class Node {
         (batch) => this.metrics.synced(batch),
       ),
     );
-    this.storage.onDamage = (damage) => this.noticeDamage(damage);
-    this.storage.onIndexDamage = (error) => this.noticeIndexDamage(error);
+    this.damages = this.watchDamage(this.storage);
     const { damage, usable } = this.storage;
     if (damage && !usable && this.otherPeers().size === 0) throw damageError(directory.path, damage);
     await this.reserve.refresh(this.clock.monotonicMs());
@@ -229,11 +230,33 @@ export class Node {
       fatal: (error) => this.fail(error),
     });
     this.member = member;
+    this.integrity = this.newIntegrity(storage, member);
+    this.integrity.start();
     await member.startProjections();
     this.projections = member.projections;
     if (this.stopping.signal.aborted) return;
     await member.firstRole(FIRST_ROLE_MS);
     this.tellServing();
+  }
+
+  private watchDamage(storage: NodeStorage): DamageWatch {
+    const { directory, logger } = this;
+    const damages = new DamageWatch({
+      ...{ directory, storage, logger },
+      hasPeers: () => this.otherPeers().size > 0,
+      handOver: async () => this.member?.handOver(HAND_OVER_MS),
+      fail: (error) => this.fail(error),
+    });
+    storage.onDamage = (damage) => damages.log(damage);
+    storage.onIndexDamage = (error) => damages.index(error);
+    return damages;
+  }
+
+  private newIntegrity(storage: NodeStorage, member: Member): Integrity {
+    const { options, clock, logger } = this;
+    const damages = this.damages as DamageWatch;
+    const handOver = () => member.handOver(HAND_OVER_MS);
+    return new Integrity({ options, storage, member, damages, clock, logger, signal: this.stopping.signal, handOver });
   }
 
   private async mend(storage: NodeStorage): Promise<void> {
@@ -252,35 +275,6 @@ export class Node {
     for (const member of this.options.cluster ?? []) peers.set(member.nodeId, formatAddress(member));
     peers.delete(this.nodeId);
     return peers;
-  }
-
-  /**
-   * A read has met damage. The record is missed by whoever asked for it; a node with peers ends, to be mended by them
-   * when it starts anew. A lone one goes on with all that it still has.
-   */
-  private noticeDamage(damage: Damage): void {
-    if (this.damageNoted || this.stopping.signal.aborted) return;
-    this.logger.error({ event: 'log.damaged', index: damage.index }, `the raft log is damaged: ${damage.text}`);
-    if (damage.kind !== 'belowCommit' || this.otherPeers().size === 0) return;
-    this.damageNoted = this.leaveToBeMended(damageError(this.directory.path, damage), damage);
-  }
-
-  /** The index follows from the log: also a lone node ends, and has it built anew when it starts. */
-  private noticeIndexDamage(error: Error): void {
-    if (this.damageNoted || this.stopping.signal.aborted) return;
-    this.logger.error({ event: 'index.damaged', err: error }, error.message);
-    this.storage?.noteIndexDamage();
-    this.damageNoted = this.leaveToBeMended(error);
-  }
-
-  private async leaveToBeMended(reason: Error, damage?: Damage): Promise<void> {
-    try {
-      if (damage) await this.storage?.noteDamage(damage);
-      await this.member?.handOver(HAND_OVER_MS);
-      this.fail(reason);
-    } catch (error) {
-      this.fail(error);
-    }
   }
 
   /** Becomes a member of a cluster that exists, by way of members at these peer addresses. */
@@ -368,7 +362,7 @@ export class Node {
       openRoute: (patient: boolean) => member().openRoute(patient, 'client'),
       projections: () => member().projections,
       cluster: {
-        status: () => ({ ...this.identityStatus(), ...this.member?.status() }),
+        status: () => ({ ...this.identityStatus(), ...this.member?.status(), notReady: this.notReady() ?? '' }),
         transferLeadership: (nodeId: string, signal: AbortSignal) => member().transferLeadership(nodeId, signal),
         changeMembers: async (change: MembersChange) => member().changeMembers(change),
         raiseFeatureLevel: async (level: number) => member().raiseFeatureLevel(level),
@@ -387,11 +381,12 @@ export class Node {
       traffic: this.traffic,
       disk: this.reserve,
       ready: () => this.notReady() === undefined,
+      repairPercent: () => this.repair?.percentDone,
       member: () => {
-        const { member, nodeId: self } = this;
-        if (!member) return undefined;
+        const { member, integrity, nodeId: self } = this;
+        if (!member || !integrity) return undefined;
         const { unappliedBytes, database } = member;
-        return { status: member.status(), self, unappliedBytes, subscriptions: database.subscriptions };
+        return { status: member.status(), self, unappliedBytes, subscriptions: database.subscriptions, integrity };
       },
       queues: () => ({
         openAppendBytes: this.budget.used,
@@ -407,6 +402,7 @@ export class Node {
   private joined(): Member {
     if (this.member && !this.stopping.signal.aborted) {
       this.member.checkPlace();
+      if (this.integrity?.fence) throw new FactstoreError('NOT_READY', this.integrity.fence);
       return this.member;
     }
     throw new FactstoreError('NOT_READY', `${this.nodeId} is not ready: ${this.notReady()}`);
@@ -414,7 +410,7 @@ export class Node {
 
   private notReady(): string | undefined {
     if (this.stopping.signal.aborted) return 'stopping';
-    return this.member ? this.member.notReady() : this.startingWith();
+    return this.member ? (this.integrity?.fence ?? this.member.notReady()) : this.startingWith();
   }
 
   private startingWith(): string {
@@ -460,30 +456,21 @@ export class Node {
     this.failed = true;
     const reason = error instanceof Error ? error : new Error(String(error));
     this.reason = reason;
-    if (isDerivedDamage(reason)) this.noteDatabaseDamage(reason as FactstoreError);
+    this.damages?.end(reason);
     this.logger.fatal({ event: 'node.failed', err: reason }, `the node ends: ${reason.message}`);
     this.end.resolve(reason);
   }
 
-  /** LevelDB could not go on with a database: what it could not read may be anywhere in it. */
-  private noteDatabaseDamage(error: FactstoreError): void {
-    const { storage, directory } = this;
-    const { path, database } = error.details;
-    if (path === directory.indexPath || database === 'index') storage?.noteIndexDamage();
-    if (path !== directory.logPath) return;
-    const damage: Damage = { kind: 'belowCommit', index: 0, text: error.message };
-    this.damageNoted ??= storage?.noteDamage(damage).catch(() => undefined);
-  }
-
   private async shutDown(): Promise<void> {
     const graceMs = this.options.shutdownTimeoutMs;
-    await this.damageNoted;
+    await this.damages?.noted;
     if (!this.failed) await this.member?.handOver(Math.min(graceMs / 2, HAND_OVER_MS));
     this.stopping.abort();
     for (const timer of this.timers) timer.cancel();
     this.member?.endSubscriptions();
     await this.server?.close(graceMs / 2);
     await this.joining;
+    await this.integrity?.stop();
     await this.member?.stop();
     this.peerServer?.close();
     await this.storage?.close();

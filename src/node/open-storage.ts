@@ -105,6 +105,11 @@ export class NodeStorage {
     return this.opened;
   }
 
+  get indexStore(): Store {
+    assert(this.index, 'the index is not open yet');
+    return this.index.store;
+  }
+
   /** What is damaged, at or below the durable commit index; undefined: nothing is known to be. */
   get damage(): Damage | undefined {
     return this.found;
