@@ -210,7 +210,11 @@ export class Node {
     if (storage.damage && this.otherPeers().size > 0) await this.mend(storage);
     this.founding = this.newFounding(storage);
     const { join } = this.options;
-    const seeds = this.returning?.peers ?? join?.map(formatAddress);
+    const given = join?.map(formatAddress);
+    // Settings may have been set right since the note was written.
+    const seeds = this.returning
+      ? [...new Set([...this.otherPeers().values(), ...(given ?? []), ...this.returning.peers])]
+      : given;
     if (seeds && !storage.foundingBytes) await this.enter(storage, seeds);
     else await this.founding.run();
     if (this.stopping.signal.aborted) return;
