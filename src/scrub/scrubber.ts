@@ -6,6 +6,9 @@ import { verifyIndex } from '../storage/index/verify-index.ts';
 import type { RaftLog } from '../storage/raft-log.ts';
 import type { Store } from '../storage/store.ts';
 
+/** A node that has just started has more urgent things to read. */
+const FIRST_MS = 5_000;
+
 export interface ScrubberPorts {
   readonly log: Pick<RaftLog, 'verify'>;
   readonly index: Store;
@@ -70,6 +73,7 @@ export class Scrubber {
   private async run(): Promise<void> {
     const { clock, logger, restMs } = this.ports;
     const { signal } = this.stopping;
+    await clock.sleep(FIRST_MS, signal);
     while (!signal.aborted) {
       try {
         await this.pass();
@@ -101,7 +105,8 @@ export class Scrubber {
     if (damages.length === 0 || before !== rowsAtRest()) return;
     this.now.damages += damages.length;
     const more = damages.length > 1 ? ` (and ${damages.length - 1} more)` : '';
-    indexDamaged(new FactstoreError('DATA_LOSS', `index: ${damages[0]}${more}`, { database: 'index' }));
+    const first = damages[0]?.replace(/^index: /, '');
+    indexDamaged(new FactstoreError('DATA_LOSS', `index: ${first}${more}`, { database: 'index' }));
   }
 
   private async indexDamages(index: Store): Promise<readonly string[]> {

@@ -71,7 +71,11 @@ describe('a scrubber', () => {
 
 describe('a node whose log has another history than those of a majority', () => {
   test('serves nothing any more, and says what to do [D4, Q3]', async () => {
-    nodes = await TestNodes.start(3, { shutdownTimeoutMs: 1_000, chainCheckSeconds: 1 });
+    nodes = await TestNodes.start(3, {
+      ...{ shutdownTimeoutMs: 1_000, chainCheckSeconds: 1 },
+      // The first entry of a new leader would not continue the forged log, and end the node.
+      electionTimeoutMs: 5_000,
+    });
     const client = await nodes.client();
     await fill(client, 20, 1);
     const n = await nodes.follower();

@@ -108,7 +108,7 @@ it('a scrubber tells of every damaged entry of the log, and goes on [D7]', async
 
 it('a scrubber reads no more in a second than it may [C3]', async () => {
   const { scrubber, time } = await aScrubber(await anIndex(), { bytesPerSecond: 10_000 });
-  await time.run(6_000);
+  await time.run(11_000);
   const { bytes } = scrubber.progress;
   expect(bytes).toBeGreaterThan(40_000);
   expect(bytes).toBeLessThan(80_000);
@@ -118,7 +118,7 @@ it('a scrubber reads no more in a second than it may [C3]', async () => {
 
 it('a scrubber that is stopped reads nothing more', async () => {
   const { scrubber, time } = await aScrubber(await anIndex(), { bytesPerSecond: 10_000 });
-  await time.run(3_000);
+  await time.run(8_000);
   const stopped = scrubber.stop();
   await time.settle();
   await stopped;
