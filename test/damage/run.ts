@@ -31,6 +31,10 @@ else
         await trial.dispose();
         trial = await Trial.start(nodes);
       }
+      if (outcome === 'refused' && nodes === 1) {
+        await trial.dispose();
+        trial = await Trial.start(nodes);
+      }
       counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
     }
     console.log([...counts].map(([outcome, count]) => `${count} ${outcome}`).join(', '));
