@@ -1,19 +1,22 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { httpHandler } from './admin/http.ts';
 import { NodeMetrics } from './admin/node-metrics.ts';
-import { uuidBytes } from './base/bytes.ts';
+import { uuidBytes, uuidText } from './base/bytes.ts';
 import { FactstoreError } from './base/errors.ts';
 import type { NodeOptions } from './config/options.ts';
 import { type Address, formatAddress } from './config/values.ts';
 import { FEATURE_LEVEL } from './model/fact.ts';
 import type { ScavengeWord } from './model/scavenge-fact.ts';
+import { leaveMember } from './node/coming-back.ts';
+import { DamageWatch } from './node/damage-watch.ts';
+import { Integrity } from './node/integrity.ts';
 import { LogRepair } from './node/log-repair.ts';
 import { measuredStore } from './node/measured-store.ts';
 import { Member } from './node/member.ts';
 import { NodeStorage } from './node/open-storage.ts';
 import type { EntriesRequest } from './peer/entries.ts';
 import { Founding } from './peer/founding.ts';
-import type { FoundingMember } from './peer/founding-codec.ts';
+import { decodeFoundingRecord, type FoundingMember } from './peer/founding-codec.ts';
 import type { JoinRequest } from './peer/join-codec.ts';
 import { Joining } from './peer/joining.ts';
 import { membershipIn } from './peer/membership-codec.ts';
@@ -30,9 +33,10 @@ import type { NodeProjections } from './server/projections-service.ts';
 import { ReceiveBudget } from './server/receive-budget.ts';
 import { Server } from './server/server.ts';
 import { Traffic } from './server/traffic.ts';
-import { type Damage, damageError } from './storage/damage.ts';
+import { damageError, damageIn } from './storage/damage.ts';
 import { DataDirectory } from './storage/data-directory.ts';
 import { DiskReserve, reserveBytesFor } from './storage/disk-reserve.ts';
+import { type ReturnNote, readReturnNote, removeReturnNote } from './storage/former-self.ts';
 import { RAFT_LOG_DATABASE } from './storage/raft-log.ts';
 
 /** What a node is built on; the defaults are the real ones. */
@@ -59,13 +63,22 @@ export async function startNode(options: NodeOptions, dependencies: Partial<Node
   const clock = dependencies.clock ?? systemClock;
   const limit = new LogLimit(clock);
   const logger = dependencies.logger ?? createLogger(options.logLevel, { node: options.nodeId }, { limit });
+  const knownFeatureLevel = dependencies.knownFeatureLevel ?? FEATURE_LEVEL;
+  const all = { clock, logger, knownFeatureLevel, openProgram: dependencies.openProgram ?? openProgram };
+  try {
+    return await startOn(options, all, limit);
+  } catch (error) {
+    if (!(await leaveMember(options, error, logger))) throw error;
+    return startOn(options, all, limit);
+  }
+}
+
+async function startOn(options: NodeOptions, dependencies: NodeDependencies, limit: LogLimit): Promise<Node> {
   const directory = await DataDirectory.open(options.data, {
     nodeId: options.nodeId,
     ballastBytes: options.ballastBytes,
   });
-  const knownFeatureLevel = dependencies.knownFeatureLevel ?? FEATURE_LEVEL;
-  const open = dependencies.openProgram ?? openProgram;
-  const node = new Node(options, { clock, logger, knownFeatureLevel, openProgram: open }, directory, limit);
+  const node = new Node(options, dependencies, directory, limit);
   try {
     await node.start();
   } catch (error) {
@@ -103,10 +116,13 @@ export class Node {
   private projections: NodeProjections | undefined;
   private joining: Promise<void> = Promise.resolve();
   private stopped: Promise<void> | undefined;
-  /** Settles once damage that was met is noted for the next start, and the node has ended itself. */
-  private damageNoted: Promise<void> | undefined;
+  private damages: DamageWatch | undefined;
+  private integrity: Integrity | undefined;
   private incarnation = 0;
   private failed = false;
+  /** Why it ended by itself. */
+  private reason: Error | undefined;
+  private returning: ReturnNote | undefined;
   private readonly traffic = new Traffic();
   private readonly budget: ReceiveBudget;
   private readonly metrics: NodeMetrics;
@@ -151,9 +167,10 @@ export class Node {
     return this.member?.role ?? this.startingWith();
   }
 
-  /** True: it ended because its log is damaged in a way that its next start mends. */
+  /** True: it ended because its log or its index is damaged in a way that its next start mends. */
   get mendable(): boolean {
-    return this.failed && this.storage?.damage !== undefined;
+    if (this.storage?.mendable) return this.failed;
+    return damageIn(this.reason)?.kind === 'promiseLost' && this.otherPeers().size > 0;
   }
 
   async start(): Promise<void> {
@@ -161,6 +178,7 @@ export class Node {
     if (directory.ballastReleased) {
       logger.warn({ event: 'disk.ballast' }, 'the disk was full: the ballast file was given up to start at all');
     }
+    this.returning = await readReturnNote(directory.path);
     this.incarnation = await directory.raiseIncarnation();
     this.storage = await NodeStorage.open(directory, this.incarnation, (store) =>
       measuredStore(
@@ -169,7 +187,7 @@ export class Node {
         (batch) => this.metrics.synced(batch),
       ),
     );
-    this.storage.onDamage = (damage) => this.noticeDamage(damage);
+    this.damages = this.watchDamage(this.storage);
     const { damage, usable } = this.storage;
     if (damage && !usable && this.otherPeers().size === 0) throw damageError(directory.path, damage);
     await this.reserve.refresh(this.clock.monotonicMs());
@@ -192,9 +210,15 @@ export class Node {
     if (storage.damage && this.otherPeers().size > 0) await this.mend(storage);
     this.founding = this.newFounding(storage);
     const { join } = this.options;
-    if (join && !storage.foundingBytes) await this.enter(storage, join);
+    const given = join?.map(formatAddress);
+    // Settings may have been set right since the note was written.
+    const seeds = this.returning
+      ? [...new Set([...this.otherPeers().values(), ...(given ?? []), ...this.returning.peers])]
+      : given;
+    if (seeds && !storage.foundingBytes) await this.enter(storage, seeds);
     else await this.founding.run();
     if (this.stopping.signal.aborted) return;
+    if (this.returning) await this.beBack();
     const member = await Member.start({
       options: this.options,
       clock: this.clock,
@@ -210,11 +234,33 @@ export class Node {
       fatal: (error) => this.fail(error),
     });
     this.member = member;
+    this.integrity = this.newIntegrity(storage, member);
+    this.integrity.start();
     await member.startProjections();
     this.projections = member.projections;
     if (this.stopping.signal.aborted) return;
     await member.firstRole(FIRST_ROLE_MS);
     this.tellServing();
+  }
+
+  private watchDamage(storage: NodeStorage): DamageWatch {
+    const { directory, logger } = this;
+    const damages = new DamageWatch({
+      ...{ directory, storage, logger },
+      hasPeers: () => this.otherPeers().size > 0,
+      handOver: async () => this.member?.handOver(HAND_OVER_MS),
+      fail: (error) => this.fail(error),
+    });
+    storage.onDamage = (damage) => damages.log(damage);
+    storage.onIndexDamage = (error) => damages.index(error);
+    return damages;
+  }
+
+  private newIntegrity(storage: NodeStorage, member: Member): Integrity {
+    const { options, clock, logger } = this;
+    const damages = this.damages as DamageWatch;
+    const handOver = () => member.handOver(HAND_OVER_MS);
+    return new Integrity({ options, storage, member, damages, clock, logger, signal: this.stopping.signal, handOver });
   }
 
   private async mend(storage: NodeStorage): Promise<void> {
@@ -235,32 +281,27 @@ export class Node {
     return peers;
   }
 
-  /**
-   * A read has met damage. The record is missed by whoever asked for it; a node with peers ends, to be mended by them
-   * when it starts anew. A lone one goes on with all that it still has.
-   */
-  private noticeDamage(damage: Damage): void {
-    if (this.damageNoted || this.stopping.signal.aborted) return;
-    this.logger.error({ event: 'log.damaged', index: damage.index }, `the raft log is damaged: ${damage.text}`);
-    if (damage.kind !== 'belowCommit' || this.otherPeers().size === 0) return;
-    this.damageNoted = this.leaveToBeMended(damage).catch((error: unknown) => this.fail(error));
-  }
-
-  private async leaveToBeMended(damage: Damage): Promise<void> {
-    await this.storage?.noteDamage(damage);
-    await this.member?.handOver(HAND_OVER_MS);
-    this.fail(damageError(this.directory.path, damage));
-  }
-
   /** Becomes a member of a cluster that exists, by way of members at these peer addresses. */
-  private async enter(storage: NodeStorage, addresses: readonly Address[]): Promise<void> {
-    const { me, knownFeatureLevel, clock, logger } = this;
+  private async enter(storage: NodeStorage, seeds: readonly string[]): Promise<void> {
+    const { me, knownFeatureLevel, clock, logger, returning } = this;
     const { signal } = this.stopping;
-    const seeds = addresses.map(formatAddress);
     const clusterId = () => (storage.foundingBytes ? storage.founding.clusterId : new Uint8Array(0));
     this.entering = new Joining({ me, knownFeatureLevel, addresses: () => seeds, clusterId, clock, logger, signal });
-    await storage.adopt(await this.entering.member());
+    const record = await this.entering.member();
+    const joined = uuidText(decodeFoundingRecord(record).clusterId);
+    if (returning && joined !== returning.clusterId)
+      throw new FactstoreError(
+        'FAILED_PRECONDITION',
+        `${me.nodeId} was a member of cluster ${returning.clusterId}, but ${seeds.join(', ')} are of cluster ${joined}: give it addresses of its own cluster, or an empty data directory`,
+      );
+    await storage.adopt(record);
     this.entering = undefined;
+  }
+
+  /** It is a member again: from here on the directory speaks for itself. */
+  private async beBack(): Promise<void> {
+    await removeReturnNote(this.directory.path);
+    this.returning = undefined;
   }
 
   /** This node, with the addresses that others are told. */
@@ -289,7 +330,8 @@ export class Node {
       random: randomInt,
       newClusterId: newUuid,
       adopt: (record) => storage.adopt(record),
-      rejoin: () => this.enter(storage, options.cluster?.filter((member) => member.nodeId !== options.nodeId) ?? []),
+      rejoin: () => this.enter(storage, [...this.otherPeers().values()]),
+      formerCluster: this.returning && uuidBytes(this.returning.clusterId),
       currentRecord: () => storage.foundingBytes,
     });
   }
@@ -324,7 +366,7 @@ export class Node {
       openRoute: (patient: boolean) => member().openRoute(patient, 'client'),
       projections: () => member().projections,
       cluster: {
-        status: () => ({ ...this.identityStatus(), ...this.member?.status() }),
+        status: () => ({ ...this.identityStatus(), ...this.member?.status(), notReady: this.notReady() ?? '' }),
         transferLeadership: (nodeId: string, signal: AbortSignal) => member().transferLeadership(nodeId, signal),
         changeMembers: async (change: MembersChange) => member().changeMembers(change),
         raiseFeatureLevel: async (level: number) => member().raiseFeatureLevel(level),
@@ -343,11 +385,12 @@ export class Node {
       traffic: this.traffic,
       disk: this.reserve,
       ready: () => this.notReady() === undefined,
+      repairPercent: () => this.repair?.percentDone,
       member: () => {
-        const { member, nodeId: self } = this;
-        if (!member) return undefined;
+        const { member, integrity, nodeId: self } = this;
+        if (!member || !integrity) return undefined;
         const { unappliedBytes, database } = member;
-        return { status: member.status(), self, unappliedBytes, subscriptions: database.subscriptions };
+        return { status: member.status(), self, unappliedBytes, subscriptions: database.subscriptions, integrity };
       },
       queues: () => ({
         openAppendBytes: this.budget.used,
@@ -363,6 +406,7 @@ export class Node {
   private joined(): Member {
     if (this.member && !this.stopping.signal.aborted) {
       this.member.checkPlace();
+      if (this.integrity?.fence) throw new FactstoreError('NOT_READY', this.integrity.fence);
       return this.member;
     }
     throw new FactstoreError('NOT_READY', `${this.nodeId} is not ready: ${this.notReady()}`);
@@ -370,11 +414,13 @@ export class Node {
 
   private notReady(): string | undefined {
     if (this.stopping.signal.aborted) return 'stopping';
-    return this.member ? this.member.notReady() : this.startingWith();
+    return this.member ? (this.integrity?.fence ?? this.member.notReady()) : this.startingWith();
   }
 
   private startingWith(): string {
-    return this.repair?.progress ?? (this.entering?.waitingFor() || this.founding?.waitingFor() || 'starting');
+    const waits = this.entering?.waitingFor() || this.founding?.waitingFor() || 'starting';
+    if (!this.returning) return this.repair?.progress ?? waits;
+    return `coming back as a new member, as its former self may have forgotten a promise (${this.returning.why}): ${waits}`;
   }
 
   private identityStatus() {
@@ -413,23 +459,27 @@ export class Node {
     if (this.failed || this.stopping.signal.aborted) return;
     this.failed = true;
     const reason = error instanceof Error ? error : new Error(String(error));
+    this.reason = reason;
+    this.damages?.end(reason);
     this.logger.fatal({ event: 'node.failed', err: reason }, `the node ends: ${reason.message}`);
     this.end.resolve(reason);
   }
 
   private async shutDown(): Promise<void> {
     const graceMs = this.options.shutdownTimeoutMs;
-    await this.damageNoted;
+    await this.damages?.noted;
     if (!this.failed) await this.member?.handOver(Math.min(graceMs / 2, HAND_OVER_MS));
     this.stopping.abort();
     for (const timer of this.timers) timer.cancel();
     this.member?.endSubscriptions();
     await this.server?.close(graceMs / 2);
     await this.joining;
+    await this.integrity?.stop();
     await this.member?.stop();
     this.peerServer?.close();
     await this.storage?.close();
     await this.directory.close();
+    await leaveMember(this.options, this.reason, this.logger);
     this.end.resolve(undefined);
   }
 }

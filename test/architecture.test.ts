@@ -17,6 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   proto: ['base', 'model'],
   storage: ['base', 'model', 'raft', 'runtime'],
   scavenge: ['base', 'model', 'raft', 'runtime', 'storage'],
+  scrub: ['base', 'runtime', 'storage'],
   sequencer: ['base', 'model'],
   replica: ['base', 'model', 'raft', 'runtime', 'storage', 'sequencer'],
   peer: ['base', 'model', 'raft', 'runtime', 'proto', 'storage', 'replica'],
@@ -30,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ['base', 'runtime', 'server', 'proto'],
   node: [
     ...['base', 'model', 'raft', 'runtime', 'config', 'proto', 'storage', 'sequencer', 'replica', 'peer'],
-    ...['scavenge', 'subscription', 'projection', 'database', 'server', 'admin'],
+    ...['scavenge', 'scrub', 'subscription', 'projection', 'database', 'server', 'admin'],
   ],
   ops: ['base', 'model', 'raft', 'runtime', 'storage'],
   client: ['base', 'model', 'runtime', 'proto'],

@@ -12,6 +12,8 @@ export interface NodeReadings {
   readonly traffic: Traffic;
   readonly disk: { readonly freeBytes: number; readonly reserveBytes: number; readonly short: boolean };
   ready(): boolean;
+  /** Undefined while the log is whole. */
+  repairPercent(): number | undefined;
   /** Undefined until the node belongs to a cluster. */
   member(): MemberReadings | undefined;
   queues(): QueueReadings;
@@ -27,6 +29,17 @@ export interface MemberReadings {
   readonly self: string;
   readonly unappliedBytes: number;
   readonly subscriptions: { readonly count: number; lag(head: number): number };
+  readonly integrity: {
+    /** Bytes, whole passes and damages since the node started, and how far this pass is in the log. */
+    readonly scrub: {
+      readonly bytes: number;
+      readonly passes: number;
+      readonly damages: number;
+      readonly percent: number;
+    };
+    /** Members whose history is another one. */
+    readonly diverged: readonly string[];
+  };
 }
 
 interface QueueReadings {
@@ -78,6 +91,7 @@ export class NodeMetrics {
     this.ofNode();
     this.ofRaft();
     this.ofMembers();
+    this.ofIntegrity();
     this.ofCalls();
     this.ofQueues();
     tellOfProjections(this.readings, () => node.projections());
@@ -189,6 +203,40 @@ export class NodeMetrics {
       '1: connections to the other member stand',
       'member',
       others((member) => Number(member.unreachable === '')),
+    );
+  }
+
+  private ofIntegrity(): void {
+    const { readings, node } = this;
+    const ofScrub = (read: (scrub: MemberReadings['integrity']['scrub']) => number) => () =>
+      this.status(({ integrity }) => read(integrity.scrub)) ?? 0;
+    readings.gauge(
+      'factstore_log_repair_percent',
+      'How far the repair of the damaged log is; absent: none is needed',
+      () => node.repairPercent(),
+    );
+    readings.counter(
+      'factstore_scrub_bytes_total',
+      'Bytes of index and log that were read to find damage',
+      ofScrub((s) => s.bytes),
+    );
+    readings.counter(
+      'factstore_scrub_passes_total',
+      'How often everything was read for that',
+      ofScrub((s) => s.passes),
+    );
+    readings.counter(
+      'factstore_scrub_damages_total',
+      'Damaged places that this has found',
+      ofScrub((s) => s.damages),
+    );
+    readings.gauge(
+      'factstore_scrub_log_percent',
+      'How far this pass is in the log',
+      ofScrub((s) => s.percent),
+    );
+    readings.gauge('factstore_log_diverged', 'Members whose log has another history than that of this node', () =>
+      this.status(({ integrity }) => integrity.diverged.length),
     );
   }
 

@@ -14,7 +14,7 @@ interface RunningNode {
   readonly role: string;
   /** Settles when the node ends by itself, with the reason. */
   readonly ended: Promise<Error | undefined>;
-  /** True: it ended because its log is damaged in a way that its next start mends. */
+  /** True: it ended because its log or its index is damaged in a way that its next start mends. */
   readonly mendable: boolean;
   stop(): Promise<void>;
 }

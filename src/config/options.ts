@@ -271,6 +271,27 @@ const limits = {
     64 * GIB,
     'How much of its log a node looks through in a second, at most, while it scavenges, and then rewrites of its tables.',
   ),
+  scrubBytesPerSecond: whole(
+    'bytes per second',
+    8 * MIB,
+    64 * 1024,
+    64 * GIB,
+    'How much of its index and its log a node reads in a second, at most, to find what its disk has damaged.',
+  ),
+  scrubRestMinutes: whole(
+    'minutes',
+    24 * 60,
+    1,
+    525_600,
+    'How long a node rests after it has read everything for that, before it begins again. It begins when it starts.',
+  ),
+  chainCheckSeconds: whole(
+    'seconds',
+    60,
+    1,
+    86_400,
+    'How often a node compares the chain hash of its log with those of the others. One that differs from a majority stops serving.',
+  ),
   pendingAppendBytesMax: whole(
     'bytes',
     64 * MIB,

@@ -43,6 +43,8 @@ export interface AppenderPorts {
     lookup(streams: readonly string[], producers: readonly string[]): Lookup | Promise<Lookup>;
     /** Log indexes of applied entries that may have this append id. */
     findAppendId(id: Uint8Array): readonly number[];
+    /** What a use of the index gives; it learns of damage that this ends in. */
+    noticing<T>(use: Promise<T>): Promise<T>;
   };
   readonly log: { get(index: number): Promise<EntryRecord> };
   /** Ends in FAILED_PRECONDITION where the feature level does not allow a kind of fact yet (rule S16). */
@@ -101,7 +103,12 @@ export class Appender {
     this.admit(append);
     const seen = append.conditions.length > 0 ? this.seeAtOnce(append) : NOTHING_SEEN;
     const lookup = seen && index.lookup(streamsOf(append), producersOf(append));
-    return !lookup || lookup instanceof Promise ? undefined : this.judge(append, lookup, seen);
+    if (lookup instanceof Promise) {
+      // Whoever looks up once more gets to know why it fails.
+      lookup.catch(() => undefined);
+      return undefined;
+    }
+    return lookup && this.judge(append, lookup, seen);
   }
 
   /** The moment after which an append is dropped; `deadlineMs` 0: never. */
@@ -144,7 +151,7 @@ export class Appender {
     if (judgement.kind === 'repeat') return this.firstAnswer(append, judgement.logIndex);
     await this.ports.replica.confirm();
     if (judgement.kind === 'refused') throw judgement.error;
-    return this.conflict(append, judgement, position);
+    return this.ports.index.noticing(this.conflict(append, judgement, position));
   }
 
   private seeAtOnce({ conditions }: Append): ConditionsSeen | undefined {
@@ -163,11 +170,12 @@ export class Appender {
     patient: boolean,
     until: { term: number; expiresMs: number },
   ): Promise<Judged | undefined> {
-    if (append.conditions.length === 0) return this.lookUpAndJudge(append, patient, until);
+    const { index } = this.ports;
+    if (append.conditions.length === 0) return index.noticing(this.lookUpAndJudge(append, patient, until));
     const leave = await this.slots.take(patient);
     try {
       if (this.ports.clock.monotonicMs() >= until.expiresMs) throw tooLate();
-      return await this.lookUpAndJudge(append, patient, until);
+      return await index.noticing(this.lookUpAndJudge(append, patient, until));
     } finally {
       leave();
     }

@@ -48,6 +48,11 @@ export interface ReadBatch {
   readonly links?: readonly FollowedLink[];
 }
 
+/** What a subscription follows. */
+type Followed = Pick<ReadRequest, 'target' | 'userEvents' | 'resolveLinks'>;
+/** Matching events, and the position up to which there are no others. */
+type Passed = Pick<ReadBatch, 'events' | 'links'> & { readonly lookedTo: number };
+
 /** Reads from one view of the index (rule Q1): nothing that is applied later shows, however long the read takes. */
 export class Reads {
   private readonly index: EventIndex;
@@ -76,7 +81,11 @@ export class Reads {
       throw invalid('from_revision', 'goes with a stream, or a query of one; use from_position');
   }
 
-  async *read(asked: ReadRequest, signal: AbortSignal): AsyncGenerator<ReadBatch> {
+  read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<ReadBatch> {
+    return this.noticing(this.readNow(request, signal));
+  }
+
+  private async *readNow(asked: ReadRequest, signal: AbortSignal): AsyncGenerator<ReadBatch> {
     const view = this.index.view();
     const target = resolved(asked.target);
     const request = { ...asked, target };
@@ -98,11 +107,15 @@ export class Reads {
   }
 
   /** The matching events behind a position, up to the head as it is now; for subscriptions. */
-  async *behind(
-    { userEvents, resolveLinks, ...asked }: Pick<ReadRequest, 'target' | 'userEvents' | 'resolveLinks'>,
+  behind(asked: Followed, after: number, signal: AbortSignal): AsyncGenerator<Passed> {
+    return this.noticing(this.behindNow(asked, after, signal));
+  }
+
+  private async *behindNow(
+    { userEvents, resolveLinks, ...asked }: Followed,
     after: number,
     signal: AbortSignal,
-  ): AsyncGenerator<Pick<ReadBatch, 'events' | 'links'> & { readonly lookedTo: number }> {
+  ): AsyncGenerator<Passed> {
     const view = this.index.view();
     const target = resolved(asked.target);
     if (after >= view.head) return;
@@ -126,12 +139,21 @@ export class Reads {
 
   /** Ends in NOT_FOUND where no event was ever written, and nothing said about the stream. */
   details(stream: string): Promise<StreamDetails> {
-    return streamDetails(this.index.view(), this.reader, stream);
+    return this.index.noticing(streamDetails(this.index.view(), this.reader, stream));
   }
 
   /** A page of streams. */
   list(request: ListRequest): Promise<StreamPage> {
-    return listStreams(this.index.view(), this.reader, request);
+    return this.index.noticing(listStreams(this.index.view(), this.reader, request));
+  }
+
+  private async *noticing<T>(batches: AsyncGenerator<T>): AsyncGenerator<T> {
+    try {
+      yield* batches;
+    } catch (error) {
+      this.index.met(error);
+      throw error;
+    }
   }
 
   /** The events of a turn, in one piece, or in several with what links lead to. */

@@ -32,6 +32,10 @@ export class LogRepair {
     this.what = options.storage.damage?.text ?? '';
   }
 
+  get percentDone(): number {
+    return this.percent;
+  }
+
   /** What is damaged and how far the repair is, for status. */
   get progress(): string {
     return `repairing its log, ${this.percent} % (${this.what})${this.obstacle && `: ${this.obstacle}`}`;

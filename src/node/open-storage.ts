@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { assert } from '../base/assert.ts';
 import { bytesEqual, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
@@ -7,7 +8,7 @@ import { ENTRIES_BYTES_MAX, type EntriesRequest } from '../peer/entries.ts';
 import { decodeFoundingRecord, type FoundingRecord } from '../peer/founding-codec.ts';
 import { EntryType } from '../raft/types.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type Damage, damageError, damageIn } from '../storage/damage.ts';
+import { type Damage, damageError, damageIn, isDerivedDamage } from '../storage/damage.ts';
 import { readDamageNote, removeDamageNote, writeDamageNote } from '../storage/damage-note.ts';
 import type { DataDirectory } from '../storage/data-directory.ts';
 import { EventIndex } from '../storage/index/event-index.ts';
@@ -31,6 +32,8 @@ const FOUNDING = { index: 1, term: 1, type: EntryType.membership, firstPosition:
 export class NodeStorage {
   /** Told of every damage that a read of the log meets. */
   onDamage: (damage: Damage) => void = () => undefined;
+  /** Told of damage that is met in the index: it is built anew at the next start. */
+  onIndexDamage: (error: Error) => void = () => undefined;
   private readonly directory: DataDirectory;
   private readonly incarnation: number;
   private readonly measured: (store: Store) => Store;
@@ -38,6 +41,7 @@ export class NodeStorage {
   private opened: RaftLog | undefined;
   private index: { readonly index: EventIndex; readonly store: LevelStore } | undefined;
   private found: Damage | undefined;
+  private indexDamaged = false;
   /** Of a log that is damaged, so that it is not open: its newest membership row that is not. */
   private lastMembership: EntryRecord | undefined;
   private founded: { readonly bytes: Uint8Array; readonly record: FoundingRecord } | undefined;
@@ -64,7 +68,7 @@ export class NodeStorage {
     measured: (store: Store) => Store = (store) => store,
   ): Promise<NodeStorage> {
     await settleSwap(directory.path);
-    const store = await LevelStore.open(directory.logPath, RAFT_LOG_DATABASE);
+    const store = await openLogStore(directory);
     const storage = new NodeStorage(directory, incarnation, store, measured);
     try {
       storage.found = await readDamageNote(directory.path);
@@ -101,6 +105,11 @@ export class NodeStorage {
     return this.opened;
   }
 
+  get indexStore(): Store {
+    assert(this.index, 'the index is not open yet');
+    return this.index.store;
+  }
+
   /** What is damaged, at or below the durable commit index; undefined: nothing is known to be. */
   get damage(): Damage | undefined {
     return this.found;
@@ -109,6 +118,16 @@ export class NodeStorage {
   /** Whether the log is open: damage in the middle of it does not hinder that. */
   get usable(): boolean {
     return this.opened !== undefined;
+  }
+
+  /** Whether the next start mends what is known to be damaged. */
+  get mendable(): boolean {
+    return this.found !== undefined || this.indexDamaged;
+  }
+
+  /** The index was found damaged while the node ran: it is removed when it is closed, and follows from the log again. */
+  noteIndexDamage(): void {
+    this.indexDamaged = true;
   }
 
   /** The log was found damaged while the node ran: the next start mends it. */
@@ -165,7 +184,24 @@ export class NodeStorage {
     this.founded = { bytes, record };
   }
 
+  /** The index of this log. One that LevelDB cannot open, or that has lost rows, is built anew: it follows from the log. */
   async openIndex(
+    logger: Logger,
+    fatal: (error: unknown) => void,
+    onSystemEvent: (event: Uint8Array) => void,
+  ): Promise<EventIndex> {
+    try {
+      return await this.openExistingIndex(logger, fatal, onSystemEvent);
+    } catch (error) {
+      if (!isDerivedDamage(error)) throw error;
+      const why = error instanceof Error ? error.message : '';
+      logger.warn({ event: 'index.rebuilt' }, `the index is damaged and is built anew from the log: ${why}`);
+    }
+    await rm(this.directory.indexPath, { recursive: true });
+    return this.openExistingIndex(logger, fatal, onSystemEvent);
+  }
+
+  private async openExistingIndex(
     logger: Logger,
     fatal: (error: unknown) => void,
     onSystemEvent: (event: Uint8Array) => void,
@@ -180,6 +216,7 @@ export class NodeStorage {
         appendIdGapMaxUs: APPEND_ID_GAP_MAX_MS * 1000,
         onSystemEvent,
         onWriteError: fatal,
+        onDamage: (error) => this.onIndexDamage(error),
         onStale: (stale) => {
           keepProofOfLoss(stale, this.directory.path);
           const why = stale.reason === 'damaged' ? 'has lost rows' : 'is of another format';
@@ -197,12 +234,15 @@ export class NodeStorage {
   async close(): Promise<void> {
     await this.index?.index.close();
     await this.index?.store.close();
+    if (this.indexDamaged) await rm(this.directory.indexPath, { recursive: true, force: true });
     if (this.opened) await this.opened.close();
     else await this.store.close();
   }
 
   private async openExisting(): Promise<void> {
-    const bytes = await this.store.get(entryKey(FOUNDING.index));
+    const bytes = await this.store.get(entryKey(FOUNDING.index)).catch((error: Error) => {
+      throw isDerivedDamage(error) ? this.damaged(`entry 1, the founding record: ${error.message}`) : error;
+    });
     const clusterId = this.directory.identity.clusterId;
     if (!bytes) {
       // Without entry 1 there is no log; whatever else says that there was one (identity, promises) means damage.
@@ -244,6 +284,16 @@ export class NodeStorage {
 
   private damaged(text: string): FactstoreError {
     return damageError(this.directory.path, { kind: 'promiseLost', index: FOUNDING.index, text });
+  }
+}
+
+/** Where LevelDB cannot open the log nobody can tell which promises are still in it. */
+async function openLogStore({ path, logPath }: DataDirectory): Promise<LevelStore> {
+  try {
+    return await LevelStore.open(logPath, RAFT_LOG_DATABASE);
+  } catch (error) {
+    if (!isDerivedDamage(error)) throw error;
+    throw damageError(path, { kind: 'promiseLost', index: 0, text: (error as Error).message }, error);
   }
 }
 

@@ -36,6 +36,8 @@ export interface FoundingOptions {
    * as a new member; without it the start ends.
    */
   readonly rejoin?: () => Promise<void>;
+  /** The cluster that this node was a member of, and comes back to: it must found no other one meanwhile. */
+  readonly formerCluster?: Uint8Array | undefined;
   /** The founding record of this data directory; undefined while it belongs to no cluster. */
   readonly currentRecord: () => Uint8Array | undefined;
 }
@@ -78,8 +80,8 @@ export class Founding {
   identify(): Identification {
     const bytes = this.options.currentRecord();
     const record = bytes && decodeFoundingRecord(bytes);
-    const { me, knownFeatureLevel } = this.options;
-    const clusterId = record?.clusterId ?? new Uint8Array(0);
+    const { me, knownFeatureLevel, formerCluster } = this.options;
+    const clusterId = record?.clusterId ?? formerCluster ?? new Uint8Array(0);
     return { ...me, clusterId, members: record?.members ?? [], knownFeatureLevel };
   }
 

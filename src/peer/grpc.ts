@@ -11,7 +11,7 @@ import {
   type StatusObject,
   status,
 } from '@grpc/grpc-js';
-import { FactstoreError } from '../base/errors.ts';
+import { type ErrorCode, FactstoreError } from '../base/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 const MIB = 1024 * 1024;
@@ -170,9 +170,22 @@ function connectFailure(address: string, details: string): string {
 
 const STATUS_TEXT_MAX = 1000;
 
+/** Anything else is a refusal that no waiting changes. */
+const ENDS: Partial<Record<ErrorCode, status>> = {
+  DATA_LOSS: status.DATA_LOSS,
+  INVALID_ARGUMENT: status.INVALID_ARGUMENT,
+  NOT_READY: status.UNAVAILABLE,
+};
+
+/** With what a call ends that this error has ended. */
+export function endOf(error: FactstoreError): { code: status; details: string } {
+  return {
+    code: ENDS[error.code] ?? status.FAILED_PRECONDITION,
+    details: error.message.slice(0, STATUS_TEXT_MAX),
+  };
+}
+
 /** Ends a call with an error: the other side sees its text. */
 export function endWithError(call: ServerCall, error: FactstoreError): void {
-  const code = error.code === 'DATA_LOSS' ? status.DATA_LOSS : status.FAILED_PRECONDITION;
-  const details = error.message.slice(0, STATUS_TEXT_MAX);
-  call.emit('error', { code: error.code === 'INVALID_ARGUMENT' ? status.INVALID_ARGUMENT : code, details });
+  call.emit('error', endOf(error));
 }

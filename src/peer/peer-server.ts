@@ -12,6 +12,7 @@ import {
   type Identification,
 } from './founding-codec.ts';
 import {
+  endOf,
   endWithError,
   peerServerOptions,
   peerService,
@@ -131,10 +132,7 @@ async function answer(done: sendUnaryData<Buffer>, logger: Logger, make: () => P
   try {
     done(null, await make());
   } catch (error) {
-    if (error instanceof FactstoreError) {
-      const code = error.code === 'INVALID_ARGUMENT' ? status.INVALID_ARGUMENT : status.FAILED_PRECONDITION;
-      return done({ code, details: error.message });
-    }
+    if (error instanceof FactstoreError) return done(endOf(error));
     logger.error({ event: 'peer.handlerFailed', err: error }, 'a call of a peer failed');
     done({ code: status.ABORTED, details: 'internal error; the log of this node says more' });
   }

@@ -4,6 +4,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { EntryRecord } from '../storage/record.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { CommitWatch } from './commit-watch.ts';
+import { DiskWatch } from './disk-watch.ts';
 import type { PeerMessage } from './ports.ts';
 
 const CHECK_MS = 1_000;
@@ -18,8 +19,13 @@ export interface FitnessPorts {
   handOver(): void;
 }
 
-/** Judges whether this node had better lead: its clock must be right, and as a leader it must get something committed. */
+/**
+ * Judges whether this node had better lead: its clock must be right, its disk not far slower than those of the others, and as a
+ * leader it must get something committed.
+ */
 export class Fitness {
+  /** To be told of what is written and committed. */
+  readonly disk: DiskWatch;
   private readonly ports: FitnessPorts;
   private readonly clocks: ClockWatch;
   private readonly commits: CommitWatch;
@@ -32,6 +38,7 @@ export class Fitness {
     this.ports = ports;
     this.clocks = new ClockWatch(ports.clock, ports.logger);
     this.commits = new CommitWatch(ports.clock);
+    this.disk = new DiskWatch(ports.clock);
   }
 
   start(): void {
@@ -63,7 +70,7 @@ export class Fitness {
     return this.fit || (message.type !== 'preVote' && message.type !== 'vote');
   }
 
-  /** This node had better not lead (rules D1, S15, or it gets nothing committed): hands over, if it leads and somebody takes it. */
+  /** This node had better not lead: hands over, if it leads and somebody takes it. */
   stepAside(): void {
     const { core, clock, handOver } = this.ports;
     const now = clock.monotonicMs();
@@ -77,6 +84,11 @@ export class Fitness {
     this.fit = this.clocks.check();
     const { role, commit, lastIndex } = this.ports.core;
     const stalled = this.commits.stalled(role === 'leader', commit, lastIndex);
-    if (!this.fit || stalled) this.stepAside();
+    const slow = this.disk.slow(role === 'leader');
+    if (slow) {
+      const text = 'the disk of this leader is far slower than those of the others; it hands leadership over';
+      this.ports.logger.warn({ event: 'disk.slow' }, text);
+    }
+    if (!this.fit || stalled || slow) this.stepAside();
   }
 }

@@ -11,6 +11,8 @@ export interface RaftDriverPorts {
   readonly transport: Transport;
   readonly space: SpaceGuard;
   readonly clock: Clock;
+  /** Is told when a batch of entries begins to be written, when it is, and what is committed without this node's disk. */
+  readonly disk: { begun(lastIndex: number): void; written(): void; committed(index: number): void };
   reads(answers: readonly ReadAnswer[]): void;
   /** Entries up to here may be applied. */
   committed(index: number): void;
@@ -82,6 +84,7 @@ export class RaftDriver {
       const ready = this.core.ready(!this.writing);
       this.send(ready.messages);
       if (ready.persist) this.startWrite(ready.persist);
+      this.ports.disk.committed(this.core.commit);
       this.ports.committed(ready.committedTo);
       if (ready.reads.length > 0) this.ports.reads(ready.reads);
     }
@@ -89,6 +92,8 @@ export class RaftDriver {
   }
 
   private startWrite(batch: Persist<EntryRecord>): void {
+    const last = batch.entries.at(-1);
+    if (last) this.ports.disk.begun(last.index);
     this.writing = true;
     this.write(batch).then(
       () => {
@@ -116,6 +121,7 @@ export class RaftDriver {
   }
 
   private written(batch: Persist<EntryRecord>): void {
+    this.ports.disk.written();
     if (this.stopped) return;
     this.send(batch.messagesAfter);
     this.core.persisted(batch.token);

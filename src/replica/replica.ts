@@ -145,6 +145,7 @@ export class Replica implements Inbound {
       space: ports.space,
       clock: ports.clock,
       reads: (answers) => this.onReads(answers),
+      disk: this.fitness.disk,
       committed: (index) => this.loop.committed.raise(index),
       turned: () => this.onTurned(),
       fatal: (error) => this.fail(error),

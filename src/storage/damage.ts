@@ -40,6 +40,11 @@ export function damageError(path: string, damage: Damage, cause?: unknown): Fact
   );
 }
 
+/** Whether an error is damage of a database that follows from the log, such as the index: it can be built anew. */
+export function isDerivedDamage(error: unknown): boolean {
+  return error instanceof FactstoreError && error.code === 'DATA_LOSS' && damageIn(error) === undefined;
+}
+
 /** The damage that an error tells of; undefined where it tells of something else. */
 export function damageIn(error: unknown): Damage | undefined {
   if (!(error instanceof FactstoreError) || error.code !== 'DATA_LOSS') return undefined;

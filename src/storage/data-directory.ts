@@ -6,6 +6,7 @@ import { FactstoreError, invalid } from '../base/errors.ts';
 import { BALLAST_BYTES, ensureBallast, freeBytes, releaseBallast } from './ballast.ts';
 import { DirectoryLock } from './directory-lock.ts';
 import { isThere } from './files.ts';
+import { settleReturn } from './former-self.ts';
 import { DIRECTORY_FORMAT, type Identity, isUuid, readIdentity, writeIdentity } from './identity.ts';
 import { PromiseFile } from './promise-file.ts';
 
@@ -25,6 +26,7 @@ export interface DataDirectoryOptions {
  *     peers.json      what it has seen of the other members (peer-memory.ts)
  *     log/            LevelDB: the raft log (raft-log-rows.ts); beside it, while it is repaired, two more (log-swap.ts)
  *     damaged.json    damage that was found while the node ran (damage-note.ts); absent: none
+ *     return.json     it is to be a member again whose former self is in former-…/ (former-self.ts); absent: it is not
  *     index/          LevelDB: the event index, which follows from the log
  *     projections/    LevelDB: the states of projections, which follow from the log
  *     lock/           held while a node runs on it (directory-lock.ts)
@@ -57,6 +59,7 @@ export class DataDirectory {
     const { lock, released } = await takeLock(path, options);
     let promises: PromiseFile | undefined;
     try {
+      await settleReturn(path);
       const identity = (await readIdentity(join(path, 'identity.json'))) ?? (await create(path, options.nodeId));
       if (identity.nodeId !== options.nodeId) throw otherNode(path, identity.nodeId, options.nodeId);
       promises = await PromiseFile.open(join(path, 'promise'));

@@ -1,6 +1,8 @@
+import { readdir } from 'node:fs/promises';
 import { Level } from 'level';
 import { FactstoreError } from '../base/errors.ts';
 import { compactionPieces } from './compaction-pieces.ts';
+import { isMissing } from './files.ts';
 import { bytesOf, type CompactionRest, type Operation, type Scan, type ScanRange, type Store } from './store.ts';
 
 export interface LevelOptions {
@@ -50,6 +52,7 @@ export class LevelStore implements Store {
 
   /** Ends in FAILED_PRECONDITION where another process has it open, in DATA_LOSS where LevelDB cannot make sense of it. */
   static async open(path: string, options: LevelOptions): Promise<LevelStore> {
+    await refuseWithoutCurrent(path);
     const database: Database = new Level(path, {
       keyEncoding: 'buffer' as 'view',
       valueEncoding: 'buffer' as 'view',
@@ -82,7 +85,7 @@ export class LevelStore implements Store {
       } else await this.database.batch([...operations], { sync });
     } catch (error) {
       this.failure = new FactstoreError(
-        'INTERNAL',
+        codeOf(error) === 'LEVEL_CORRUPTION' ? 'DATA_LOSS' : 'INTERNAL',
         `a write to ${this.path} failed (${reasonOf(error)}). What LevelDB acknowledges after this may be lost, so this process must end and start anew`,
         { path: this.path },
         { cause: error },
@@ -174,6 +177,16 @@ export class LevelStore implements Store {
       );
     }
   }
+}
+
+/** Where CURRENT is missing LevelDB makes a new database, and deletes the files of the one that was there. */
+async function refuseWithoutCurrent(path: string): Promise<void> {
+  const names: readonly string[] = await readdir(path).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  if (names.includes('CURRENT') || !names.some((name) => /^\d+\.(ldb|sst|log)$/.test(name))) return;
+  throw new FactstoreError('DATA_LOSS', `database ${path} cannot be opened: its file CURRENT is missing`, { path });
 }
 
 /** Every failure of a file counts: which of them will pass, only the operator of the disk can know. */

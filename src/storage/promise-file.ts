@@ -219,7 +219,7 @@ function lost(path: string, what: string, cause?: unknown): FactstoreError {
   return new FactstoreError(
     'DATA_LOSS',
     `the promise file ${path} ${what}. Without it this node cannot know whether its raft log is complete, so it does not go on with it. Ways out: put the file back if it was moved; in a cluster whose other members are healthy, move the data directory away and let the node join again with an empty one, as a new member; else restore the directory from a backup`,
-    { path },
+    { path, kind: 'promiseLost', index: 0, what: `the promise file ${what}` },
     { cause },
   );
 }

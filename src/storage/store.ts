@@ -50,16 +50,21 @@ export function bytesOf(operations: readonly Operation[]): number {
 
 const ROWS_PER_TURN = 256;
 
-/** Visits the rows of a range in order, a bounded number in one turn (rule C3). */
+/**
+ * Visits the rows of a range in order, a bounded number in one turn (rule C3). `pace` is told how many bytes a turn has
+ * read, and may wait.
+ */
 export async function eachRow(
   store: Store,
   range: ScanRange,
   visit: (key: Buffer, value: Buffer) => void,
+  pace?: (bytes: number) => Promise<void>,
 ): Promise<void> {
   const scan = store.scan(range);
   try {
     for (let rows = await scan.next(ROWS_PER_TURN); rows.length > 0; rows = await scan.next(ROWS_PER_TURN)) {
       for (const [key, value] of rows) visit(key, value);
+      if (pace) await pace(rows.reduce((sum, [key, value]) => sum + key.length + value.length, 0));
     }
   } finally {
     await scan.close();

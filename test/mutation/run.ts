@@ -11,7 +11,17 @@ import { endTests, type Outcome, runTests, type Suite } from './vitest.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
-const FOLDERS = ['raft', 'sequencer', 'storage', 'scavenge', 'replica', 'database', 'subscription', 'projection'];
+const FOLDERS = [
+  'raft',
+  'sequencer',
+  'storage',
+  'scavenge',
+  'scrub',
+  'replica',
+  'database',
+  'subscription',
+  'projection',
+];
 /** A run of mutated code may take this many times as long as the unmutated one took, and so much more. */
 const BOUND_FACTOR = 3;
 const BOUND_EXTRA_MS = 30_000;

@@ -198,6 +198,55 @@ describe('a leader', () => {
   });
 });
 
+describe('a leader whose disk is slow', () => {
+  /** Appends one after another for so long; gives the nodes that led meanwhile. */
+  async function appendFor(cluster: ReplicaCluster, ms: number): Promise<string[]> {
+    const leaders: string[] = [];
+    const end = cluster.time.nowMs + ms;
+    while (cluster.time.nowMs < end) {
+      const leader = cluster.nodes.find((node) => node.leads);
+      if (leader && leaders.at(-1) !== leader.id) leaders.push(leader.id);
+      leader?.append(anAppend('a', ['A'])).catch(() => undefined);
+      await cluster.time.run(20);
+    }
+    return leaders;
+  }
+
+  it('sends its heartbeats all the same, and is not deposed', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const { term } = leader.replica;
+    await cluster.settled(leader.append(anAppend('a', ['A'])));
+    leader.disk.hold();
+    const open = leader.append(anAppend('a', ['B']));
+    await cluster.time.run(8 * ELECTION_MS);
+    expect([leader.replica.term, leader.replica.role]).toEqual([term, 'leader']);
+    leader.disk.release();
+    expect(await cluster.settled(open)).toMatchObject({ kind: 'appended' });
+  });
+
+  it('hands over where those of the others are far quicker, and leadership does not come back to it', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    leader.disk.writeMs = 150;
+    const leaders = await appendFor(cluster, 120_000);
+    expect(leaders).toHaveLength(2);
+    expect(leaders[0]).toBe(leader.id);
+  });
+
+  it('leads on where those of the others are as slow, or one of the quick ones is missing', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    for (const node of cluster.nodes) node.disk.writeMs = 150;
+    expect(await appendFor(cluster, 60_000)).toEqual([leader.id]);
+    const [quick, cutOff] = cluster.followers(leader);
+    quick!.disk.writeMs = 1;
+    cluster.cut(leader, cutOff!);
+    cluster.cut(quick!, cutOff!);
+    expect(await appendFor(cluster, 60_000)).toEqual([leader.id]);
+  });
+});
+
 describe('a cluster whose disks are all full', () => {
   it('goes on reading while its leader looks for somebody to take over [D1]', async () => {
     const cluster = await ReplicaCluster.start(3);

@@ -42,6 +42,7 @@ async function loading(members = ['a', 'b'], commit = 0) {
     transport: { send: (message) => sent.push(message) },
     space: { enough: async () => true },
     clock: time.clock(),
+    disk: { begun: () => {}, written: () => {}, committed: () => {} },
     reads: () => {},
     committed: () => {},
     turned: () => {},

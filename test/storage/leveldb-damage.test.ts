@@ -223,6 +223,17 @@ describe('damaged files of LevelDB', () => {
     expect(count(outcomes, 'refused')).toBeGreaterThan(outcomes.length / 2);
   });
 
+  test('a database without CURRENT is not taken for a new one, and keeps its files [D7]', async () => {
+    const path = join(directory, 'without-current');
+    await mkdir(path);
+    for (const [name, bytes] of template.files) if (name !== 'CURRENT') await writeFile(join(path, name), bytes);
+    await expect(LevelStore.open(path, SMALL)).rejects.toMatchObject({
+      code: 'DATA_LOSS',
+      message: expect.stringContaining('its file CURRENT is missing'),
+    });
+    expect(new Set(await readdir(path))).toEqual(new Set(names.filter((name) => name !== 'CURRENT')));
+  });
+
   test('without any of its files the log is missed [D2]', async () => {
     expect(await judge.outcome(new Map())).toBe('refused');
   });

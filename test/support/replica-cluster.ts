@@ -84,6 +84,8 @@ export class VirtualDisk {
   promised: Promised = NOTHING_PROMISED;
   /** False: below the reserve (rule D1). */
   hasRoom = true;
+  /** How long a write takes. */
+  writeMs = DISK_MS;
   /** The next write fails with this. */
   failure: Error | undefined;
   private held: (() => void)[] | undefined;
@@ -100,7 +102,7 @@ export class VirtualDisk {
   }
 
   async turn(clock: Clock): Promise<void> {
-    await clock.sleep(DISK_MS);
+    await clock.sleep(this.writeMs);
     if (this.held) await new Promise<void>((resolve) => this.held?.push(resolve));
     if (this.failure) throw this.failure;
   }

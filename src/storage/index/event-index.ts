@@ -4,6 +4,7 @@ import { PayloadView } from '../../model/payload.ts';
 import { decodeChangeFact } from '../../model/retention-fact.ts';
 import { ABOUT, type StreamHead } from '../../model/stream.ts';
 import { EntryType } from '../../raft/types.ts';
+import { isDerivedDamage } from '../damage.ts';
 import type { EntryRecord } from '../record.ts';
 import type { CompactionRest, Store } from '../store.ts';
 import { AppendIdWindow } from './append-id-window.ts';
@@ -42,6 +43,8 @@ export interface IndexOptions {
   readonly onSystemEvent?: (event: Uint8Array) => void;
   /** Told when a block could not be written: the process has to end (rule D1). */
   readonly onWriteError?: (error: unknown) => void;
+  /** Told of damage that reading it has met: it has to be built anew. */
+  readonly onDamage?: (error: Error) => void;
 }
 
 const DEFAULTS = {
@@ -215,6 +218,21 @@ export class EventIndex {
   /** The index as it is now, for reads that last (rule Q1). */
   view(): IndexView {
     return new IndexView(this.store, this.memory, this.settings.blockEvents, this);
+  }
+
+  /** What a use of the index gives; `met` is told of what it ends in. */
+  async noticing<T>(use: Promise<T>): Promise<T> {
+    try {
+      return await use;
+    } catch (error) {
+      this.met(error);
+      throw error;
+    }
+  }
+
+  /** To be told of whatever a use of the index ends in: where that is damage, the index has to be built anew. */
+  met(error: unknown): void {
+    if (error instanceof Error && isDerivedDamage(error)) this.settings.onDamage?.(error);
   }
 
   /** Resolves once every full block is sealed. */

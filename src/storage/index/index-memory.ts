@@ -2,11 +2,12 @@ import { InvariantViolation } from '../../base/assert.ts';
 import { headWith, type Retention } from '../../model/retention.ts';
 import { NEVER_WRITTEN, type StreamHead } from '../../model/stream.ts';
 import type { Store } from '../store.ts';
+import { decodeStreamRow } from './block-rows.ts';
 import { type CursorEnd, decodeHead, decodeProducer, type StreamEnd, stateAt, type TwoStates } from './head-rows.ts';
-import { Kind, nameKey } from './keys.ts';
+import { Kind, nameKey, streamKey } from './keys.ts';
 import { OpenBlock } from './open-block.ts';
 import { Retentions } from './retentions.ts';
-import { decodeRow } from './row-writer.ts';
+import { damagedIndex, decodeRow } from './row-writer.ts';
 import { SettledCache } from './settled-cache.ts';
 
 export interface MemoryOptions {
@@ -134,6 +135,8 @@ export class IndexMemory {
     for (;;) {
       const sealed = this.sealedBlocks;
       const rows = await this.store.getMany([...streamKeys, ...producerKeys]);
+      const headless = streams.filter((_, i) => rows[i] === undefined);
+      if (headless.length > 0) await this.checkNew(headless, sealed);
       if (sealed !== this.sealedBlocks) continue;
       streams.forEach((name, i) => {
         this.streams.set(name, settledIn(streamKeys[i] as Uint8Array, rows[i], decodeHead, sealed));
@@ -144,6 +147,19 @@ export class IndexMemory {
       });
       return;
     }
+  }
+
+  /**
+   * A head that was lost (LevelDB does not find a row whose key has a flipped bit) would make a stream begin anew. So a
+   * stream without one must not have the row of its first revision either.
+   */
+  private async checkNew(streams: readonly string[], sealed: number): Promise<void> {
+    const keys = streams.map((name) => streamKey(name, 0));
+    const rows = await this.store.getMany(keys);
+    rows.forEach((row, i) => {
+      if (row && decodeRow(keys[i] as Uint8Array, row, decodeStreamRow).block < sealed)
+        throw damagedIndex(`stream ${JSON.stringify(streams[i])} has events, but no row that tells its head`);
+    });
   }
 }
 

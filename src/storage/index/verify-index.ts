@@ -32,9 +32,9 @@ const DAMAGES_MAX = 100;
 
 /**
  * Reads every row, and counts those of each block: a row that was lost leaves no trace but the number in the seal. Rows
- * of a block that is being written meanwhile are not counted.
+ * of a block that is being written meanwhile are not counted. `pace` is told how many bytes were read, and may wait.
  */
-export async function verifyIndex(store: Store): Promise<IndexReport> {
+export async function verifyIndex(store: Store, pace?: (bytes: number) => Promise<void>): Promise<IndexReport> {
   const damages: string[] = [];
   const counts: number[] = [];
   let rows = 0;
@@ -53,11 +53,15 @@ export async function verifyIndex(store: Store): Promise<IndexReport> {
     }),
   );
   for (const [kind, decode] of DECODERS) {
-    await eachRow(store, kindRange(kind as Kind), (key, value) =>
-      check(() => {
-        const block = blockOfRow(key, decodeRow(key, value, decode));
-        if (block !== undefined) counts[block] = (counts[block] ?? 0) + 1;
-      }),
+    await eachRow(
+      store,
+      kindRange(kind as Kind),
+      (key, value) =>
+        check(() => {
+          const block = blockOfRow(key, decodeRow(key, value, decode));
+          if (block !== undefined) counts[block] = (counts[block] ?? 0) + 1;
+        }),
+      pace,
     );
   }
   for (let block = 0; block < expected.length && damages.length < DAMAGES_MAX; block++) {

@@ -4,6 +4,15 @@ const LIKELIEST = 'scavenge/scavenger.random.test.ts';
 
 export const SCAVENGE_MUTANTS: readonly Mutant[] = [
   {
+    id: 'scrubbed-while-scavenged',
+    file: 'src/scrub/scrubber.ts',
+    search: ' || before !== rowsAtRest()',
+    replacement: '',
+    bug: 'an index is thrown away because a scavenge took rows out of it while they were counted',
+    rule: 'R2',
+    test: 'scrub/scrubber.test.ts',
+  },
+  {
     id: 'scavenge-judged-now',
     file: 'src/scavenge/point-visibility.ts',
     search: 'last && last.position > this.point.position ? await this.factAt(stream) : last',

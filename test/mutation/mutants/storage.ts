@@ -398,4 +398,22 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     rule: 'D5',
     test: 'storage/index/event-index.test.ts',
   },
+  {
+    id: 'lost-head-begins-anew',
+    file: 'src/storage/index/index-memory.ts',
+    search: '      if (headless.length > 0) await this.checkNew(headless, sealed);\n',
+    replacement: '',
+    bug: 'a stream whose head LevelDB does not find begins with revision 0 again',
+    rule: 'S2',
+    test: 'storage/index/event-index.test.ts',
+  },
+  {
+    id: 'without-current-is-new',
+    file: 'src/storage/level-store.ts',
+    search: '    await refuseWithoutCurrent(path);\n',
+    replacement: '',
+    bug: 'LevelDB makes a new database where CURRENT is missing, and deletes what is left of the log',
+    rule: 'D7',
+    test: 'storage/leveldb-damage.test.ts',
+  },
 ];

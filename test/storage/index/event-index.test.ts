@@ -396,6 +396,14 @@ describe('damage', () => {
     await expect(index.lookup(['s-1'])).rejects.toThrow(/delete its index directory/);
   });
 
+  it('by a lost head does not make its stream begin anew, for whoever appends or applies [S2, D5]', async () => {
+    const { store, index } = await damaged();
+    store.poke(nameKey(Kind.head, 's-1'), undefined);
+    await expect(index.lookup(['s-1'])).rejects.toThrow(/"s-1" has events, but no row that tells its head/);
+    await expect(index.lookup(['s-1'])).rejects.toMatchObject({ code: 'DATA_LOSS' });
+    expect((await index.lookup(['new'])).head('new')).toMatchObject({ state: 'none' });
+  });
+
   it('by a lost row shows as a gap in its stream, and in the count of its block [D5]', async () => {
     const { store, index } = await damaged();
     expect((await verifyIndex(store)).damages).toEqual([]);

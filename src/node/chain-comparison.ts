@@ -1,0 +1,90 @@
+import { FactstoreError } from '../base/errors.ts';
+import { decodeEntriesResponse, encodeEntriesRequest } from '../peer/entries.ts';
+import { ask } from '../peer/grpc.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { RaftLog } from '../storage/raft-log.ts';
+
+export interface ChainComparisonPorts {
+  readonly log: Pick<RaftLog, 'get' | 'hardState'>;
+  readonly clusterId: Uint8Array;
+  readonly nodeId: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Node ids and peer addresses of the other voters. */
+  voters(): ReadonlyMap<string, string>;
+}
+
+const ASK_TIMEOUT_MS = 5_000;
+
+/**
+ * Compares the log of this node with those of the others. The chain hash of one entry stands for everything before it, so two
+ * nodes have the same history if and only if they have the same hash at the same index (rule D4). What is compared was
+ * committed here at the comparison before, so by now the others have it too, if they keep up.
+ */
+export class ChainComparison {
+  private readonly ports: ChainComparisonPorts;
+  private index = 0;
+  private differing: readonly string[] = [];
+  private verdict: string | undefined;
+
+  constructor(ports: ChainComparisonPorts) {
+    this.ports = ports;
+  }
+
+  /** Why this node must serve nothing: a majority has another history. It stays so until the node is started anew. */
+  get fence(): string | undefined {
+    return this.verdict;
+  }
+
+  /** Node ids of the voters whose history was another one when they were asked last. */
+  get diverged(): readonly string[] {
+    return this.differing;
+  }
+
+  async compare(): Promise<void> {
+    const { log } = this.ports;
+    const { index } = this;
+    this.index = log.hardState.commit;
+    const own = index > 0 ? await log.get(index) : undefined;
+    if (!own) return;
+    const others = this.ports.voters();
+    const chains = await Promise.all(
+      [...others].map(async ([nodeId, address]) => [nodeId, await this.chainAt(address, index)] as const),
+    );
+    const mine = own.chain.toString('hex');
+    const differing = chains.filter((one): one is readonly [string, string] => one[1] !== undefined && one[1] !== mine);
+    this.differing = differing.map(([nodeId]) => nodeId);
+    if (differing.length > 0) this.alarm(index, differing, others.size + 1);
+  }
+
+  private alarm(index: number, differing: readonly (readonly [string, string])[], voters: number): void {
+    const { nodeId, logger } = this.ports;
+    const names = differing.map(([name]) => name).join(', ');
+    const text = `the log of ${nodeId} has another history than that of ${names}: their chain hashes at entry ${index} differ`;
+    const counts = new Map<string, number>();
+    for (const [, chain] of differing) counts.set(chain, (counts.get(chain) ?? 0) + 1);
+    const majority = (voters >> 1) + 1;
+    if (Math.max(...counts.values()) >= majority) {
+      this.verdict = `${text}. A majority of the voters agrees, and not with ${nodeId}, which serves nothing any more. Stop it, move its data directory away and start it again: it comes back as a new member. Keep the directory, and report this`;
+    }
+    const what =
+      this.verdict ??
+      `${text}. Which of them is wrong the other members tell: those that a majority disagrees with stop serving`;
+    logger.error({ event: 'log.diverged', index, members: differing.map(([name]) => name) }, what);
+  }
+
+  /** The chain hash that another node has at an index; undefined: it does not say, or has not come so far. */
+  private async chainAt(address: string, index: number): Promise<string | undefined> {
+    const { clusterId, clock, signal } = this.ports;
+    const request = encodeEntriesRequest({ clusterId, from: index, to: index });
+    try {
+      const answer = await ask(address, 'Entries', request, { clock, signal, timeoutMs: ASK_TIMEOUT_MS });
+      return decodeEntriesResponse(answer, index)[0]?.chain.toString('hex');
+    } catch (error) {
+      if (error instanceof FactstoreError) return undefined;
+      throw error;
+    }
+  }
+}
