@@ -109,7 +109,11 @@ export class Member {
     this.index = opened.index;
     this.chainHash = opened.chainHash;
     this.self = memberId(ports.me.nodeId, ports.me.directoryId);
-    this.members = new Members(ports.storage.log.memberships.map(membershipIn), givenAddresses(ports.options));
+    this.members = new Members(
+      ports.storage.log.memberships.map(membershipIn),
+      givenAddresses(ports.options),
+      new Map(ports.storage.founding.members.map(({ nodeId, peerAddress }) => [nodeId, peerAddress])),
+    );
     const handshake = this.newHandshake();
     this.handshake = handshake;
     const { clock, logger } = ports;
@@ -137,7 +141,7 @@ export class Member {
     });
     this.changes = this.newChanges();
     this.place = this.newPlace();
-    const founders = ports.storage.founding.members.map((one) => memberId(one.nodeId, one.directoryId));
+    const founders = ports.storage.founding.members;
     this.told = new MembershipFacts({ replica, database, facts: this.facts, founders });
     this.network.setMembers(this.members.all);
   }
@@ -336,11 +340,12 @@ export class Member {
   }
 
   private newPlace(): PlaceInCluster {
-    const { ports, members, replica, ending } = this;
+    const { ports, members, replica, changes, ending } = this;
     return new PlaceInCluster({
       ...ports,
       members,
-      hasLeader: () => replica.leader !== undefined,
+      leader: () => replica.leader,
+      join: (request) => changes.join(request),
       ending: ending.signal,
     });
   }

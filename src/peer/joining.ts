@@ -55,6 +55,12 @@ export class Joining {
     return answer.record;
   }
 
+  /** Resolves once the leader has heard of this member, with what it has against the addresses that this one tells. */
+  async announce(): Promise<string> {
+    const answer = await this.until((one) => one.record.length > 0);
+    return answer.waits;
+  }
+
   /** A member hands the founding record over, because somebody has added this node there. */
   take(record: Uint8Array): void {
     this.handed = record;
