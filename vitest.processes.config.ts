@@ -7,6 +7,7 @@ export const PROCESS_TESTS: readonly string[] = [
   'test/e2e/feature-level.test.ts',
   'test/e2e/membership-processes.test.ts',
   'test/e2e/projections-history.test.ts',
+  'test/e2e/recover.test.ts',
   'test/e2e/scavenge-kills.test.ts',
 ];
 

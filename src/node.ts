@@ -12,7 +12,7 @@ import { Member } from './node/member.ts';
 import { NodeStorage } from './node/open-storage.ts';
 import type { EntriesRequest } from './peer/entries.ts';
 import { Founding } from './peer/founding.ts';
-import type { FoundingMember } from './peer/founding-codec.ts';
+import type { Admission, FoundingMember } from './peer/founding-codec.ts';
 import type { JoinRequest } from './peer/join-codec.ts';
 import { Joining } from './peer/joining.ts';
 import { membershipIn } from './peer/membership-codec.ts';
@@ -247,9 +247,10 @@ export class Node {
     const { me, knownFeatureLevel, clock, logger } = this;
     const { signal } = this.stopping;
     const seeds = addresses.map(formatAddress);
-    const clusterId = () => (storage.foundingBytes ? storage.founding.clusterId : new Uint8Array(0));
+    const clusterId = () => storage.clusterId;
     this.entering = new Joining({ me, knownFeatureLevel, addresses: () => seeds, clusterId, clock, logger, signal });
-    await storage.adopt(await this.entering.member());
+    const { record, clusterId: id } = await this.entering.member();
+    await storage.adopt(record, id);
     this.entering = undefined;
   }
 
@@ -281,6 +282,7 @@ export class Node {
       adopt: (record) => storage.adopt(record),
       rejoin: () => this.enter(storage, options.cluster?.filter((member) => member.nodeId !== options.nodeId) ?? []),
       currentRecord: () => storage.foundingBytes,
+      clusterId: () => storage.clusterId,
     });
   }
 
@@ -291,10 +293,10 @@ export class Node {
         if (!this.founding) throw notYet();
         return this.founding.identify();
       },
-      found: async (record: Uint8Array) => {
-        if (this.entering) return this.entering.take(record);
+      found: async (admission: Admission) => {
+        if (this.entering) return this.entering.take(admission);
         if (!this.founding) throw notYet();
-        return this.founding.found(record);
+        return this.founding.found(admission.record);
       },
       join: async (request: JoinRequest) => this.joined().join(request),
       entries: (request: EntriesRequest) => (this.storage as NodeStorage).entries(request),

@@ -196,7 +196,7 @@ export class Member {
   status(): StatusResponse {
     const { replica, network, self, chainHash, facts } = this;
     const members = this.members.all;
-    const { clusterId } = this.ports.storage.founding;
+    const { clusterId } = this.ports.storage;
     const notReady = this.notReady() ?? '';
     return memberStatus({ replica, network, self, members, chainHash, clusterId, facts, notReady });
   }
@@ -361,7 +361,7 @@ export class Member {
       clock,
       logger,
       self,
-      clusterId: storage.founding.clusterId,
+      clusterId: storage.clusterId,
       record: storage.foundingBytes as Uint8Array,
       ending: ending.signal,
     });
@@ -380,14 +380,15 @@ export class Member {
   private newHandshake(): Handshake {
     const { clock, logger, incarnation, storage } = this.ports;
     const { nodeId, directoryId } = this.ports.me;
-    const { clusterId } = storage.founding;
+    const { clusterId } = storage;
     const me = { clusterId, nodeId, directoryId, incarnation };
     const { seenPeers: seen } = this;
     const logIndex = () => storage.log.lastIndex;
     const membershipIndex = () => storage.log.memberships.at(-1)?.index ?? 0;
     const levels = () => this.facts;
     const { peerAddress } = this.ports.me;
-    return new Handshake({ me, peerAddress, clock, logger, seen, logIndex, membershipIndex, levels });
+    const lineage = () => this.members.inForce.lineage;
+    return new Handshake({ me, peerAddress, clock, logger, seen, logIndex, membershipIndex, levels, lineage });
   }
 
   private newCore(): MemberCore {

@@ -34,14 +34,14 @@ export class Members {
   ) {
     this.given = given;
     this.founded = founded;
-    this.current = memberships[0] as Membership;
+    this.current = begun(memberships[0] as Membership);
     this.update(memberships);
   }
 
   /** The configuration in force first, then those that are on their way. */
   update(memberships: readonly Membership[]): void {
     const [inForce] = memberships;
-    if (inForce) this.current = inForce;
+    if (inForce) this.current = begun(inForce);
     const nodes = new Map(memberships.flatMap((one) => [...one.members]));
     this.known = Array.from(nodes, ([memberId, { nodeId, directoryId, address, peerAddress }]) => ({
       memberId,
@@ -89,4 +89,9 @@ export class Members {
       `there are two members with the node id ${nodeIdOf(member.memberId)}, as one takes the place of the other: say which one, ${member.memberId} or ${other.memberId}`,
     );
   }
+}
+
+/** A cluster that has begun goes on in steps: what is in force does not begin it once more. */
+function begun({ begins, ...inForce }: Membership): Membership {
+  return inForce;
 }

@@ -5,8 +5,9 @@ import { MEMBERS_CHANGED } from '../model/fact.ts';
 import { encodeFoundRequest, type FoundingMember, type Identification } from '../peer/founding-codec.ts';
 import { identify } from '../peer/founding-survey.ts';
 import { ask } from '../peer/grpc.ts';
-import { memberId, nodeIdOf } from '../peer/identity.ts';
+import { leftBehindText, memberId, nodeIdOf } from '../peer/identity.ts';
 import type { JoinRequest, JoinResponse } from '../peer/join-codec.ts';
+import { ancestorOf } from '../peer/lineage.ts';
 import { encodeMembership, type Membership } from '../peer/membership-codec.ts';
 import type { PeerNetwork } from '../peer/peer-network.ts';
 import {
@@ -63,7 +64,7 @@ export class MembershipChanges {
   /** A node asks to become a member: a learner at first, a voter once it has caught up. */
   async join(request: JoinRequest): Promise<JoinResponse> {
     const { replica, record, members } = this.ports;
-    const nothing = { record: new Uint8Array(0), voter: false, leader: '', waits: '' };
+    const nothing = { record: new Uint8Array(0), clusterId: this.laterId, voter: false, leader: '', waits: '' };
     if (replica.role !== 'leader') return { ...nothing, ...this.whoLeads() };
     const id = memberId(request.node.nodeId, request.node.directoryId);
     try {
@@ -99,13 +100,15 @@ export class MembershipChanges {
     await this.admit(id, { node, clusterId: found.clusterId, knownFeatureLevel: found.knownFeatureLevel });
     const timing = { clock, timeoutMs: HAND_OVER_MS, signal: ending };
     // Where it comes to nothing, the node is handed it when it asks.
-    await ask(peerAddress, 'Found', encodeFoundRequest(record), timing).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.ports.logger.warn(
-        { event: 'members.handOver', peer: id },
-        `${nodeIdOf(self)} could not tell ${found.nodeId} that it was added: ${reason}`,
-      );
-    });
+    await ask(peerAddress, 'Found', encodeFoundRequest({ record, clusterId: this.laterId }), timing).catch(
+      (error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.ports.logger.warn(
+          { event: 'members.handOver', peer: id },
+          `${nodeIdOf(self)} could not tell ${found.nodeId} that it was added: ${reason}`,
+        );
+      },
+    );
   }
 
   /** Makes a learner a voter; one that takes the place of a voter with the same node id replaces it in one step. */
@@ -212,7 +215,13 @@ export class MembershipChanges {
       return refused(
         `${id} was removed from this cluster and is not a member any more. To bring it back, empty its data directory and start it with --join`,
       );
-    return this.foreign(id, clusterId);
+    const ancestor = ancestorOf(this.ports.members.inForce.lineage, clusterId);
+    return ancestor ? refused(leftBehindText(id, ancestor, this.ports.clusterId)) : this.foreign(id, clusterId);
+  }
+
+  /** The id of this cluster, where it is not the one that was founded; empty: it is. */
+  private get laterId(): Uint8Array {
+    return this.ports.members.inForce.lineage?.clusterId ?? new Uint8Array(0);
   }
 
   private foreign(id: MemberId, clusterId: Uint8Array): FactstoreError {
@@ -294,7 +303,8 @@ export class MembershipChanges {
     let to: Configuration;
     for (;;) {
       to = this.next(change);
-      const payload = encodeMembership(to, new Map([...members.inForce.members, ...joining]));
+      const { members: known, lineage } = members.inForce;
+      const payload = encodeMembership(to, new Map([...known, ...joining]), lineage);
       if (replica.proposeMembers(payload)) break;
       await clock.sleep(POLL_MS, this.ports.ending);
     }

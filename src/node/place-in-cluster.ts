@@ -82,7 +82,7 @@ export class PlaceInCluster {
     if (this.asking) return;
     this.asking = true;
     const { clock, logger, me, knownFeatureLevel, storage, ending } = this.ports;
-    const { clusterId } = storage.founding;
+    const { clusterId } = storage;
     let obstacle: string;
     try {
       const ownAnswer = leader === this.self && this.ports.join({ node: me, knownFeatureLevel, clusterId });
@@ -130,7 +130,7 @@ export class PlaceInCluster {
         ...members.all.filter((member) => member.memberId !== this.self).map((member) => member.peerAddress),
         ...(options.join ?? []).map(formatAddress),
       ],
-      clusterId: () => storage.founding.clusterId,
+      clusterId: () => storage.clusterId,
       clock,
       logger,
       signal: ending,

@@ -38,6 +38,8 @@ export interface FoundingOptions {
   readonly rejoin?: () => Promise<void>;
   /** The founding record of this data directory; undefined while it belongs to no cluster. */
   readonly currentRecord: () => Uint8Array | undefined;
+  /** The cluster that the directory belongs to, where that is not the one of the record any more. */
+  readonly clusterId?: () => Uint8Array;
 }
 
 const LOG_MS = 5000;
@@ -79,7 +81,7 @@ export class Founding {
     const bytes = this.options.currentRecord();
     const record = bytes && decodeFoundingRecord(bytes);
     const { me, knownFeatureLevel } = this.options;
-    const clusterId = record?.clusterId ?? new Uint8Array(0);
+    const clusterId = this.options.clusterId?.() ?? record?.clusterId ?? new Uint8Array(0);
     return { ...me, clusterId, members: record?.members ?? [], knownFeatureLevel };
   }
 

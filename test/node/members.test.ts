@@ -10,7 +10,13 @@ const id = memberId('n1', directoryId);
 function recordedAt(peerAddress: string): Membership {
   const node = { nodeId: 'n1', directoryId, address: 'clients:1', peerAddress };
   const none = new Set<string>();
-  return { voters: [new Set([id]), none], learners: none, learnersNext: none, members: new Map([[id, node]]) };
+  return {
+    voters: [new Set([id]), none],
+    learners: none,
+    learnersNext: none,
+    members: new Map([[id, node]]),
+    lineage: undefined,
+  };
 }
 
 function dialled(recorded: string, given?: string, founded = 'founded:1') {
@@ -26,4 +32,11 @@ it('a member is dialled where the settings say, and where the log says after a c
   // The settings of this node may not have been told that it moved; or all have moved since, and only they have.
   expect(dialled('moved:1', 'given:1')).toEqual(['moved:1', 'given:1']);
   expect(dialled('moved:1')).toEqual(['moved:1', undefined]);
+});
+
+it('a cluster that a recovery has begun goes on in steps: what is in force does not begin it again [R3]', () => {
+  const members = new Members([{ ...recordedAt('founded:1'), begins: true }], new Map(), new Map());
+  expect(members.inForce).not.toHaveProperty('begins');
+  members.update([{ ...recordedAt('founded:1'), begins: true }]);
+  expect(members.inForce).not.toHaveProperty('begins');
 });

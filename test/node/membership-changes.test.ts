@@ -4,6 +4,7 @@ import { Members } from '../../src/node/members.ts';
 import { MembershipChanges } from '../../src/node/membership-changes.ts';
 import type { FoundingMember } from '../../src/peer/founding-codec.ts';
 import { memberId } from '../../src/peer/identity.ts';
+import type { Lineage } from '../../src/peer/lineage.ts';
 import { encodeMembership, type Membership, membershipEntries, membershipIn } from '../../src/peer/membership-codec.ts';
 import { PeerServer } from '../../src/peer/peer-server.ts';
 import { isJoint, stepRefusal } from '../../src/raft/changer.ts';
@@ -34,14 +35,14 @@ class Leader {
   readonly changes: MembershipChanges;
   private inForce: Membership;
 
-  constructor(voters: readonly FoundingMember[], learners: readonly FoundingMember[] = []) {
+  constructor(voters: readonly FoundingMember[], learners: readonly FoundingMember[] = [], lineage?: Lineage) {
     const known = new Map([...voters, ...learners].map((one) => [idOf(one), one]));
     const configuration: Configuration = {
       voters: [new Set(voters.map(idOf)), new Set()],
       learners: new Set(learners.map(idOf)),
       learnersNext: new Set(),
     };
-    this.inForce = this.read(encodeMembership(configuration, known));
+    this.inForce = this.read(encodeMembership(configuration, known, lineage));
     this.members = new Members([this.inForce], new Map(), new Map());
     this.changes = new MembershipChanges({
       replica: this.replica() as Replica,
@@ -175,6 +176,17 @@ describe('a node that asks to join', () => {
     expect([astray.record.length, astray.voter]).toEqual([0, false]);
     expect(astray.waits).toMatch(/belongs to cluster 08080808-/);
     expect(leader.proposed).toEqual([]);
+  });
+
+  it('is refused for good where a recovery has left it behind, and later changes keep that in mind [R3]', async () => {
+    const givenUp = Buffer.alloc(16, 6);
+    const lineage = { clusterId, ancestors: [{ clusterId: givenUp, position: 12 }] };
+    const leader = new Leader([n1], [], lineage);
+    await asks(leader, await joiner('n2', 2));
+    expect(leader.members.inForce.lineage?.ancestors.map(({ position }) => position)).toEqual([12]);
+    await expect(asks(leader, n3, givenUp)).rejects.toThrow(
+      /n3\/.* belongs to cluster 06060606-.*, which was given up .* goes on from its position 12/,
+    );
   });
 
   it('waits where it cannot be reached at the address that it tells', async () => {

@@ -19,11 +19,16 @@ const self = {
 };
 const servers: PeerServer[] = [];
 
-async function start(found: (record: Uint8Array) => Promise<void>, address = '127.0.0.1:0') {
+async function start(took: (record: Uint8Array) => Promise<void>, address = '127.0.0.1:0') {
   const { logger, lines } = logging();
   const server = await PeerServer.start(
     address,
-    { identify: () => self, found, entries: async () => [], join: () => Promise.reject(new Error()) },
+    {
+      identify: () => self,
+      found: ({ record }) => took(record),
+      entries: async () => [],
+      join: () => Promise.reject(new Error()),
+    },
     logger,
   );
   servers.push(server);
@@ -72,9 +77,14 @@ describe('the peer port', () => {
     const { server } = await start(async () => {
       throw new FactstoreError('FAILED_PRECONDITION', 'n1 belongs to cluster 5f already');
     });
-    await expect(ask(server.address, 'Found', encodeFoundRequest(Buffer.from('x')), timing)).rejects.toThrow(
-      'n1 belongs to cluster 5f already',
-    );
+    await expect(
+      ask(
+        server.address,
+        'Found',
+        encodeFoundRequest({ record: Buffer.from('x'), clusterId: Buffer.alloc(0) }),
+        timing,
+      ),
+    ).rejects.toThrow('n1 belongs to cluster 5f already');
   });
 
   test('answers malformed questions with an error and keeps its own failures to its log', async () => {
@@ -82,9 +92,14 @@ describe('the peer port', () => {
       throw new TypeError('secret');
     });
     await expect(ask(server.address, 'Identify', Buffer.from('garbage'), timing)).rejects.toThrow(/IdentifyRequest/);
-    await expect(ask(server.address, 'Found', encodeFoundRequest(Buffer.from('x')), timing)).rejects.toThrow(
-      /internal error/,
-    );
+    await expect(
+      ask(
+        server.address,
+        'Found',
+        encodeFoundRequest({ record: Buffer.from('x'), clusterId: Buffer.alloc(0) }),
+        timing,
+      ),
+    ).rejects.toThrow(/internal error/);
     expect(lines.map((line) => line.event)).toEqual(['peer.handlerFailed']);
   });
 

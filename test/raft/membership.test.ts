@@ -122,6 +122,18 @@ describe('changing the members', () => {
     expect(() => node.raft.step(beat('b', 1, 1))).toThrow('in a way that is none');
   });
 
+  it('the beginning of a new cluster is no step, is taken from the log alone, and nobody can propose it (R3)', () => {
+    const begins = (from: ReturnType<typeof configurationFrom>) => ({ ...from, begins: true });
+    const node = solo(three, { options: { configurationIn: (text) => begins(configurationFrom(String(text))) } });
+    exchange(node, changeFrom(1, 0, 0, 'd|||'));
+    exchange(node, beat('b', 1, 1));
+    expect(configurationText(node.raft.configuration)).toBe('d|||');
+    const leader = solo(three);
+    lead(leader);
+    exchange(leader, ack('b', leader.raft.term, 1));
+    expect(leader.raft.changeRefusal(begins(configurationFrom('d|||')))).toContain('nobody can propose');
+  });
+
   it('a restart finds the configuration in force, and what is not known to be committed yet (D6)', () => {
     const net = new Network(three);
     net.elect('a');
