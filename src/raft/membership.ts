@@ -61,6 +61,12 @@ export function toldCommit<P>(s: RaftState<P>, l: Leadership, to: MemberId): num
   return hold ? Math.min(s.log.commit, s.configurationIndex - 1) : s.log.commit;
 }
 
+/** A leader tells how far the log is committed. */
+export function learnCommit<P>(s: RaftState<P>, index: number): void {
+  commitTo(s, index);
+  if (index >= s.configurationIndex) s.toldOfConfiguration = true;
+}
+
 /** An entry has come into the log. */
 export function noteChange<P>(s: RaftState<P>, entry: Entry<P>): void {
   if (entry.type !== EntryType.membership) return;
