@@ -10,6 +10,7 @@ export const PROCESS_TESTS: readonly string[] = [
   'test/e2e/full-disk.test.ts',
   'test/e2e/membership-processes.test.ts',
   'test/e2e/projections-history.test.ts',
+  'test/e2e/recover.test.ts',
   'test/e2e/scavenge-kills.test.ts',
 ];
 

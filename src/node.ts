@@ -16,7 +16,7 @@ import { Member } from './node/member.ts';
 import { NodeStorage } from './node/open-storage.ts';
 import type { EntriesRequest } from './peer/entries.ts';
 import { Founding } from './peer/founding.ts';
-import { decodeFoundingRecord, type FoundingMember } from './peer/founding-codec.ts';
+import { type Admission, decodeFoundingRecord, type FoundingMember } from './peer/founding-codec.ts';
 import type { JoinRequest } from './peer/join-codec.ts';
 import { Joining } from './peer/joining.ts';
 import { membershipIn } from './peer/membership-codec.ts';
@@ -285,16 +285,16 @@ export class Node {
   private async enter(storage: NodeStorage, seeds: readonly string[]): Promise<void> {
     const { me, knownFeatureLevel, clock, logger, returning } = this;
     const { signal } = this.stopping;
-    const clusterId = () => (storage.foundingBytes ? storage.founding.clusterId : new Uint8Array(0));
+    const clusterId = () => storage.clusterId;
     this.entering = new Joining({ me, knownFeatureLevel, addresses: () => seeds, clusterId, clock, logger, signal });
-    const record = await this.entering.member();
-    const joined = uuidText(decodeFoundingRecord(record).clusterId);
+    const { record, clusterId: id } = await this.entering.member();
+    const joined = uuidText(id.length > 0 ? id : decodeFoundingRecord(record).clusterId);
     if (returning && joined !== returning.clusterId)
       throw new FactstoreError(
         'FAILED_PRECONDITION',
         `${me.nodeId} was a member of cluster ${returning.clusterId}, but ${seeds.join(', ')} are of cluster ${joined}: give it addresses of its own cluster, or an empty data directory`,
       );
-    await storage.adopt(record);
+    await storage.adopt(record, id);
     this.entering = undefined;
   }
 
@@ -333,6 +333,7 @@ export class Node {
       rejoin: () => this.enter(storage, [...this.otherPeers().values()]),
       formerCluster: this.returning && uuidBytes(this.returning.clusterId),
       currentRecord: () => storage.foundingBytes,
+      clusterId: () => storage.clusterId,
     });
   }
 
@@ -343,10 +344,10 @@ export class Node {
         if (!this.founding) throw notYet();
         return this.founding.identify();
       },
-      found: async (record: Uint8Array) => {
-        if (this.entering) return this.entering.take(record);
+      found: async (admission: Admission) => {
+        if (this.entering) return this.entering.take(admission);
         if (!this.founding) throw notYet();
-        return this.founding.found(record);
+        return this.founding.found(admission.record);
       },
       join: async (request: JoinRequest) => this.joined().join(request),
       stateDigests: async (request: DigestsRequest) => this.joined().projections.digests(request),

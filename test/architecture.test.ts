@@ -33,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['base', 'model', 'raft', 'runtime', 'config', 'proto', 'storage', 'sequencer', 'replica', 'peer'],
     ...['scavenge', 'scrub', 'subscription', 'projection', 'database', 'server', 'admin'],
   ],
-  ops: ['base', 'model', 'raft', 'runtime', 'storage'],
+  ops: ['base', 'model', 'raft', 'runtime', 'storage', 'peer'],
   client: ['base', 'model', 'runtime', 'proto'],
   testing: ['base', 'model', 'projection', 'client'],
   cli: ['base', 'model', 'runtime', 'config', 'ops', 'client', 'testing', 'node', 'node.ts'],

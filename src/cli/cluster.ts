@@ -56,6 +56,14 @@ function addMemberCommands(cluster: Command, context: Context): void {
     change(context, flags, (members, call) => members.replace(node, by, call)),
   );
   examples(replace, 'factstore cluster replace n3 n4');
+  const move = clusterCommand(
+    cluster,
+    'move NODE HOST:PORT',
+    'tell the members that NODE was started at this peer address, where it has not told them itself',
+  ).action((node: string, address: string, flags: ConnectionFlags) =>
+    change(context, flags, (members, call) => members.move(node, address, call)),
+  );
+  examples(move, 'factstore cluster move n3 10.0.0.9:2114');
 }
 
 async function change(

@@ -11,6 +11,7 @@ import { type Io, Output } from './io.ts';
 import { addProjections } from './projections.ts';
 import { addQuery } from './query.ts';
 import { addRead } from './read.ts';
+import { addRecover } from './recover.ts';
 import { addScavenge } from './scavenge.ts';
 import { addServe } from './serve.ts';
 import type { Store } from './store.ts';
@@ -99,5 +100,6 @@ async function buildProgram(context: Context, argv: readonly string[], json: boo
   addCluster(program, context);
   addScavenge(program, context);
   addVerify(program, context);
+  addRecover(program, context);
   return program;
 }

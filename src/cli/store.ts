@@ -136,7 +136,7 @@ export interface Store {
   readonly streams: Pick<StreamsClient, 'list' | 'setMetadata' | 'truncate' | 'erase' | 'delete' | 'tombstone'>;
   readonly projections: Projections;
   /** Changes of the members. */
-  readonly membership: Pick<ClusterClient, 'add' | 'promote' | 'remove' | 'replace'>;
+  readonly membership: Pick<ClusterClient, 'add' | 'promote' | 'remove' | 'replace' | 'move'>;
   append(writes: readonly WriteToAppend[], options: AppendOptions): Promise<AppendOutcome>;
   read(target: Target, options: ReadOptions): AsyncIterable<StoredEvent>;
   subscribe(target: Target, options: SubscribeOptions): AsyncIterable<SubscriptionMessage>;

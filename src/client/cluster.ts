@@ -164,6 +164,11 @@ export class ClusterClient {
     return this.change(`replacing ${nodeId}`, { replace: { nodeId, by } }, options);
   }
 
+  /** Records that a member was started at another peer address (host:port). It tells so by itself, if it finds the leader. */
+  move(nodeId: string, peerAddress: string, options: CallOptions = {}): Promise<Members> {
+    return this.change(`moving ${nodeId}`, { move: { nodeId, peerAddress } }, options);
+  }
+
   private change(what: string, request: ChangeMembersRequest, options: CallOptions): Promise<Members> {
     return this.atLeader(what, options, async (node, limits) => {
       const { voters, learners } = await node.unary(clusterService.ChangeMembers, request, limits);

@@ -48,10 +48,10 @@ export interface ReadBatch {
   readonly links?: readonly FollowedLink[];
 }
 
-/** What a subscription follows. */
-type Followed = Pick<ReadRequest, 'target' | 'userEvents' | 'resolveLinks'>;
 /** Matching events, and the position up to which there are no others. */
-type Passed = Pick<ReadBatch, 'events' | 'links'> & { readonly lookedTo: number };
+interface Passed extends Pick<ReadBatch, 'events' | 'links'> {
+  readonly lookedTo: number;
+}
 
 /** Reads from one view of the index (rule Q1): nothing that is applied later shows, however long the read takes. */
 export class Reads {
@@ -107,12 +107,16 @@ export class Reads {
   }
 
   /** The matching events behind a position, up to the head as it is now; for subscriptions. */
-  behind(asked: Followed, after: number, signal: AbortSignal): AsyncGenerator<Passed> {
+  behind(
+    asked: Pick<ReadRequest, 'target' | 'userEvents' | 'resolveLinks'>,
+    after: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Passed> {
     return this.noticing(this.behindNow(asked, after, signal));
   }
 
   private async *behindNow(
-    { userEvents, resolveLinks, ...asked }: Followed,
+    { userEvents, resolveLinks, ...asked }: Pick<ReadRequest, 'target' | 'userEvents' | 'resolveLinks'>,
     after: number,
     signal: AbortSignal,
   ): AsyncGenerator<Passed> {

@@ -46,7 +46,7 @@ export class Integrity {
     });
     this.comparison = new ChainComparison({
       log: storage.log,
-      clusterId: storage.founding.clusterId,
+      clusterId: storage.clusterId,
       nodeId: options.nodeId,
       clock,
       logger,

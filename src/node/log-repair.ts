@@ -61,7 +61,7 @@ export class LogRepair {
   /** Asks until somebody has what is missing, however long that takes: without it the node is of no use. */
   private patientFetch(): FetchEntries {
     const { storage, peers, clock, signal } = this.options;
-    const fetch = entriesFromPeers(storage.founding.clusterId, peers, { clock, signal });
+    const fetch = entriesFromPeers(storage.clusterId, peers, { clock, signal });
     return async (from, to, refusal) => {
       for (;;) {
         if (signal.aborted) throw new FactstoreError('CANCELLED', 'the node stops while its log is repaired');

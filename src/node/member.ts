@@ -110,7 +110,11 @@ export class Member {
     this.index = opened.index;
     this.chainHash = opened.chainHash;
     this.self = memberId(ports.me.nodeId, ports.me.directoryId);
-    this.members = new Members(ports.storage.log.memberships.map(membershipIn), givenAddresses(ports.options));
+    this.members = new Members(
+      ports.storage.log.memberships.map(membershipIn),
+      givenAddresses(ports.options),
+      new Map(ports.storage.founding.members.map(({ nodeId, peerAddress }) => [nodeId, peerAddress])),
+    );
     const handshake = this.newHandshake();
     this.handshake = handshake;
     const { clock, logger } = ports;
@@ -139,7 +143,7 @@ export class Member {
     });
     this.changes = this.newChanges();
     this.place = this.newPlace();
-    const founders = ports.storage.founding.members.map((one) => memberId(one.nodeId, one.directoryId));
+    const founders = ports.storage.founding.members;
     this.told = new MembershipFacts({ replica, database, facts: this.facts, founders });
     this.network.setMembers(this.members.all);
   }
@@ -194,7 +198,7 @@ export class Member {
   status(): StatusResponse {
     const { replica, network, self, chainHash, facts } = this;
     const members = this.members.all;
-    const { clusterId } = this.ports.storage.founding;
+    const { clusterId } = this.ports.storage;
     const notReady = this.notReady() ?? '';
     return memberStatus({ replica, network, self, members, chainHash, clusterId, facts, notReady });
   }
@@ -293,7 +297,7 @@ export class Member {
     const { replica, database, index, registry, scavenging, members, self } = this;
     this.opened = await Projections.start({
       nodeId: options.nodeId,
-      clusterId: storage.founding.clusterId,
+      clusterId: storage.clusterId,
       path: storage.projectionsPath,
       run: options.projections,
       log: storage.log,
@@ -338,11 +342,12 @@ export class Member {
   }
 
   private newPlace(): PlaceInCluster {
-    const { ports, members, replica, ending } = this;
+    const { ports, members, replica, changes, ending } = this;
     return new PlaceInCluster({
       ...ports,
       members,
-      hasLeader: () => replica.leader !== undefined,
+      leader: () => replica.leader,
+      join: (request) => changes.join(request),
       ending: ending.signal,
     });
   }
@@ -358,7 +363,7 @@ export class Member {
       clock,
       logger,
       self,
-      clusterId: storage.founding.clusterId,
+      clusterId: storage.clusterId,
       record: storage.foundingBytes as Uint8Array,
       ending: ending.signal,
     });
@@ -377,14 +382,15 @@ export class Member {
   private newHandshake(): Handshake {
     const { clock, logger, incarnation, storage } = this.ports;
     const { nodeId, directoryId } = this.ports.me;
-    const { clusterId } = storage.founding;
+    const { clusterId } = storage;
     const me = { clusterId, nodeId, directoryId, incarnation };
     const { seenPeers: seen } = this;
     const logIndex = () => storage.log.lastIndex;
     const membershipIndex = () => storage.log.memberships.at(-1)?.index ?? 0;
     const levels = () => this.facts;
     const { peerAddress } = this.ports.me;
-    return new Handshake({ me, peerAddress, clock, logger, seen, logIndex, membershipIndex, levels });
+    const lineage = () => this.members.inForce.lineage;
+    return new Handshake({ me, peerAddress, clock, logger, seen, logIndex, membershipIndex, levels, lineage });
   }
 
   private newCore(): MemberCore {
@@ -425,7 +431,7 @@ export class Member {
     const { clock, storage } = this.ports;
     const reachable = (member: string) => this.network.status(member).reachable;
     const addresses = () => this.members.peersBut(this.self, last, reachable);
-    return entriesFromPeers(storage.founding.clusterId, addresses, { clock, signal: this.ending.signal });
+    return entriesFromPeers(storage.clusterId, addresses, { clock, signal: this.ending.signal });
   }
 
   private newLeadership(): Leadership {

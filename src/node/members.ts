@@ -1,45 +1,55 @@
 import { FactstoreError } from '../base/errors.ts';
 import { nodeIdOf } from '../peer/identity.ts';
 import type { Membership } from '../peer/membership-codec.ts';
+import type { PeerAddress } from '../peer/peer-network.ts';
 import { isVoter } from '../raft/configuration.ts';
 import type { MemberId } from '../raft/types.ts';
 
 /** What a node knows of a member. */
-export interface KnownMember {
-  readonly memberId: MemberId;
+export interface KnownMember extends PeerAddress {
   readonly nodeId: string;
   readonly directoryId: Uint8Array;
   /** Where clients reach it. */
   readonly address: string;
-  readonly peerAddress: string;
   /** Whether it counts in a majority. */
   readonly voter: boolean;
 }
 
 /** The members as this node's log tells of them, those of a change that is under way included. */
 export class Members {
-  private readonly addresses: ReadonlyMap<string, string>;
+  private readonly given: ReadonlyMap<string, string>;
+  private readonly founded: ReadonlyMap<string, string>;
   private known: readonly KnownMember[] = [];
   private current: Membership;
 
-  /** `addresses`: node id to the peer address that --cluster gives now, which goes before what the log says. */
-  constructor(memberships: readonly Membership[], addresses: ReadonlyMap<string, string>) {
-    this.addresses = addresses;
-    this.current = memberships[0] as Membership;
+  /**
+   * Node id to peer address: `given` by --cluster now, `founded` by the founding record. What is given goes before that.
+   * A later change of an address in the log goes before what is given, which may not have been told of it; but it is
+   * looked for there, too, should all have moved while none of them ran.
+   */
+  constructor(
+    memberships: readonly Membership[],
+    given: ReadonlyMap<string, string>,
+    founded: ReadonlyMap<string, string>,
+  ) {
+    this.given = given;
+    this.founded = founded;
+    this.current = begun(memberships[0] as Membership);
     this.update(memberships);
   }
 
   /** The configuration in force first, then those that are on their way. */
   update(memberships: readonly Membership[]): void {
     const [inForce] = memberships;
-    if (inForce) this.current = inForce;
+    if (inForce) this.current = begun(inForce);
     const nodes = new Map(memberships.flatMap((one) => [...one.members]));
     this.known = Array.from(nodes, ([memberId, { nodeId, directoryId, address, peerAddress }]) => ({
       memberId,
       nodeId,
       directoryId,
       address,
-      peerAddress: this.addresses.get(nodeId) ?? peerAddress,
+      recordedAddress: peerAddress,
+      ...this.dialled(nodeId, peerAddress),
       voter: isVoter(this.current, memberId),
     }));
   }
@@ -50,6 +60,14 @@ export class Members {
 
   get inForce(): Membership {
     return this.current;
+  }
+
+  private dialled(nodeId: string, recorded: string): Pick<KnownMember, 'peerAddress' | 'otherAddress'> {
+    const given = this.given.get(nodeId) ?? recorded;
+    const moved = recorded !== (this.founded.get(nodeId) ?? recorded);
+    return moved && given !== recorded
+      ? { peerAddress: recorded, otherAddress: given }
+      : { peerAddress: given, otherAddress: undefined };
   }
 
   byId(id: MemberId | undefined): KnownMember | undefined {
@@ -78,4 +96,9 @@ export class Members {
       `there are two members with the node id ${nodeIdOf(member.memberId)}, as one takes the place of the other: say which one, ${member.memberId} or ${other.memberId}`,
     );
   }
+}
+
+/** A cluster that has begun goes on in steps: what is in force does not begin it once more. */
+function begun({ begins, ...inForce }: Membership): Membership {
+  return inForce;
 }

@@ -5,8 +5,9 @@ import { MEMBERS_CHANGED } from '../model/fact.ts';
 import { encodeFoundRequest, type FoundingMember, type Identification } from '../peer/founding-codec.ts';
 import { identify } from '../peer/founding-survey.ts';
 import { ask } from '../peer/grpc.ts';
-import { memberId, nodeIdOf } from '../peer/identity.ts';
+import { leftBehindText, memberId, nodeIdOf } from '../peer/identity.ts';
 import type { JoinRequest, JoinResponse } from '../peer/join-codec.ts';
+import { ancestorOf } from '../peer/lineage.ts';
 import { encodeMembership, type Membership } from '../peer/membership-codec.ts';
 import type { PeerNetwork } from '../peer/peer-network.ts';
 import {
@@ -63,13 +64,15 @@ export class MembershipChanges {
   /** A node asks to become a member: a learner at first, a voter once it has caught up. */
   async join(request: JoinRequest): Promise<JoinResponse> {
     const { replica, record, members } = this.ports;
-    const nothing = { record: new Uint8Array(0), voter: false, leader: '', waits: '' };
+    const nothing = { record: new Uint8Array(0), clusterId: this.laterId, voter: false, leader: '', waits: '' };
     if (replica.role !== 'leader') return { ...nothing, ...this.whoLeads() };
     const id = memberId(request.node.nodeId, request.node.directoryId);
     try {
-      if (!members.inForce.members.has(id)) await this.admit(id, request);
+      let waits = '';
+      if (members.inForce.members.has(id)) waits = await this.moveIfNeeded(id, request);
+      else await this.admit(id, request);
       if (!isVoter(members.inForce, id)) await this.promoteById(id);
-      return { ...nothing, record, voter: true };
+      return { ...nothing, record, voter: true, waits };
     } catch (error) {
       if (!(error instanceof FactstoreError) || !mayPass(error)) throw error;
       return { ...nothing, record: members.inForce.members.has(id) ? record : nothing.record, waits: error.message };
@@ -81,6 +84,7 @@ export class MembershipChanges {
     if (change.kind === 'add') await this.add(change.peerAddress);
     else if (change.kind === 'promote') await this.promote(change.name);
     else if (change.kind === 'replace') await this.replace(change.name, change.by);
+    else if (change.kind === 'move') await this.move(change.name, change.peerAddress);
     else await this.remove(change.name);
   }
 
@@ -96,13 +100,15 @@ export class MembershipChanges {
     await this.admit(id, { node, clusterId: found.clusterId, knownFeatureLevel: found.knownFeatureLevel });
     const timing = { clock, timeoutMs: HAND_OVER_MS, signal: ending };
     // Where it comes to nothing, the node is handed it when it asks.
-    await ask(peerAddress, 'Found', encodeFoundRequest(record), timing).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.ports.logger.warn(
-        { event: 'members.handOver', peer: id },
-        `${nodeIdOf(self)} could not tell ${found.nodeId} that it was added: ${reason}`,
-      );
-    });
+    await ask(peerAddress, 'Found', encodeFoundRequest({ record, clusterId: this.laterId }), timing).catch(
+      (error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.ports.logger.warn(
+          { event: 'members.handOver', peer: id },
+          `${nodeIdOf(self)} could not tell ${found.nodeId} that it was added: ${reason}`,
+        );
+      },
+    );
   }
 
   /** Makes a learner a voter; one that takes the place of a voter with the same node id replaces it in one step. */
@@ -132,6 +138,41 @@ export class MembershipChanges {
     if (learner.voter) throw refused(`${by} is a voter already: to make do without ${name}, remove it`);
     this.checkCaughtUp(learner.memberId);
     await this.make((from) => enterJoint(from, replacement(old.memberId, learner.memberId)));
+  }
+
+  /** A member was started elsewhere. */
+  private async move(name: string, address: string): Promise<void> {
+    const { members } = this.ports;
+    const { memberId: id, nodeId } = members.named(name);
+    const found = await this.identified(address, `start ${nodeId} there first`);
+    this.checkIdentity(found, address, id, `start ${nodeId} there, on its own data directory`);
+    if (!bytesEqual(found.clusterId, this.ports.clusterId)) throw this.foreign(id, found.clusterId);
+    await this.relocate(id, found);
+  }
+
+  /** Why a member that tells another address than the log has is not taken to be there; empty: all is well. */
+  private async moveIfNeeded(id: MemberId, { node, clusterId }: JoinRequest): Promise<string> {
+    try {
+      if (clusterId.length > 0 && !bytesEqual(clusterId, this.ports.clusterId)) throw this.foreign(id, clusterId);
+      await this.relocate(id, node);
+      return '';
+    } catch (error) {
+      // It is a member all the same, and must not believe that it has lost its place.
+      if (error instanceof FactstoreError && error.code === 'FAILED_PRECONDITION') return error.message;
+      throw error;
+    }
+  }
+
+  private async relocate(id: MemberId, node: FoundingMember): Promise<void> {
+    const { members, self } = this.ports;
+    const now = members.inForce.members.get(id);
+    if (!now || sameAddresses(now, node)) return;
+    const { nodeId, address } = node;
+    const owner = members.all.find((other) => other.memberId !== id && other.address === address);
+    if (owner)
+      throw refused(`clients reach ${owner.nodeId} at ${address}, so not ${nodeId}: set --advertise of ${nodeId}`);
+    if (id !== self) await this.checkReachable(id, node);
+    await this.make((from) => from, new Map([[id, node]]));
   }
 
   private async promoteById(id: MemberId): Promise<void> {
@@ -170,12 +211,23 @@ export class MembershipChanges {
   }
 
   private cannotComeBack(id: MemberId, clusterId: Uint8Array): FactstoreError {
-    const ours = uuidText(this.ports.clusterId);
     if (bytesEqual(clusterId, this.ports.clusterId))
       return refused(
         `${id} was removed from this cluster and is not a member any more. To bring it back, empty its data directory and start it with --join`,
       );
-    const text = `${id} belongs to cluster ${uuidText(clusterId)}, this is cluster ${ours}: a wrong address in --join, or a directory that must be emptied first`;
+    const ancestor = ancestorOf(this.ports.members.inForce.lineage, clusterId);
+    return ancestor ? refused(leftBehindText(id, ancestor, this.ports.clusterId)) : this.foreign(id, clusterId);
+  }
+
+  /** The id of this cluster, where it is not the one that was founded; empty: it is. */
+  private get laterId(): Uint8Array {
+    return this.ports.members.inForce.lineage?.clusterId ?? new Uint8Array(0);
+  }
+
+  private foreign(id: MemberId, clusterId: Uint8Array): FactstoreError {
+    const ours = uuidText(this.ports.clusterId);
+    const theirs = clusterId.length === 0 ? 'no cluster' : `cluster ${uuidText(clusterId)}`;
+    const text = `${id} belongs to ${theirs}, this is cluster ${ours}: a wrong address, or a directory that must be emptied first`;
     // Another cluster has no say in whether it is a member of its own: it goes on asking elsewhere.
     return new FactstoreError('FAILED_PRECONDITION', text, { passes: true });
   }
@@ -190,10 +242,14 @@ export class MembershipChanges {
 
   /** A member that nobody reaches would only be in the way. */
   private async checkReachable(id: MemberId, node: FoundingMember): Promise<void> {
-    const found = await this.identified(node.peerAddress, `is --peer-advertise of ${node.nodeId} right?`);
+    const { nodeId, peerAddress } = node;
+    const found = await this.identified(peerAddress, `is --peer-advertise of ${nodeId} right?`);
+    this.checkIdentity(found, peerAddress, id, `set --peer-advertise of ${nodeId}`);
+  }
+
+  private checkIdentity(found: FoundingMember, address: string, id: MemberId, hint: string): void {
     const answers = memberId(found.nodeId, found.directoryId);
-    if (answers !== id)
-      throw refused(`at ${node.peerAddress} answers ${answers}, not ${id}: set --peer-advertise of ${node.nodeId}`);
+    if (answers !== id) throw refused(`at ${address} answers ${answers}, not ${id}. Nothing was changed; ${hint}`);
   }
 
   private async identified(address: string, hint: string): Promise<Identification> {
@@ -247,7 +303,8 @@ export class MembershipChanges {
     let to: Configuration;
     for (;;) {
       to = this.next(change);
-      const payload = encodeMembership(to, new Map([...members.inForce.members, ...joining]));
+      const { members: known, lineage } = members.inForce;
+      const payload = encodeMembership(to, new Map([...known, ...joining]), lineage);
       if (replica.proposeMembers(payload)) break;
       await clock.sleep(POLL_MS, this.ports.ending);
     }
@@ -313,6 +370,10 @@ function stepOrRefusal(step: () => Configuration): Configuration {
 
 function notNow(reason: string): FactstoreError {
   return new FactstoreError('FAILED_PRECONDITION', `not now: ${reason}. Try again in a moment`, { passes: true });
+}
+
+function sameAddresses(a: FoundingMember, b: FoundingMember): boolean {
+  return a.address === b.address && a.peerAddress === b.peerAddress;
 }
 
 function replacement(old: MemberId, by: MemberId): MemberChange[] {

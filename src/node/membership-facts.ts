@@ -1,8 +1,10 @@
 import type { Database } from '../database/database.ts';
 import type { Facts } from '../database/facts.ts';
 import { decodeFact, MEMBERS_CHANGED, MEMBERSHIP_STREAM } from '../model/fact.ts';
+import type { FoundingMember } from '../peer/founding-codec.ts';
+import { memberId } from '../peer/identity.ts';
+import type { Membership } from '../peer/membership-codec.ts';
 import { isJoint } from '../raft/changer.ts';
-import type { Configuration } from '../raft/types.ts';
 import type { Replica } from '../replica/replica.ts';
 
 export interface MembershipFactsPorts {
@@ -10,13 +12,15 @@ export interface MembershipFactsPorts {
   readonly database: Pick<Database, 'read' | 'openLane'>;
   readonly facts: Facts;
   /** The members that founded the cluster, of whom no fact tells. */
-  readonly founders: readonly string[];
+  readonly founders: readonly FoundingMember[];
 }
 
 /** What a fact says: the members, each node id/directory UUID. */
 interface Told {
   readonly voters: readonly string[];
   readonly learners: readonly string[];
+  /** Where each member is reached. */
+  readonly addresses: Readonly<Record<string, { readonly clients: string; readonly peers: string }>>;
 }
 
 /**
@@ -25,7 +29,7 @@ interface Told {
  */
 export class MembershipFacts {
   private readonly ports: MembershipFactsPorts;
-  private told: Configuration | undefined;
+  private told: Membership | undefined;
   private busy = false;
 
   constructor(ports: MembershipFactsPorts) {
@@ -35,7 +39,7 @@ export class MembershipFacts {
   /** Called about once a second. Rejects where the fact could not be appended; then it is tried again. */
   async keep(signal: AbortSignal): Promise<void> {
     const { replica, facts } = this.ports;
-    const [inForce, ...changes] = replica.configurations;
+    const [inForce, ...changes] = replica.configurations as readonly Membership[];
     if (this.busy || !inForce || inForce === this.told || changes.length > 0 || isJoint(inForce)) return;
     if (!replica.acceptsProposals || !facts.allows(MEMBERS_CHANGED)) return;
     this.busy = true;
@@ -47,10 +51,10 @@ export class MembershipFacts {
     }
   }
 
-  private async tell(inForce: Configuration, signal: AbortSignal): Promise<void> {
-    const { facts, database } = this.ports;
-    const now = { voters: [...inForce.voters[0]].sort(), learners: [...inForce.learners].sort() };
-    const last = (await this.lastTold(signal)) ?? { voters: [...this.ports.founders].sort(), learners: [] };
+  private async tell(inForce: Membership, signal: AbortSignal): Promise<void> {
+    const { facts, database, founders } = this.ports;
+    const now = toldOf(inForce.voters[0], inForce.learners, [...inForce.members.values()]);
+    const last = (await this.lastTold(signal)) ?? toldOf(founders.map(idOf), [], founders);
     if (JSON.stringify(now) === JSON.stringify(last)) return;
     await facts.write(database.openLane(true), MEMBERSHIP_STREAM, { kind: MEMBERS_CHANGED, data: now });
   }
@@ -64,4 +68,14 @@ export class MembershipFacts {
     }
     return undefined;
   }
+}
+
+function idOf({ nodeId, directoryId }: FoundingMember): string {
+  return memberId(nodeId, directoryId);
+}
+
+function toldOf(voters: Iterable<string>, learners: Iterable<string>, members: readonly FoundingMember[]): Told {
+  const addresses = members.map((one) => [idOf(one), { clients: one.address, peers: one.peerAddress }] as const);
+  addresses.sort(([a], [b]) => (a < b ? -1 : 1));
+  return { voters: [...voters].sort(), learners: [...learners].sort(), addresses: Object.fromEntries(addresses) };
 }

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { assert } from '../base/assert.ts';
-import { bytesEqual, uuidText } from '../base/bytes.ts';
+import { bytesEqual, uuidBytes, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import { APPEND_ID_GAP_MAX_MS, APPEND_ID_KEPT_MS, APPEND_ID_WINDOW_APPENDS } from '../model/limits.ts';
 import { ENTRIES_BYTES_MAX, type EntriesRequest } from '../peer/entries.ts';
@@ -85,6 +85,11 @@ export class NodeStorage {
     return this.founded?.bytes;
   }
 
+  /** The cluster that the directory belongs to, which may go on with the log of the one that was founded; empty: none. */
+  get clusterId(): Uint8Array {
+    return (this.founded && uuidBytes(this.directory.identity.clusterId ?? '')) ?? new Uint8Array(0);
+  }
+
   get founding(): FoundingRecord {
     assert(this.founded, 'the node belongs to no cluster yet');
     return this.founded.record;
@@ -159,7 +164,7 @@ export class NodeStorage {
 
   /** Committed entries for a peer that has lost them, also while this node mends its own. */
   async entries({ clusterId, from, to }: EntriesRequest): Promise<readonly EntryRecord[]> {
-    if (!this.founded || !bytesEqual(this.founding.clusterId, clusterId))
+    if (!this.founded || !bytesEqual(this.clusterId, clusterId))
       throw new FactstoreError('FAILED_PRECONDITION', 'this node is not of that cluster');
     if (this.opened) return this.opened.read(from, Math.min(to, this.opened.hardState.commit), ENTRIES_BYTES_MAX);
     const reader = new RaftLogReader(this.store, this.directory.path);
@@ -168,8 +173,11 @@ export class NodeStorage {
     return reader.read(from, to, ENTRIES_BYTES_MAX);
   }
 
-  /** Makes the directory a member of the cluster that the record founds: synced, once it returns. */
-  async adopt(bytes: Uint8Array): Promise<void> {
+  /**
+   * Makes the directory a member of the cluster that the record founds, or of the one with this id that goes on with its
+   * log: synced, once it returns.
+   */
+  async adopt(bytes: Uint8Array, clusterId: Uint8Array = new Uint8Array(0)): Promise<void> {
     const record = decodeFoundingRecord(bytes);
     const log = await this.openLog(record);
     if (log.lastIndex === 0) {
@@ -180,7 +188,8 @@ export class NodeStorage {
       const hardState = { term: FOUNDING.term, vote: undefined, commit: FOUNDING.index };
       await log.write({ truncateAfter: undefined, records: [entry], hardState });
     }
-    await this.directory.setCluster(uuidText(record.clusterId));
+    const foundedAs = uuidText(record.clusterId);
+    await this.directory.setCluster(clusterId.length > 0 ? uuidText(clusterId) : foundedAs, foundedAs);
     this.founded = { bytes, record };
   }
 
@@ -243,7 +252,7 @@ export class NodeStorage {
     const bytes = await this.store.get(entryKey(FOUNDING.index)).catch((error: Error) => {
       throw isDerivedDamage(error) ? this.damaged(`entry 1, the founding record: ${error.message}`) : error;
     });
-    const clusterId = this.directory.identity.clusterId;
+    const { clusterId, foundedAs = clusterId } = this.directory.identity;
     if (!bytes) {
       // Without entry 1 there is no log; whatever else says that there was one (identity, promises) means damage.
       if (clusterId !== null) throw this.damaged('entry 1, the founding record, is missing');
@@ -253,15 +262,15 @@ export class NodeStorage {
     if (reason !== undefined) throw this.damaged(`entry 1, the founding record: ${reason}`);
     const founding = Buffer.from(new EntryRecord(FOUNDING.index, bytes).payload);
     const record = decodeFoundingRecord(founding);
-    if (clusterId !== null && clusterId !== uuidText(record.clusterId)) {
+    if (foundedAs !== null && foundedAs !== uuidText(record.clusterId)) {
       throw new FactstoreError(
         'FAILED_PRECONDITION',
-        `data directory ${this.directory.path}: identity.json is of cluster ${clusterId}, but the log is of cluster ${uuidText(record.clusterId)}: files of two directories were mixed. Put the right ones together again, or restore a backup`,
+        `data directory ${this.directory.path}: identity.json is of cluster ${foundedAs}, but the log is of cluster ${uuidText(record.clusterId)}: files of two directories were mixed. Put the right ones together again, or restore a backup`,
       );
     }
     this.founded = { bytes: founding, record };
     try {
-      await this.adopt(founding);
+      await this.adopt(founding, this.clusterId);
     } catch (error) {
       const damage = damageIn(error);
       if (damage?.kind !== 'belowCommit') throw error;

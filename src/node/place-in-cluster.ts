@@ -1,26 +1,35 @@
 import { FactstoreError } from '../base/errors.ts';
 import { formatAddress } from '../config/values.ts';
 import { memberId } from '../peer/identity.ts';
+import type { JoinRequest, JoinResponse } from '../peer/join-codec.ts';
 import { Joining } from '../peer/joining.ts';
+import { RareLog } from '../peer/rare-log.ts';
 import { isVoter } from '../raft/configuration.ts';
+import type { MemberId } from '../raft/types.ts';
 import type { MemberPorts } from './member.ts';
 import type { Members } from './members.ts';
 
 export interface PlaceInClusterPorts
   extends Pick<MemberPorts, 'options' | 'storage' | 'clock' | 'logger' | 'me' | 'knownFeatureLevel'> {
   readonly members: Members;
-  /** Whether a leader is heard of. */
-  hasLeader(): boolean;
+  /** Which member leads; undefined: none that this node knows of. */
+  leader(): MemberId | undefined;
+  /** Asks this node itself, where it leads. */
+  join(request: JoinRequest): Promise<JoinResponse>;
   /** Aborted when the node stops. */
   readonly ending: AbortSignal;
 }
 
 /** Longer than any election takes. */
 const LEADERLESS_MS = 5_000;
+/** Where it was refused, whatever stands against it may take a while to pass. */
+const ANNOUNCE_AGAIN_MS = 5_000;
+const REPEAT_LOG_MS = 60_000;
 
 /**
- * Whether this node has a place in its cluster. One that does not vote yet asks for that; one that hears of no leader asks
- * whether it still belongs to it: who was removed is sent nothing more, and would not learn of it otherwise.
+ * Whether this node has a place in its cluster, and which. One that does not vote yet asks for that; one that hears of no
+ * leader asks whether it still belongs to it: who was removed is sent nothing more, and would not learn of it otherwise.
+ * One that was started at another address tells the leader.
  */
 export class PlaceInCluster {
   private readonly ports: PlaceInClusterPorts;
@@ -28,11 +37,14 @@ export class PlaceInCluster {
   private why = '';
   private asking = false;
   private ledAtMs: number;
+  private announceFromMs = 0;
+  private readonly log: RareLog;
 
   constructor(ports: PlaceInClusterPorts) {
     this.ports = ports;
     this.self = memberId(ports.me.nodeId, ports.me.directoryId);
     this.ledAtMs = ports.clock.monotonicMs();
+    this.log = new RareLog(ports.clock, REPEAT_LOG_MS);
   }
 
   /** Why this node has no place any more; empty: as far as it knows it has. */
@@ -53,8 +65,38 @@ export class PlaceInCluster {
   /** Called about once a second. */
   keep(): void {
     const now = this.ports.clock.monotonicMs();
-    if (this.ports.hasLeader()) this.ledAtMs = now;
+    const leader = this.ports.leader();
+    if (leader !== undefined) this.ledAtMs = now;
     if (now - this.ledAtMs > LEADERLESS_MS && this.ports.members.all.length > 1) void this.becomeVoter();
+    else if (leader !== undefined && this.hasMoved && now >= this.announceFromMs) void this.announce(leader);
+  }
+
+  /** Whether the log names other addresses of this node than it is to be reached at. */
+  private get hasMoved(): boolean {
+    const { me, members } = this.ports;
+    const recorded = members.inForce.members.get(this.self);
+    return recorded !== undefined && (recorded.address !== me.address || recorded.peerAddress !== me.peerAddress);
+  }
+
+  private async announce(leader: MemberId): Promise<void> {
+    if (this.asking) return;
+    this.asking = true;
+    const { clock, logger, me, knownFeatureLevel, storage, ending } = this.ports;
+    const { clusterId } = storage;
+    let obstacle: string;
+    try {
+      const ownAnswer = leader === this.self && this.ports.join({ node: me, knownFeatureLevel, clusterId });
+      obstacle = ownAnswer ? (await ownAnswer).waits : await this.newJoining().announce();
+    } catch (error) {
+      obstacle = error instanceof Error ? error.message : String(error);
+    } finally {
+      this.asking = false;
+      this.announceFromMs = clock.monotonicMs() + ANNOUNCE_AGAIN_MS;
+    }
+    if (obstacle === '' || ending.aborted) return;
+    this.log.once('moved', () =>
+      logger.warn({ event: 'member.moved' }, `the members do not take note of where this node is now: ${obstacle}`),
+    );
   }
 
   /** Whether this directory was among those that founded the cluster. */
@@ -67,21 +109,9 @@ export class PlaceInCluster {
   private async becomeVoter(): Promise<void> {
     if (this.asking || this.why !== '') return;
     this.asking = true;
-    const { options, storage, clock, logger, me, knownFeatureLevel, members, ending } = this.ports;
-    const joining = new Joining({
-      me,
-      knownFeatureLevel,
-      addresses: () => [
-        ...members.all.filter((member) => member.memberId !== this.self).map((member) => member.peerAddress),
-        ...(options.join ?? []).map(formatAddress),
-      ],
-      clusterId: () => storage.founding.clusterId,
-      clock,
-      logger,
-      signal: ending,
-    });
+    const { logger, ending } = this.ports;
     try {
-      await joining.voter();
+      await this.newJoining().voter();
     } catch (error) {
       if (ending.aborted) return;
       this.why = error instanceof Error ? error.message : String(error);
@@ -89,5 +119,21 @@ export class PlaceInCluster {
     } finally {
       this.asking = false;
     }
+  }
+
+  private newJoining(): Joining {
+    const { options, storage, clock, logger, me, knownFeatureLevel, members, ending } = this.ports;
+    return new Joining({
+      me,
+      knownFeatureLevel,
+      addresses: () => [
+        ...members.all.filter((member) => member.memberId !== this.self).map((member) => member.peerAddress),
+        ...(options.join ?? []).map(formatAddress),
+      ],
+      clusterId: () => storage.clusterId,
+      clock,
+      logger,
+      signal: ending,
+    });
   }
 }

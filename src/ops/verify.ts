@@ -74,8 +74,9 @@ class DirectoryCheck {
     return { nodeId: identity?.nodeId ?? '', clusterId: identity?.clusterId ?? '', entries, bytes, indexRows, damages };
   }
 
-  private async checkDatabases({ clusterId }: Identity): Promise<void> {
-    const clusterBytes = clusterId === null ? undefined : uuidBytes(clusterId);
+  private async checkDatabases({ clusterId, foundedAs }: Identity): Promise<void> {
+    const genesisId = foundedAs ?? clusterId;
+    const clusterBytes = genesisId === null ? undefined : uuidBytes(genesisId);
     await this.noting(async () => {
       const log = await LevelStore.open(join(this.path, 'log'), RAFT_LOG_DATABASE);
       try {

@@ -128,14 +128,26 @@ export function decodeIdentification(bytes: Uint8Array): Identification {
   return { ...node, directoryId, clusterId, members };
 }
 
-export function encodeFoundRequest(record: Uint8Array): Buffer {
-  return new MessageWriter(record.length + 16).data(1, record).finish();
+/** What makes a node a member. */
+export interface Admission {
+  /** The founding record, as it is stored; empty: it is no member (yet). */
+  readonly record: Uint8Array;
+  /** The cluster, where that is not the one of the founding record any more; empty: it is. */
+  readonly clusterId: Uint8Array;
 }
 
-/** The founding record as bytes: a copy, for it is kept. */
-export function decodeFoundRequest(bytes: Uint8Array): Uint8Array {
+export function encodeFoundRequest({ record, clusterId }: Admission): Buffer {
+  return new MessageWriter(record.length + 32).data(1, record).data(2, clusterId).finish();
+}
+
+/** Copies, for they are kept. */
+export function decodeFoundRequest(bytes: Uint8Array): Admission {
   const reader = new MessageReader('FoundRequest', bytes);
   let record: Uint8Array = new Uint8Array(0);
-  while (reader.next()) if (reader.field === 1) record = Uint8Array.from(reader.data('record'));
-  return record;
+  let clusterId: Uint8Array = new Uint8Array(0);
+  while (reader.next()) {
+    if (reader.field === 1) record = Uint8Array.from(reader.data('record'));
+    else if (reader.field === 2 && reader.data('cluster_id').length > 0) clusterId = id16(reader, 'cluster_id');
+  }
+  return { record, clusterId };
 }

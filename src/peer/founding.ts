@@ -40,6 +40,8 @@ export interface FoundingOptions {
   readonly formerCluster?: Uint8Array | undefined;
   /** The founding record of this data directory; undefined while it belongs to no cluster. */
   readonly currentRecord: () => Uint8Array | undefined;
+  /** The cluster that the directory belongs to, where that is not the one of the record any more. */
+  readonly clusterId?: () => Uint8Array;
 }
 
 const LOG_MS = 5000;
@@ -81,7 +83,8 @@ export class Founding {
     const bytes = this.options.currentRecord();
     const record = bytes && decodeFoundingRecord(bytes);
     const { me, knownFeatureLevel, formerCluster } = this.options;
-    const clusterId = record?.clusterId ?? formerCluster ?? new Uint8Array(0);
+    const own = record && (this.options.clusterId?.() ?? record.clusterId);
+    const clusterId = own ?? formerCluster ?? new Uint8Array(0);
     return { ...me, clusterId, members: record?.members ?? [], knownFeatureLevel };
   }
 

@@ -94,7 +94,11 @@ export class HandOver {
         return `at ${address} it has data directory ${uuidText(node.directoryId)} instead of ${uuidText(member.directoryId)}: its disk was wiped or replaced`;
       }
       if (bytesEqual(node.clusterId, clusterId)) return undefined;
-      await ask(address, 'Found', encodeFoundRequest(bytes), { clock, timeoutMs: FOUND_TIMEOUT_MS, signal });
+      await ask(address, 'Found', encodeFoundRequest({ record: bytes, clusterId: new Uint8Array(0) }), {
+        clock,
+        timeoutMs: FOUND_TIMEOUT_MS,
+        signal,
+      });
       return undefined;
     } catch (thrown) {
       return decodeError(thrown).message;

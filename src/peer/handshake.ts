@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Greeting, PROTOCOL_VERSION } from './codec.ts';
 import { type FeatureLevels, memberId, type PeerIdentity, type RefusalKind, refusal, refused } from './identity.ts';
+import type { Lineage } from './lineage.ts';
 import { RareLog } from './rare-log.ts';
 
 /** What this node has seen of each member; it should outlive a restart (rule D9). */
@@ -40,6 +41,8 @@ export interface HandshakeOptions {
   readonly membershipIndex?: () => number;
   /** Level 1, the first, unless given. */
   readonly levels?: () => FeatureLevels;
+  /** The cluster is the one that was founded, unless given. */
+  readonly lineage?: () => Lineage | undefined;
 }
 
 const REPEAT_LOG_MS = 60_000;
@@ -121,6 +124,7 @@ export class Handshake {
         membershipIndex: this.membershipIndex,
         highestIncarnation: (member) => this.seen.incarnation(member),
         levels: this.levels(),
+        lineage: this.options.lineage?.(),
       }) ??
       this.duplicate(greeting, other) ??
       this.lostLog(greeting, other);

@@ -2,6 +2,7 @@ import { bytesEqual, uuidBytes, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import type { MemberId } from '../raft/types.ts';
 import { type Greeting, PROTOCOL_VERSION } from './codec.ts';
+import { type Ancestor, ancestorOf, type Lineage } from './lineage.ts';
 
 /** Who this node is among its peers. */
 export interface PeerIdentity {
@@ -45,6 +46,8 @@ export interface GreetingChecks {
   /** The highest incarnation that was ever seen of a member; 0: none. */
   readonly highestIncarnation: (member: MemberId) => number;
   readonly levels: FeatureLevels;
+  /** Undefined: this cluster is the one that was founded. */
+  readonly lineage?: Lineage | undefined;
 }
 
 /** What a node says of feature levels (rule S16). */
@@ -117,11 +120,21 @@ function levelRefusal(
 function otherCluster(greeting: Greeting, checks: GreetingChecks): FactstoreError {
   const theirs = uuidText(greeting.clusterId);
   const ours = uuidText(checks.me.clusterId);
+  const ancestor = ancestorOf(checks.lineage, greeting.clusterId);
+  if (ancestor) {
+    const left = memberId(greeting.nodeId, greeting.directoryId);
+    return refused('cluster', leftBehindText(left, ancestor, checks.me.clusterId));
+  }
   const where =
     checks.dialled === undefined
       ? `${greeting.nodeId} of cluster ${theirs} called ${checks.address}, where ${checks.me.nodeId} of cluster ${ours} answers`
       : `at ${checks.address} answers ${greeting.nodeId} of cluster ${theirs}, but ${checks.me.nodeId} belongs to cluster ${ours}`;
   return refused('cluster', `${where}: these are two clusters, so one of the two has a wrong peer address`);
+}
+
+/** Why a member of a cluster that had lost its majority is none of the cluster that goes on with its log (rule R3). */
+export function leftBehindText(member: MemberId, { clusterId, position }: Ancestor, ours: Uint8Array): string {
+  return `${member} belongs to cluster ${uuidText(clusterId)}, which was given up when its majority was lost: cluster ${uuidText(ours)} goes on from its position ${position}. What ${nodeIdOf(member)} holds beyond that cannot be merged. Export it first, if it is needed; then empty its data directory and start it with --join`;
 }
 
 function wiped(found: MemberId, meant: MemberId): string {

@@ -1,7 +1,8 @@
 import { invalid } from '../base/errors.ts';
 import { MessageReader } from '../proto/message-reader.ts';
 import { MessageWriter } from '../proto/message-writer.ts';
-import { decodeMember, type FoundingMember, writeMember } from './founding-codec.ts';
+import { id16 } from './codec.ts';
+import { type Admission, decodeMember, type FoundingMember, writeMember } from './founding-codec.ts';
 
 /** A node asks to become a member. */
 export interface JoinRequest {
@@ -12,9 +13,7 @@ export interface JoinRequest {
 }
 
 /** What has become of it. */
-export interface JoinResponse {
-  /** The founding record, once it is a member; empty before. */
-  readonly record: Uint8Array;
+export interface JoinResponse extends Admission {
   readonly voter: boolean;
   /** Where peers reach the leader, where another node leads; empty otherwise. */
   readonly leader: string;
@@ -43,19 +42,22 @@ export function decodeJoinRequest(bytes: Uint8Array): JoinRequest {
   return { node, clusterId, knownFeatureLevel };
 }
 
-export function encodeJoinResponse({ record, voter, leader, waits }: JoinResponse): Buffer {
-  return new MessageWriter().data(1, record).bool(2, voter).text(3, leader).text(4, waits).finish();
+export function encodeJoinResponse({ record, clusterId, voter, leader, waits }: JoinResponse): Buffer {
+  const writer = new MessageWriter().data(1, record).bool(2, voter).text(3, leader).text(4, waits);
+  return writer.data(5, clusterId).finish();
 }
 
 export function decodeJoinResponse(bytes: Uint8Array): JoinResponse {
   const reader = new MessageReader('JoinResponse', bytes);
   const answer = { voter: false, leader: '', waits: '' };
   let record: Uint8Array = new Uint8Array(0);
+  let clusterId: Uint8Array = new Uint8Array(0);
   while (reader.next()) {
     if (reader.field === 1) record = Uint8Array.from(reader.data('record'));
     else if (reader.field === 2) answer.voter = reader.bool('voter');
     else if (reader.field === 3) answer.leader = reader.text('leader');
     else if (reader.field === 4) answer.waits = reader.text('waits');
+    else if (reader.field === 5 && reader.data('cluster_id').length > 0) clusterId = id16(reader, 'cluster_id');
   }
-  return { ...answer, record };
+  return { ...answer, record, clusterId };
 }

@@ -2,7 +2,7 @@ import { FactstoreError } from '../base/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { decodeError } from './codec.ts';
-import type { FoundingMember } from './founding-codec.ts';
+import type { Admission, FoundingMember } from './founding-codec.ts';
 import { ask } from './grpc.ts';
 import { decodeJoinResponse, encodeJoinRequest, type JoinResponse } from './join-codec.ts';
 import { RareLog } from './rare-log.ts';
@@ -34,7 +34,7 @@ export class Joining {
   private readonly options: JoiningOptions;
   private readonly log: RareLog;
   private waits = '';
-  private handed: Uint8Array | undefined;
+  private handed: Admission | undefined;
 
   constructor(options: JoiningOptions) {
     this.options = options;
@@ -47,17 +47,22 @@ export class Joining {
   }
 
   /**
-   * Resolves with the founding record once this node is a member. Rejects with FAILED_PRECONDITION where it cannot
+   * Resolves once this node is a member, with what makes it one. Rejects with FAILED_PRECONDITION where it cannot
    * become one, with CANCELLED when the signal is aborted.
    */
-  async member(): Promise<Uint8Array> {
+  member(): Promise<Admission> {
+    return this.until((one) => one.record.length > 0);
+  }
+
+  /** Resolves once the leader has heard of this member, with what it has against the addresses that this one tells. */
+  async announce(): Promise<string> {
     const answer = await this.until((one) => one.record.length > 0);
-    return answer.record;
+    return answer.waits;
   }
 
   /** A member hands the founding record over, because somebody has added this node there. */
-  take(record: Uint8Array): void {
-    this.handed = record;
+  take(admission: Admission): void {
+    this.handed = admission;
   }
 
   /** Resolves once this node votes. */
@@ -68,7 +73,7 @@ export class Joining {
   private async until(done: (answer: JoinResponse) => boolean): Promise<JoinResponse> {
     const { signal, clock } = this.options;
     while (!signal.aborted) {
-      if (this.handed) return { record: this.handed, voter: false, leader: '', waits: '' };
+      if (this.handed) return { ...this.handed, voter: false, leader: '', waits: '' };
       for (const address of this.options.addresses()) {
         const answer = await this.attempt(address);
         if (answer && done(answer)) {

@@ -18,7 +18,8 @@ const BACKOFF_MAX_MS = 1000;
 
 export interface ConnectionOptions {
   readonly member: MemberId;
-  readonly address: string;
+  /** Where it is looked for, one after another. */
+  readonly addresses: readonly string[];
   readonly bulk: boolean;
   readonly handshake: Handshake;
   readonly clock: Clock;
@@ -44,6 +45,9 @@ interface Attempt {
  */
 export class PeerConnection {
   private readonly options: ConnectionOptions;
+  private addresses: readonly string[];
+  /** Where it is dialled now. */
+  address: string;
   private attempt: Attempt | undefined;
   private redial: Timer | undefined;
   private failures = 0;
@@ -54,7 +58,9 @@ export class PeerConnection {
 
   constructor(options: ConnectionOptions) {
     this.options = options;
-    this.reason = `connecting to ${options.address}`;
+    this.addresses = options.addresses;
+    this.address = options.addresses[0] as string;
+    this.reason = `connecting to ${this.address}`;
     this.dial();
   }
 
@@ -65,6 +71,20 @@ export class PeerConnection {
   send(message: PeerMessage): void {
     const encode = () => encodeRaftMessage(message, this.options.clock.nowUs());
     this.attempt?.outbox?.push({ bytes: raftSize(message), encode });
+  }
+
+  /** Looks for the member at these addresses from now on, at once where the one that is dialled is none of them. */
+  moveTo(addresses: readonly string[]): void {
+    this.addresses = addresses;
+    if (addresses.includes(this.address)) return;
+    this.address = addresses[0] as string;
+    this.redial?.cancel();
+    this.failures = 0;
+    const { attempt } = this;
+    this.attempt = undefined;
+    attempt?.timer.cancel();
+    attempt?.close();
+    this.dial();
   }
 
   /** Ends an established connection and dials anew. */
@@ -82,7 +102,8 @@ export class PeerConnection {
   }
 
   private dial(): void {
-    const { address, clock, handshake, member, bulk } = this.options;
+    const { clock, handshake, member, bulk } = this.options;
+    const { address } = this;
     const { call, close } = openStream(address, 'Messages');
     const timer = clock.setTimer(CONNECT_TIMEOUT_MS, () =>
       this.ended(attempt, `timed out after ${CONNECT_TIMEOUT_MS / 1000} s`),
@@ -110,7 +131,8 @@ export class PeerConnection {
   }
 
   private judge(bytes: Buffer): string | undefined {
-    const { handshake, member, address } = this.options;
+    const { handshake, member } = this.options;
+    const { address } = this;
     try {
       const first = decodeStreamMessage(bytes, { from: member, to: handshake.self });
       if (first.kind !== 'greeting') return `${member} at ${address} did not greet`;
@@ -130,6 +152,8 @@ export class PeerConnection {
     attempt.close();
     this.reason = reason;
     if (this.closed) return;
+    if (!wasUp)
+      this.address = this.addresses[(this.addresses.indexOf(this.address) + 1) % this.addresses.length] as string;
     this.redial = this.options.clock.setTimer(this.backoffMs(), () => this.dial());
     if (wasUp) this.options.lost(reason);
     else this.options.failed(reason);

@@ -14,6 +14,10 @@ import { RareLog } from './rare-log.ts';
 export interface PeerAddress {
   readonly memberId: MemberId;
   readonly peerAddress: string;
+  /** Where it may be, too. */
+  readonly otherAddress?: string | undefined;
+  /** What the log says; `peerAddress` unless given. */
+  readonly recordedAddress?: string;
 }
 
 export interface PeerStatus {
@@ -33,7 +37,10 @@ export interface PeerNetworkOptions {
 
 /** What is kept of one other member. */
 interface Peer {
-  readonly address: string;
+  /** Where the log and the settings say that it is. */
+  known: PeerAddress;
+  /** Where it says itself that it is, if that is news. */
+  told: string | undefined;
   readonly control: PeerConnection;
   readonly bulk: PeerConnection;
   /** That no connection is left was told; it is told again only after there was another. */
@@ -59,7 +66,7 @@ export class PeerNetwork implements Transport {
     this.incoming = new Incoming({
       ...options,
       up: (member, bulk, peerAddress) => {
-        this.answerTo(member, peerAddress);
+        this.hearAddress(member, peerAddress);
         this.up(member, bulk);
       },
       lost: (member, bulk, reason) => this.lost(member, bulk, reason),
@@ -71,14 +78,15 @@ export class PeerNetwork implements Transport {
   setMembers(members: readonly PeerAddress[]): void {
     const { handshake } = this.options;
     handshake.setMembers(new Set(members.map((member) => member.memberId)));
-    const wanted = new Map(members.map((member) => [member.memberId, member.peerAddress]));
+    const wanted = new Map(members.map((member) => [member.memberId, member]));
     wanted.delete(handshake.self);
     for (const [member, peer] of this.peers) {
-      if (wanted.get(member) !== peer.address && !handshake.isAhead(member))
-        this.forget(member, peer, !wanted.has(member));
+      const known = wanted.get(member);
+      if (known) move(peer, known, peer.told);
+      else if (!handshake.isAhead(member)) this.forget(member, peer);
     }
-    for (const [member, address] of wanted) {
-      if (!this.peers.has(member)) this.peers.set(member, this.connect(member, address));
+    for (const [member, known] of wanted) {
+      if (!this.peers.has(member)) this.peers.set(member, this.connect(known));
     }
   }
 
@@ -99,7 +107,7 @@ export class PeerNetwork implements Transport {
 
   /** Where peers reach the member; undefined where it is not one. */
   addressOf(member: MemberId): string | undefined {
-    return this.peers.get(member)?.address;
+    return this.peers.get(member)?.control.address;
   }
 
   /** For the peer server: a call of Messages came in. */
@@ -108,22 +116,31 @@ export class PeerNetwork implements Transport {
   }
 
   close(): void {
-    for (const [member, peer] of this.peers) this.forget(member, peer, false);
+    for (const peer of this.peers.values()) closeConnections(peer);
+    this.peers.clear();
     this.incoming.end(refused('identity', 'this node is stopping'));
   }
 
-  /** A member of whom this node has yet to read in the log dialled it: a leader, say, that came after this node's log ends. */
-  private answerTo(member: MemberId, address: string): void {
-    if (this.peers.has(member) || address === '' || !this.options.handshake.isAhead(member)) return;
-    this.peers.set(member, this.connect(member, address));
+  /**
+   * A member that dialled this node tells where it is. Either this node has yet to read of it in the log (a leader, say,
+   * that came after this node's log ends), or it has moved: the log will say so once a quorum knows, which may take this
+   * very connection.
+   */
+  private hearAddress(member: MemberId, address: string): void {
+    if (address === '') return;
+    const peer = this.peers.get(member);
+    if (peer) move(peer, peer.known, address);
+    else if (this.options.handshake.isAhead(member))
+      this.peers.set(member, this.connect({ memberId: member, peerAddress: address }));
   }
 
-  private connect(member: MemberId, address: string): Peer {
+  private connect(known: PeerAddress): Peer {
     const { handshake, clock, random = randomInt } = this.options;
+    const { memberId: member } = known;
     const connection = (bulk: boolean) =>
       new PeerConnection({
         member,
-        address,
+        addresses: addressesOf(known, undefined),
         bulk,
         handshake,
         clock,
@@ -132,14 +149,13 @@ export class PeerNetwork implements Transport {
         lost: (reason) => this.lost(member, bulk, reason),
         failed: (reason) => this.failed(member, reason),
       });
-    return { address, control: connection(false), bulk: connection(true), lossTold: true };
+    return { known, told: undefined, control: connection(false), bulk: connection(true), lossTold: true };
   }
 
-  private forget(member: MemberId, peer: Peer, gone: boolean): void {
+  private forget(member: MemberId, peer: Peer): void {
     this.peers.delete(member);
-    peer.control.close();
-    peer.bulk.close();
-    if (gone) this.incoming.end(refused('member', `${member} is no longer a member of this cluster`), member);
+    closeConnections(peer);
+    this.incoming.end(refused('member', `${member} is no longer a member of this cluster`), member);
   }
 
   private up(member: MemberId, bulk: boolean): void {
@@ -183,4 +199,21 @@ export class PeerNetwork implements Transport {
       `${member} has appeared anew while it was still connected: either its machine lost power a moment ago, or two processes run from copies of one data directory, of which the older is refused from now on`,
     );
   }
+}
+
+function closeConnections({ control, bulk }: Peer): void {
+  control.close();
+  bulk.close();
+}
+
+/** What it tells itself goes before what is known of it, unless it tells what the log says, too. */
+function move(peer: Peer, known: PeerAddress, told: string | undefined): void {
+  peer.known = known;
+  peer.told = told === (known.recordedAddress ?? known.peerAddress) ? undefined : told;
+  const addresses = addressesOf(known, peer.told);
+  for (const connection of [peer.control, peer.bulk]) connection.moveTo(addresses);
+}
+
+function addressesOf({ peerAddress, otherAddress }: PeerAddress, told: string | undefined): readonly string[] {
+  return [...new Set([told, peerAddress, otherAddress].filter((address) => address !== undefined))];
 }

@@ -6,6 +6,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { EntryRecord } from '../storage/record.ts';
 import { decodeEntriesRequest, type EntriesRequest, encodeEntriesResponse } from './entries.ts';
 import {
+  type Admission,
   decodeFoundRequest,
   decodeIdentifyRequest,
   encodeIdentification,
@@ -27,7 +28,7 @@ import { type DigestsRequest, decodeDigestsRequest, encodeDigestsResponse } from
 export interface PeerHandlers {
   readonly identify: () => Identification;
   /** Resolves once the founding record is on disk. Rejects with the reason why it is not taken. */
-  readonly found: (record: Uint8Array) => Promise<void>;
+  readonly found: (admission: Admission) => Promise<void>;
   /** Committed entries, as many as `ENTRIES_BYTES_MAX` allow. Rejects with the reason why there are none to be had. */
   readonly entries: (request: EntriesRequest) => Promise<readonly EntryRecord[]>;
   /** What projections have come to here. */

@@ -15,14 +15,15 @@ export function campaign<P>(s: RaftState<P>): void {
 }
 
 /**
- * A voter, and a leader of before that was removed (thesis §4.2.2). That one may be alone with the end of the log and with
- * the news that it was removed: to whoever still needs its vote it cannot give it, so it must pass on what it has. It does
- * not count itself, and hands over once it has won. A learner never stands. A new node that has yet to read of its being
- * added may, and its log is too short to win.
+ * A voter, and a leader of before that lost its vote (thesis §4.2.2). That one may be alone with the end of the log and with
+ * the news that it votes no more: to whoever still needs its vote it cannot give it, so it must pass on what it has. It does
+ * not count itself, and hands over once it has won. A learner that a leader has told of its being one stays quiet: others
+ * know it for good. A new node that has yet to read of its being added may stand, and its log is too short to win.
  */
-function mayCampaign<P>({ configuration, configurationIndex, id, log }: RaftState<P>): boolean {
+function mayCampaign<P>({ configuration, configurationIndex, id, log, toldOfConfiguration }: RaftState<P>): boolean {
   if (isVoter(configuration, id)) return true;
-  return !allMembers(configuration).has(id) && log.lastIndex > configurationIndex;
+  if (allMembers(configuration).has(id) && toldOfConfiguration) return false;
+  return log.lastIndex > configurationIndex;
 }
 
 /** Campaigns in earnest, in a new term. `transfer`: because the leader asked for it. */

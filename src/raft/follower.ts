@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.ts';
-import { commitTo, forgetChanges, noteChange } from './membership.ts';
+import { forgetChanges, learnCommit, noteChange } from './membership.ts';
 import type { MessageOf } from './outbox.ts';
 import type { RaftState } from './state.ts';
 import type { Entry } from './types.ts';
@@ -16,7 +16,7 @@ export function handleAppend<P>(s: RaftState<P>, m: MessageOf<P, 'append'>): voi
   appendMissing(s, m.index, m.entries);
   const last = m.index + m.entries.length;
   // Only up to what this message vouched for: entries beyond may conflict with the leader's (Raft, figure 2).
-  commitTo(s, Math.min(m.commit, last));
+  learnCommit(s, Math.min(m.commit, last));
   s.outbox.sendAfterSync({
     type: 'appendResponse',
     from: s.id,

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { acknowledgedByAll, learnAcknowledged } from './acknowledged.ts';
 import type { Leadership } from './leadership.ts';
-import { commitTo, toldCommit } from './membership.ts';
+import { learnCommit, toldCommit } from './membership.ts';
 import type { MessageOf } from './outbox.ts';
 import type { RaftState } from './state.ts';
 
@@ -38,7 +38,7 @@ export function startRound<P>(s: RaftState<P>, l: Leadership): void {
  * forgot a term in which it only answered heartbeats has promised nobody anything.
  */
 export function handleHeartbeat<P>(s: RaftState<P>, m: MessageOf<P, 'heartbeat'>): void {
-  commitTo(s, Math.min(m.commit, s.log.lastIndex));
+  learnCommit(s, Math.min(m.commit, s.log.lastIndex));
   learnAcknowledged(s, m.acknowledged);
   s.outbox.send({
     type: 'heartbeatResponse',

@@ -25,6 +25,7 @@ export function changeRefusal<P>(s: RaftState<P>, to: Configuration): string | u
   // Else two leaders in turn, each with a change that the other does not know of, may both have quorums (thesis §4.1).
   if (s.log.commit < s.leadership.noopIndex) return 'nothing of the term of this leader is committed yet';
   if (!isSettled(s, s.leadership)) return 'the last change of the members is not settled yet';
+  if (to.begins) return 'nobody can propose to begin a new cluster';
   return stepRefusal(s.configuration, to);
 }
 
@@ -60,6 +61,12 @@ export function toldCommit<P>(s: RaftState<P>, l: Leadership, to: MemberId): num
   return hold ? Math.min(s.log.commit, s.configurationIndex - 1) : s.log.commit;
 }
 
+/** A leader tells how far the log is committed. */
+export function learnCommit<P>(s: RaftState<P>, index: number): void {
+  commitTo(s, index);
+  if (index >= s.configurationIndex) s.toldOfConfiguration = true;
+}
+
 /** An entry has come into the log. */
 export function noteChange<P>(s: RaftState<P>, entry: Entry<P>): void {
   if (entry.type !== EntryType.membership) return;
@@ -79,9 +86,10 @@ export function commitTo<P>(s: RaftState<P>, index: number): boolean {
   let changed = false;
   for (let next = s.changes[0]; next !== undefined && next.index <= s.log.commit; next = s.changes[0]) {
     s.changes.shift();
-    const refusal = stepRefusal(s.configuration, next.configuration);
+    const { configuration } = next;
+    const refusal = configuration.begins ? undefined : stepRefusal(s.configuration, configuration);
     assert(refusal === undefined, () => `entry ${next.index} changes the members in a way that is none: ${refusal}`);
-    s.configuration = next.configuration;
+    s.configuration = configuration;
     s.configurationIndex = next.index;
     changed = true;
   }

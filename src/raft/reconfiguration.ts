@@ -9,6 +9,7 @@ import { startTransfer } from './transfer.ts';
 /** A leader's part in a change of members that has come into force. */
 export function reconfigure<P>(s: RaftState<P>, l: Leadership): void {
   l.fenceIndex = s.log.lastIndex + 1;
+  s.toldOfConfiguration = false;
   const members = allMembers(s.configuration);
   for (const id of l.progress.keys()) if (!members.has(id)) l.progress.delete(id);
   for (const id of members) {

@@ -25,6 +25,11 @@ export class RaftState<P> {
   configuration: Configuration;
   /** The index of that entry. */
   configurationIndex: number;
+  /**
+   * Whether a leader has told this node, since it started, of the configuration in force. Who does not vote in it is told
+   * only once it is settled.
+   */
+  toldOfConfiguration = false;
   /** Membership entries that are not known to be committed, oldest first. */
   readonly changes: ConfigurationEntry[];
   readonly log: RaftLog<P>;

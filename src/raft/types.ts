@@ -39,6 +39,11 @@ export interface Configuration {
   readonly learners: ReadonlySet<MemberId>;
   /** Become learners when the joint configuration is left. */
   readonly learnersNext: ReadonlySet<MemberId>;
+  /**
+   * It begins a new cluster with the log of an old one that has lost its majority. It is no step from the configuration
+   * before, and nobody proposes it: it was put into the log of the first member of the new one, as committed.
+   */
+  readonly begins?: boolean;
 }
 
 /** A membership entry of the log, and the configuration that it puts in force. */

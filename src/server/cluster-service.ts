@@ -10,7 +10,8 @@ import { unary } from './calls.ts';
 export type MembersChange =
   | { readonly kind: 'add'; readonly peerAddress: string }
   | { readonly kind: 'promote' | 'remove'; readonly name: string }
-  | { readonly kind: 'replace'; readonly name: string; readonly by: string };
+  | { readonly kind: 'replace'; readonly name: string; readonly by: string }
+  | { readonly kind: 'move'; readonly name: string; readonly peerAddress: string };
 
 /** Node ids. */
 export interface MembersNow {
@@ -48,10 +49,11 @@ export function clusterHandlers(ports: ClusterPorts, logger: Logger) {
   };
 }
 
-function membersChange({ add, promote, remove, replace }: ChangeMembersRequest__Output): MembersChange {
+function membersChange({ add, promote, remove, replace, move }: ChangeMembersRequest__Output): MembersChange {
   if (add) return { kind: 'add', peerAddress: add };
   if (promote) return { kind: 'promote', name: promote };
   if (remove) return { kind: 'remove', name: remove };
   if (replace?.nodeId && replace.by) return { kind: 'replace', name: replace.nodeId, by: replace.by };
-  throw invalid('change', 'names no member: one of add, promote, remove and replace is needed');
+  if (move?.nodeId && move.peerAddress) return { kind: 'move', name: move.nodeId, peerAddress: move.peerAddress };
+  throw invalid('change', 'names no member: one of add, promote, remove, replace and move is needed');
 }

@@ -9,6 +9,7 @@ import { isThere } from './files.ts';
 import { settleReturn } from './former-self.ts';
 import { DIRECTORY_FORMAT, type Identity, isUuid, readIdentity, writeIdentity } from './identity.ts';
 import { PromiseFile } from './promise-file.ts';
+import { refuseHalfRecovered } from './recovery-note.ts';
 
 export interface DataDirectoryOptions {
   readonly nodeId: string;
@@ -25,6 +26,7 @@ export interface DataDirectoryOptions {
  *     promise         what the node has promised (promise-file.ts)
  *     peers.json      what it has seen of the other members (peer-memory.ts)
  *     log/            LevelDB: the raft log (raft-log-rows.ts); beside it, while it is repaired, two more (log-swap.ts)
+ *     recovery.json   a recovery of its cluster that was begun (recovery-note.ts); absent: none
  *     damaged.json    damage that was found while the node ran (damage-note.ts); absent: none
  *     return.json     it is to be a member again whose former self is in former-…/ (former-self.ts); absent: it is not
  *     index/          LevelDB: the event index, which follows from the log
@@ -62,6 +64,7 @@ export class DataDirectory {
       await settleReturn(path);
       const identity = (await readIdentity(join(path, 'identity.json'))) ?? (await create(path, options.nodeId));
       if (identity.nodeId !== options.nodeId) throw otherNode(path, identity.nodeId, options.nodeId);
+      await refuseHalfRecovered(path);
       promises = await PromiseFile.open(join(path, 'promise'));
       refuseOlderIdentity(path, identity, promises);
       if (!released) await ensureBallast(join(path, 'ballast'), options.ballastBytes ?? BALLAST_BYTES);
@@ -95,8 +98,11 @@ export class DataDirectory {
     return this.known.incarnation;
   }
 
-  /** Makes the directory part of a cluster, durably and for good. FAILED_PRECONDITION where it is part of another. */
-  async setCluster(clusterId: string): Promise<void> {
+  /**
+   * Makes the directory part of a cluster, durably and for good, whose log was founded as that cluster, or as another.
+   * FAILED_PRECONDITION where it is part of another.
+   */
+  async setCluster(clusterId: string, foundedAs = clusterId): Promise<void> {
     if (!isUuid(clusterId)) throw invalid('clusterId', `${JSON.stringify(clusterId)} is not a UUID in lower case`);
     if (this.known.clusterId === clusterId) return;
     if (this.known.clusterId !== null)
@@ -105,7 +111,7 @@ export class DataDirectory {
         `data directory ${this.path} belongs to cluster ${this.known.clusterId} and cannot become part of cluster ${clusterId}. Start the node with an empty directory to let it join another cluster`,
         { path: this.path, clusterId: this.known.clusterId },
       );
-    await this.replace({ ...this.known, clusterId });
+    await this.replace({ ...this.known, clusterId, ...(foundedAs !== clusterId && { foundedAs }) });
   }
 
   /** Syncs the promise file and gives the directory back. The databases in it are closed before. */

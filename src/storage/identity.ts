@@ -10,7 +10,7 @@ export const DIRECTORY_FORMAT = 2;
  * Who a data directory is. A member of a cluster is (node id, directory id): a wiped or replaced disk gets another
  * directory id and is another member, however much its node id is the same.
  *
- * On disk, `identity.json`: these fields in this order and `checksum`, the CRC-32 in hexadecimal digits of the JSON of
+ * On disk, `identity.json`: these fields in this order, `foundedAs` only where it is needed, and `checksum`, the CRC-32 in hexadecimal digits of the JSON of
  * the fields without white space.
  */
 export interface Identity {
@@ -18,6 +18,8 @@ export interface Identity {
   readonly format: number;
   /** The UUID of the cluster that it belongs to; null while it belongs to none. */
   readonly clusterId: string | null;
+  /** The cluster that its log was founded as, where that is another one: see `Lineage` (peer/membership-codec.ts). */
+  readonly foundedAs?: string;
   readonly nodeId: string;
   /** A UUID, drawn when the directory is created. */
   readonly directoryId: string;
@@ -52,6 +54,7 @@ export function decodeIdentity(text: string): Identity | string {
     return `was written by an older factstore: its format is ${fields.format}, this one knows ${DIRECTORY_FORMAT}`;
   if (fields.format !== DIRECTORY_FORMAT) return 'has no known format';
   if (fields.clusterId !== null && !isUuid(fields.clusterId)) return 'has no valid clusterId';
+  if (fields.foundedAs !== undefined && !isUuid(fields.foundedAs)) return 'has no valid foundedAs';
   if (typeof fields.nodeId !== 'string' || fields.nodeId === '') return 'has no valid nodeId';
   if (!isUuid(fields.directoryId)) return 'has no valid directoryId';
   const incarnation = fields.incarnation;
@@ -100,8 +103,8 @@ export async function writeIdentity(path: string, identity: Identity): Promise<v
 }
 
 function ordered(identity: Identity): Identity {
-  const { format, clusterId, nodeId, directoryId, incarnation } = identity;
-  return { format, clusterId, nodeId, directoryId, incarnation };
+  const { format, clusterId, foundedAs, nodeId, directoryId, incarnation } = identity;
+  return { format, clusterId, ...(foundedAs !== undefined && { foundedAs }), nodeId, directoryId, incarnation };
 }
 
 function checksum(fields: Identity): string {

@@ -88,7 +88,7 @@ describe('help and version', () => {
   test('every command has a help with examples, and ends with 0', async () => {
     const commands = ['serve', 'append', 'read', 'query', 'subscribe', 'import', 'export'].map((name) => [name]);
     const streams = ['get', 'list', 'set', 'truncate', 'erase', 'delete', 'tombstone'].map((name) => ['streams', name]);
-    const cluster = ['status', 'add', 'promote', 'remove', 'replace', 'transfer', 'raise-level'].map((name) => [
+    const cluster = ['status', 'add', 'promote', 'remove', 'replace', 'move', 'transfer', 'raise-level'].map((name) => [
       'cluster',
       name,
     ]);

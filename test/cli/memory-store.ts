@@ -178,6 +178,7 @@ export class MemoryStore implements Store {
     promote: async (node: string) => this.changed(`promote ${node}`),
     remove: async (node: string) => this.changed(`remove ${node}`),
     replace: async (node: string, by: string) => this.changed(`replace ${node} ${by}`),
+    move: async (node: string, address: string) => this.changed(`move ${node} ${address}`),
   };
   readonly changes: string[] = [];
 

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,6 +39,8 @@ export class Cluster {
   private readonly down = new Set<ProcessNode>();
   /** Nodes that a fault may end, and which are then started again. */
   private readonly mayEnd = new Set<ProcessNode>();
+  /** Nodes with files that are not what they wrote. */
+  private readonly withDamage = new Set<ProcessNode>();
   private readonly environments = new Map<ProcessNode, NodeJS.ProcessEnv>();
   private watch: NodeJS.Timeout | undefined;
   restarts = 0;
@@ -145,6 +148,14 @@ export class Cluster {
     this.mayEnd.clear();
   }
 
+  /**
+   * Says that a node's files are damaged, which it may come upon at any time from now on. Where it ends because of that
+   * and cannot go on with its directory, it is given an empty one, as it asks for.
+   */
+  damaged(node: ProcessNode): void {
+    this.withDamage.add(node);
+  }
+
   /** Writes what each node said into a directory. */
   async saveOutput(directory: string): Promise<void> {
     await mkdir(directory, { recursive: true });
@@ -167,10 +178,20 @@ export class Cluster {
     for (const node of this.nodes) {
       if (node.running || this.down.has(node)) continue;
       this.restarts++;
-      if (!this.mayEnd.has(node)) this.unexpectedEnds.push({ node: node.id, lastLines: lastLines(node) });
+      const damaged = this.withDamage.has(node);
+      if (damaged && lostForGood(node)) {
+        this.withDamage.delete(node);
+        rmSync(node.data, { recursive: true, force: true });
+      }
+      if (!damaged && !this.mayEnd.has(node)) this.unexpectedEnds.push({ node: node.id, lastLines: lastLines(node) });
       node.start(this.environments.get(node));
     }
   }
+}
+
+/** Whether a node that has ended says that nothing will come of its directory. */
+function lostForGood({ output }: ProcessNode): boolean {
+  return output.slice(-3).some((line) => line.includes('"DATA_LOSS"'));
 }
 
 /** What a node said last, as far as it fits a line each; the whole is kept with the history. */

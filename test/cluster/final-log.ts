@@ -7,6 +7,8 @@ import { seenEvent } from './workload/recorder.ts';
 import type { Workload } from './workload/workload.ts';
 
 const CONVERGED_MS_MAX = 30_000;
+/** The cluster tells of its members within about a second; then nobody appends any more. */
+const RESTS_MS = 2_500;
 
 /**
  * The log, once all nodes have the same one and every subscription has come to its end; which is part of what is
@@ -34,10 +36,23 @@ export async function finalLog(
 
 async function wholeLog(cluster: Cluster, violations: Violations): Promise<LoggedEvent[]> {
   return reading(cluster.url(), async (sdk) => {
-    const head = await sdk.head({ timeoutMs: CONVERGED_MS_MAX });
+    const head = await headAtRest(sdk);
     await converged(sdk, head, cluster.nodes.length).catch((error: Error) => violations.add(error.message));
     return readLog(sdk, Number(head));
   });
+}
+
+async function headAtRest(sdk: FactstoreClient): Promise<bigint> {
+  let head = -1n;
+  let sinceMs = 0;
+  const resting = async () => {
+    const now = await sdk.head({ timeoutMs: CONVERGED_MS_MAX });
+    if (now !== head) sinceMs = performance.now();
+    head = now;
+    return performance.now() - sinceMs > RESTS_MS || undefined;
+  };
+  await until('the log comes to rest', resting, CONVERGED_MS_MAX);
+  return head;
 }
 
 async function reading<T>(url: string, work: (sdk: FactstoreClient) => Promise<T>): Promise<T> {

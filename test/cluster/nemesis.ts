@@ -117,17 +117,17 @@ export class Nemesis {
     return recoveredMs;
   }
 
-  /** Resolves once these nodes answer, follow a leader, and are not far behind. */
+  /** Resolves once these nodes answer, vote, follow a leader, and are not far behind. */
   private async together(nodes: readonly ProcessNode[]): Promise<void> {
     const { observer } = this.options;
     const { rounds } = observer;
     await until(
-      `${nodes.map(({ id }) => id).join(', ')} follow a leader`,
+      `${nodes.map(({ id }) => id).join(', ')} vote and follow a leader`,
       () => {
         if (observer.rounds <= rounds) return false;
         return nodes.every(({ id }) => {
           const member = observer.reachable.find(({ nodeId }) => nodeId === id);
-          return member !== undefined && member.leader !== '' && member.lag <= LAG_MAX;
+          return member?.voter && member.leader !== '' && member.lag <= LAG_MAX;
         });
       },
       RECOVERY_MS_MAX,

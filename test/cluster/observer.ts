@@ -58,7 +58,7 @@ export class Observer {
     }
   }
 
-  private check({ nodeId, role, term, appliedIndex, chainHash }: ReachableMember): void {
+  private check({ nodeId, directoryId, role, term, appliedIndex, chainHash }: ReachableMember): void {
     if (role === 'leader') {
       const other = this.leaders.get(term) ?? nodeId;
       if (other !== nodeId) this.violations.add(`term ${term} has two leaders, ${other} and ${nodeId}`);
@@ -66,9 +66,11 @@ export class Observer {
     }
     // A node that is still starting does not know its term yet.
     if (role === 'starting') return;
-    const before = this.terms.get(nodeId) ?? 0n;
+    // On an empty directory a node is another member, and begins anew.
+    const member = `${nodeId}/${directoryId}`;
+    const before = this.terms.get(member) ?? 0n;
     if (term < before) this.violations.add(`the term of ${nodeId} went back from ${before} to ${term}`);
-    this.terms.set(nodeId, term);
+    this.terms.set(member, term);
     const chain = this.chains.get(appliedIndex) ?? chainHash;
     if (chain !== chainHash) this.violations.add(`at log index ${appliedIndex} the nodes have different chain hashes`);
     this.chains.set(appliedIndex, chain);

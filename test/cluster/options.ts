@@ -2,11 +2,15 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { clockShift } from './faults/clock.ts';
 import { failingSyncs, fullDisk } from './faults/disk.ts';
 import type { FaultKind } from './faults/fault.ts';
+import { flips, replacement, wipe } from './faults/members.ts';
 import { partition } from './faults/partition.ts';
 import { kill, pause, rolling } from './faults/processes.ts';
 import { succession } from './faults/succession.ts';
 
-const KINDS: readonly FaultKind[] = [kill, pause, partition, succession, rolling, fullDisk, failingSyncs, clockShift];
+const KINDS: readonly FaultKind[] = [
+  ...[kill, pause, partition, succession, rolling, fullDisk, failingSyncs, clockShift],
+  ...[wipe, replacement, flips],
+];
 
 export interface RunOptions {
   readonly minutes: number;

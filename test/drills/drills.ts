@@ -1,15 +1,21 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defaultHistory, importLines } from '../../bench/datasets/git-history.ts';
 import { connect } from '../../src/client/index.ts';
+import { LevelStore } from '../../src/storage/level-store.ts';
+import { RAFT_LOG_DATABASE } from '../../src/storage/raft-log.ts';
+import { entryKey } from '../../src/storage/raft-log-rows.ts';
 import { ContinuousAppends } from '../container/continuous-appends.ts';
 import type { ProcessNode } from '../support/process-cluster.ts';
 import { until } from '../support/wait.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Something that happens to a cluster, and what its operator does. It begins with three nodes that serve. */
+/** Something that happens to a cluster, and what its operator does. It begins with nodes that serve. */
 export type Drill = (terminal: Terminal) => Promise<void>;
+
+/** With how many nodes a drill begins, where that is not three. */
+export const FIRST_NODES: Readonly<Record<string, number>> = { grow: 1 };
 
 /** A drill of this name fills the place of this name in deploy/OPERATING.md. */
 export const DRILLS: Readonly<Record<string, Drill>> = {
@@ -86,6 +92,35 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
     await terminal.type('factstore read order-1');
   },
 
+  'lose the majority for good': async (terminal) => {
+    const { cluster } = terminal;
+    const [n1, n2, n3] = cluster.nodes as [ProcessNode, ProcessNode, ProcessNode];
+    await terminal.type(`factstore append order-1 --type OrderPlaced --data '{"total": 12}'`);
+    await caughtUp(terminal);
+    for (const node of [n2, n3]) await node.end('SIGKILL');
+    await n1.end('SIGTERM');
+    terminal.say('n2 and n3 will never come back; n1 was told to stop');
+    const { clusterId } = JSON.parse(readFileSync(join(n1.data, 'identity.json'), 'utf8')) as { clusterId: string };
+    await terminal.type(`echo ${clusterId} | factstore recover ${n1.data}`);
+    n1.start();
+    await ready(n1);
+    terminal.say(
+      'n1 was started as it always was; two new machines: factstore serve --node-id n4 --join 127.0.0.1:2114, and n5',
+    );
+    for (const id of ['n4', 'n5']) {
+      await cluster.addNode(n1.peerAddress);
+      await until(`${id} votes`, async () => await votes(terminal, id), 30_000);
+    }
+    await caughtUp(terminal, ['n1', 'n4', 'n5']);
+    await terminal.type(`factstore cluster status --url factstore://${n1.address}`);
+    await terminal.type(`factstore read order-1 --url factstore://${n1.address}`);
+    n2.start();
+    terminal.say('the machine of n2 turns up again, with its disk');
+    const notReady = async () => (await fetch(`http://${n2.address}/readyz`)).text();
+    await until('it knows', async () => /given up/.test(await notReady()), 30_000);
+    await terminal.type(`curl -s http://${n2.address}/readyz`);
+  },
+
   replace: async (terminal) => {
     const node = nodeOf(terminal, 'n3');
     await terminal.type('factstore append order-1 --type OrderPlaced');
@@ -97,6 +132,46 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
     await until('it votes again', async () => await votes(terminal, 'n3'), 30_000);
     await caughtUp(terminal);
     await terminal.type('factstore cluster status');
+  },
+
+  'lose a disk': async (terminal) => {
+    const node = nodeOf(terminal, 'n3');
+    await terminal.type('factstore append order-1 --type OrderPlaced');
+    await terminal.type('factstore append order-1 --type OrderPaid');
+    await caughtUp(terminal);
+    await node.end('SIGTERM');
+    await flipBit(node, 3);
+    terminal.say('n3 was stopped, and its disk is suspected');
+    await terminal.type(`factstore verify ${node.data}`, 1);
+    node.start();
+    await ready(node);
+    await caughtUp(terminal);
+    terminal.say('n3 was started as it always was');
+    await terminal.type('factstore cluster status');
+    await node.end('SIGTERM');
+    await terminal.type(`factstore verify ${node.data}`);
+  },
+
+  grow: async (terminal) => {
+    const { cluster } = terminal;
+    const { peerAddress } = nodeOf(terminal, 'n1');
+    await terminal.type('factstore append order-1 --type OrderPlaced');
+    for (const [two, says] of [
+      [
+        ['n2', 'n3'],
+        'two more machines: factstore serve --node-id n2 --join 127.0.0.1:2114, and n3, with their own addresses',
+      ],
+      [['n4', 'n5'], 'and two more'],
+    ] as const) {
+      terminal.say(says);
+      for (const id of two) {
+        await cluster.addNode(peerAddress);
+        await until(`${id} votes`, async () => await votes(terminal, id), 30_000);
+      }
+      await caughtUp(terminal);
+      await terminal.type('factstore cluster status');
+    }
+    await terminal.type('factstore read order-1 --url factstore://127.0.0.1:2153');
   },
 
   scale: async (terminal) => {
@@ -144,9 +219,20 @@ async function leaderOf(terminal: Terminal): Promise<ProcessNode> {
   return nodeOf(terminal, id);
 }
 
-async function caughtUp(terminal: Terminal): Promise<void> {
+/** These nodes, or all of them. */
+async function caughtUp(terminal: Terminal, ids?: readonly string[]): Promise<void> {
   await until('all have applied the same', async () => {
-    const all = await members(terminal);
+    const all = (await members(terminal)).filter(({ nodeId }) => !ids || ids.includes(nodeId));
     return new Set(all.map((member) => (member.reachable ? member.chainHash : member.nodeId))).size === 1;
   });
+}
+
+/** In an entry of a stopped node's log. */
+async function flipBit(node: ProcessNode, index: number): Promise<void> {
+  const store = await LevelStore.open(join(node.data, 'log'), RAFT_LOG_DATABASE);
+  const key = entryKey(index);
+  const value = Buffer.from((await store.get(key)) as Buffer);
+  value[value.length - 1]! ^= 4;
+  await store.write([{ type: 'put', key, value }], true);
+  await store.close();
 }

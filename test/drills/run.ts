@@ -8,14 +8,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ProcessCluster } from '../support/process-cluster.ts';
 import { until } from '../support/wait.ts';
-import { DRILLS, type Drill } from './drills.ts';
+import { DRILLS, type Drill, FIRST_NODES } from './drills.ts';
 import { placed } from './page.ts';
 import { Terminal } from './terminal.ts';
 
 const PAGE = fileURLToPath(new URL('../../deploy/OPERATING.md', import.meta.url));
 
-async function run(drill: Drill): Promise<string> {
-  const cluster = await ProcessCluster.prepare(3);
+async function run(drill: Drill, size: number): Promise<string> {
+  const cluster = await ProcessCluster.prepare(size);
   const terminal = new Terminal(cluster);
   try {
     cluster.startAll();
@@ -33,7 +33,7 @@ async function run(drill: Drill): Promise<string> {
 const wanted = process.argv.slice(2);
 for (const [name, drill] of Object.entries(DRILLS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  const text = await run(drill);
+  const text = await run(drill, FIRST_NODES[name] ?? 3);
   console.log(`== ${name}\n${text}\n`);
   writeFileSync(PAGE, placed(readFileSync(PAGE, 'utf8'), name, text));
 }

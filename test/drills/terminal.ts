@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { PROGRAM, type ProcessCluster, type ProcessNode } from '../support/process-cluster.ts';
 
 /** The addresses under which the page shows the nodes: those of `npm run cluster`. */
-const SHOWN = [2113, 2123, 2133, 2143].map((port) => `127.0.0.1:${port}`);
-const SHOWN_PEERS = [2114, 2124, 2134, 2144].map((port) => `127.0.0.1:${port}`);
+const SHOWN = [2113, 2123, 2133, 2143, 2153].map((port) => `127.0.0.1:${port}`);
+const SHOWN_PEERS = [2114, 2124, 2134, 2144, 2154].map((port) => `127.0.0.1:${port}`);
 
 /** What an operator types during a drill, and what comes back. */
 export class Terminal {

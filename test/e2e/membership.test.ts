@@ -159,6 +159,53 @@ it('two nodes cannot have one node id, and a removed member neither serves nor c
   );
 });
 
+/** The third of three nodes. */
+const otherThan = (one: number, other: number) => [0, 1, 2].find((n) => n !== one && n !== other) as number;
+
+/** What the members say of where a node is, once all of them say the same. */
+function recorded(client: FactstoreClient, nodeId: string, peerAddress: string): Promise<true> {
+  return until(`${nodeId} is recorded at ${peerAddress}`, async () => {
+    const { members } = await client.cluster.status();
+    const node = members.find((one) => one.nodeId === nodeId);
+    return (node?.peerAddress === peerAddress && node.reachable) || undefined;
+  });
+}
+
+it('a node that is started at other addresses tells the members, who find it there, with one of the others down [C7]', async () => {
+  const nodes = await start(3);
+  const moving = await nodes.follower();
+  const id = `n${moving + 1}`;
+  await nodes.stopNode(moving);
+  const idle = await nodes.follower();
+  // Nobody can commit anything now until the moved one is found.
+  await nodes.stopNode(idle);
+  const peerAddress = await nodes.moveNode(moving);
+  const client = await nodes.client();
+  await client.append('s', [{ type: 'Counted', data: {} }]);
+  await recorded(client, id, peerAddress);
+  await nodes.startNode(idle);
+  const told = await until('the change is told', async () => {
+    const facts = await client.read('$membership').toArray();
+    return facts.at(-1)?.data as { addresses: Record<string, { peers: string }> } | undefined;
+  });
+  expect(Object.entries(told.addresses).find(([member]) => member.startsWith(id))?.[1].peers).toBe(peerAddress);
+  await expect(client.cluster.move(id, formatAddress(nodes.node(idle).peerAddress))).rejects.toMatchObject({
+    definite: true,
+    message: expect.stringMatching(new RegExp(`answers n${idle + 1}/.*, not ${id}/`)),
+  });
+  expect(await client.cluster.move(id, peerAddress)).toMatchObject({ voters: ['n1', 'n2', 'n3'] });
+  // Its own settings name the old address; now the two need each other.
+  await nodes.stopNode(otherThan(moving, idle));
+  await (await nodes.client(idle)).append('s', [{ type: 'Counted', data: {} }]);
+});
+
+it('a lone node is known by the addresses that it was started with last', async () => {
+  const nodes = await start(1);
+  await nodes.stopNode(0);
+  const peerAddress = await nodes.moveNode(0);
+  await recorded(await nodes.client(0), 'n1', peerAddress);
+});
+
 it('changes that are unsafe or impossible are refused with the reason', async () => {
   const { nodes, client } = await grown();
   const refused = (change: Promise<unknown>, reason: RegExp) =>

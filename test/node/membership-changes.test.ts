@@ -4,6 +4,7 @@ import { Members } from '../../src/node/members.ts';
 import { MembershipChanges } from '../../src/node/membership-changes.ts';
 import type { FoundingMember } from '../../src/peer/founding-codec.ts';
 import { memberId } from '../../src/peer/identity.ts';
+import type { Lineage } from '../../src/peer/lineage.ts';
 import { encodeMembership, type Membership, membershipEntries, membershipIn } from '../../src/peer/membership-codec.ts';
 import { PeerServer } from '../../src/peer/peer-server.ts';
 import { isJoint, stepRefusal } from '../../src/raft/changer.ts';
@@ -18,7 +19,7 @@ const clusterId = Buffer.alloc(16, 7);
 /** A node whose directory has this number, and which answers at an address if it is given. */
 function node(nodeId: string, directory: number, peerAddress = '127.0.0.1:1'): FoundingMember {
   const uuid = `00000000-0000-4000-8000-0000000000${String(directory).padStart(2, '0')}`;
-  return { nodeId, directoryId: uuidBytes(uuid) as Uint8Array, address: '127.0.0.1:1', peerAddress };
+  return { nodeId, directoryId: uuidBytes(uuid) as Uint8Array, address: `127.0.0.1:${directory}`, peerAddress };
 }
 
 const idOf = ({ nodeId, directoryId }: FoundingMember) => memberId(nodeId, directoryId);
@@ -34,15 +35,15 @@ class Leader {
   readonly changes: MembershipChanges;
   private inForce: Membership;
 
-  constructor(voters: readonly FoundingMember[], learners: readonly FoundingMember[] = []) {
+  constructor(voters: readonly FoundingMember[], learners: readonly FoundingMember[] = [], lineage?: Lineage) {
     const known = new Map([...voters, ...learners].map((one) => [idOf(one), one]));
     const configuration: Configuration = {
       voters: [new Set(voters.map(idOf)), new Set()],
       learners: new Set(learners.map(idOf)),
       learnersNext: new Set(),
     };
-    this.inForce = this.read(encodeMembership(configuration, known));
-    this.members = new Members([this.inForce], new Map());
+    this.inForce = this.read(encodeMembership(configuration, known, lineage));
+    this.members = new Members([this.inForce], new Map(), new Map());
     this.changes = new MembershipChanges({
       replica: this.replica() as Replica,
       members: this.members,
@@ -112,9 +113,9 @@ function short(id: string): string {
 }
 
 /** A node that is there and can be added. */
-async function joiner(nodeId: string, directory: number): Promise<FoundingMember> {
+async function joiner(nodeId: string, directory: number, of: Uint8Array = new Uint8Array(0)): Promise<FoundingMember> {
   const me = node(nodeId, directory);
-  const identify = () => ({ ...me, clusterId: new Uint8Array(0), members: [], knownFeatureLevel: 3, peerAddress });
+  const identify = () => ({ ...me, clusterId: of, members: [], knownFeatureLevel: 3, peerAddress });
   const never = () => Promise.reject(new Error('not asked for'));
   const found = async () => undefined;
   const server = await PeerServer.start(
@@ -181,11 +182,67 @@ describe('a node that asks to join', () => {
     expect(leader.proposed).toEqual([]);
   });
 
+  it('is refused for good where a recovery has left it behind, and later changes keep that in mind [R3]', async () => {
+    const givenUp = Buffer.alloc(16, 6);
+    const lineage = { clusterId, ancestors: [{ clusterId: givenUp, position: 12 }] };
+    const leader = new Leader([n1], [], lineage);
+    await asks(leader, await joiner('n2', 2));
+    expect(leader.members.inForce.lineage?.ancestors.map(({ position }) => position)).toEqual([12]);
+    await expect(asks(leader, n3, givenUp)).rejects.toThrow(
+      /n3\/.* belongs to cluster 06060606-.*, which was given up .* goes on from its position 12/,
+    );
+  });
+
   it('waits where it cannot be reached at the address that it tells', async () => {
     const leader = new Leader([n1, n2]);
     const answer = await asks(leader, node('n4', 4));
     expect(answer.waits).toMatch(/cannot reach 127.0.0.1:1: connection refused.*--peer-advertise of n4/);
     expect(leader.learns).toBe('');
+  });
+});
+
+describe('a member that was started elsewhere', () => {
+  it('is recorded there once it answers there, and the voters stay what they are [C7]', async () => {
+    const leader = new Leader([n1, n2, n3]);
+    const moved = await joiner('n3', 3);
+    const answer = await asks(leader, moved, clusterId);
+    expect([answer.voter, answer.waits, leader.proposed]).toEqual([true, '', ['n1-1 n2-2 n3-3']]);
+    expect(leader.members.byId(idOf(n3))?.recordedAddress).toBe(moved.peerAddress);
+    // It says so again, as it cannot know: nothing more is proposed.
+    await asks(leader, moved, clusterId);
+    expect(leader.proposed).toHaveLength(1);
+  });
+
+  it('keeps its place where it is not taken to be there, with the reason', async () => {
+    const leader = new Leader([n1, n2, n3]);
+    const elsewhere = { ...n3, peerAddress: (await joiner('n4', 4)).peerAddress };
+    expect(await asks(leader, elsewhere, clusterId)).toMatchObject({
+      voter: true,
+      waits: expect.stringMatching(/answers n4\/.*, not n3\/.*set --peer-advertise of n3/),
+    });
+    expect((await asks(leader, { ...n3, peerAddress: '127.0.0.1:2' }, clusterId)).waits).toMatch(/cannot reach/);
+    const sharing = { ...(await joiner('n3', 3)), address: n2.address };
+    expect((await asks(leader, sharing, clusterId)).waits).toMatch(/clients reach n2 at 127.0.0.1:2, so not n3/);
+    expect(leader.proposed).toEqual([]);
+  });
+
+  it('is moved by an operator, and never to where another node answers, or one of another cluster', async () => {
+    const leader = new Leader([n1, n2, n3]);
+    const move = (peerAddress: string, name = 'n3') => leader.changes.change({ kind: 'move', name, peerAddress });
+    const other = await joiner('n4', 4);
+    await expect(move(other.peerAddress)).rejects.toThrow(
+      /answers n4\/.*, not n3\/.*Nothing was changed; start n3 there/,
+    );
+    const wiped = await joiner('n3', 9, clusterId);
+    await expect(move(wiped.peerAddress)).rejects.toThrow(/answers n3\/.*09, not n3\/.*03.*on its own data directory/);
+    const foreign = await joiner('n3', 3, Buffer.alloc(16, 8));
+    await expect(move(foreign.peerAddress)).rejects.toThrow(/belongs to cluster 08080808-.*this is cluster 07070707-/);
+    await expect(move('127.0.0.1:1')).rejects.toThrow(/cannot reach 127.0.0.1:1: connection refused/);
+    await expect(move('127.0.0.1:1', 'n9')).rejects.toThrow(/n9 is not a member/);
+    expect(leader.proposed).toEqual([]);
+    const there = await joiner('n3', 3, clusterId);
+    await move(there.peerAddress);
+    expect([leader.members.byId(idOf(n3))?.peerAddress, leader.votes]).toEqual([there.peerAddress, 'n1-1 n2-2 n3-3']);
   });
 });
 

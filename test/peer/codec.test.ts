@@ -24,6 +24,14 @@ import {
   encodeIdentification,
   encodeIdentifyRequest,
 } from '../../src/peer/founding-codec.ts';
+import { memberId } from '../../src/peer/identity.ts';
+import {
+  decodeJoinRequest,
+  decodeJoinResponse,
+  encodeJoinRequest,
+  encodeJoinResponse,
+} from '../../src/peer/join-codec.ts';
+import { encodeMembership, membershipIn } from '../../src/peer/membership-codec.ts';
 import { type Part, PartsAssembly } from '../../src/peer/message-parts.ts';
 import { peerService as reflected } from '../../src/proto/load.ts';
 import type { PeerMessage } from '../../src/replica/ports.ts';
@@ -216,9 +224,47 @@ describe('the codec of the peer protocol agrees with peer.proto', () => {
 
         const bytes = encodeFoundingRecord({ clusterId, members: all, createdUs, featureLevel });
         expect(plain(decodeFoundingRecord(bytes))).toEqual(plain({ clusterId, members: all, createdUs, featureLevel }));
-        expect(plain(Found.requestDeserialize(encodeFoundRequest(bytes)).record)).toBe(plain(bytes));
-        expect(plain(decodeFoundRequest(Found.requestSerialize({ record: bytes })))).toBe(plain(bytes));
+        const admission = { record: bytes, clusterId };
+        expect(plain(Found.requestDeserialize(encodeFoundRequest(admission)))).toEqual(plain(admission));
+        expect(plain(decodeFoundRequest(Found.requestSerialize(admission as never)))).toEqual(plain(admission));
       }),
+    );
+  });
+
+  test('joining, both ways', () => {
+    const { Join } = reflected;
+    fc.assert(
+      fc.property(member, id, level, fc.boolean(), fc.string(), (node, clusterId, knownFeatureLevel, voter, text) => {
+        const request = { node, clusterId, knownFeatureLevel };
+        expect(plain(Join.requestDeserialize(encodeJoinRequest(request)))).toEqual(plain(request));
+        const answer = { record: Buffer.from(text), voter, leader: text, waits: text, clusterId };
+        expect(plain(Join.responseDeserialize(encodeJoinResponse(answer)))).toEqual(plain(answer));
+        expect(plain(decodeJoinResponse(Join.responseSerialize(answer as never)))).toEqual(plain(answer));
+      }),
+    );
+  });
+
+  test('a membership entry keeps its members, what they are, and the lineage of the cluster [R3]', () => {
+    fc.assert(
+      fc.property(
+        members,
+        id,
+        fc.array(fc.record({ clusterId: id, position: uint })),
+        fc.boolean(),
+        (all, cluster, ancestors, begins) => {
+          const known = new Map(all.map((one) => [memberId(one.nodeId, one.directoryId), one]));
+          const [first, ...rest] = known.keys();
+          const to = {
+            voters: [new Set([first!]), new Set<string>()] as const,
+            learners: new Set(rest),
+            learnersNext: new Set<string>(),
+            ...(begins && { begins }),
+          };
+          const lineage = { clusterId: cluster, ancestors };
+          const read = membershipIn({ index: 7, payload: encodeMembership(to, known, lineage) });
+          expect(plain(read)).toEqual(plain({ ...to, members: known, lineage }));
+        },
+      ),
     );
   });
 
@@ -283,6 +329,9 @@ describe('what comes from a peer is not trusted', () => {
     IdentifyRequest: decodeIdentifyRequest,
     IdentifyResponse: decodeIdentification,
     FoundRequest: decodeFoundRequest,
+    JoinRequest: decodeJoinRequest,
+    JoinResponse: decodeJoinResponse,
+    Membership: (bytes) => membershipIn({ index: 2, payload: bytes }),
     FoundingRecord: decodeFoundingRecord,
     EntriesRequest: decodeEntriesRequest,
     EntriesResponse: (bytes) => decodeEntriesResponse(bytes, 1),

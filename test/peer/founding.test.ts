@@ -78,7 +78,7 @@ async function start(nodeId: string, disk: Directory, all: Map<string, string>, 
     address,
     {
       identify: () => founding.identify(),
-      found: (record) => founding.found(record),
+      found: ({ record }) => founding.found(record),
       entries: async () => [],
       stateDigests: async () => [],
       join: () => Promise.reject(new Error()),
@@ -274,10 +274,15 @@ describe('a wiped disk', () => {
     const { all, disks, first } = await founded();
     first[1]!.stop();
     const wiped = await start('n2', directory(), all);
-    const offered = ask(all.get('n2')!, 'Found', encodeFoundRequest(disks[0]!.record!), {
-      clock: systemClock,
-      timeoutMs: 2000,
-    });
+    const offered = ask(
+      all.get('n2')!,
+      'Found',
+      encodeFoundRequest({ record: disks[0]!.record!, clusterId: Buffer.alloc(0) }),
+      {
+        clock: systemClock,
+        timeoutMs: 2000,
+      },
+    );
     await expect(offered).rejects.toThrow(/does not name n2\//);
     await expect(wiped.outcome).rejects.toThrow(/already/);
   });
@@ -285,7 +290,10 @@ describe('a wiped disk', () => {
 
 describe('a record that is handed over', () => {
   const give = (address: string, record: Uint8Array) =>
-    ask(address, 'Found', encodeFoundRequest(record), { clock: systemClock, timeoutMs: 2000 });
+    ask(address, 'Found', encodeFoundRequest({ record, clusterId: Buffer.alloc(0) }), {
+      clock: systemClock,
+      timeoutMs: 2000,
+    });
 
   test('is taken once; the same again is fine, another is refused (DESIGN §6)', async () => {
     const all = await freeAddresses('n1', 'n2');

@@ -126,6 +126,48 @@ describe('a lost peer', () => {
   });
 });
 
+describe('a peer that has moved', () => {
+  test('is found by the address that it greets with, before the members are told', async () => {
+    const { n1, n2 } = await pair();
+    n2.kill();
+    await until(() => n1.lost.length > 0);
+    const moved = await startNode({ ...n2.me, incarnation: 2 });
+    moved.network.setMembers([n1.member(), moved.member()]);
+    await until(() => n1.network.status(n2.id).reachable);
+    expect(n1.network.addressOf(n2.id)).toBe(moved.address);
+    // When the log says it, too, the connection stays as it is.
+    n1.network.setMembers([n1.member(), moved.member()]);
+    expect(n1.network.status(n2.id).reachable).toBe(true);
+  });
+
+  test('is looked for at each address that is known, and one that another node has now does no harm', async () => {
+    const { n1, n2 } = await pair();
+    n2.kill();
+    const other = await startNode({ nodeId: 'n3', clusterId: otherCluster, listen: n2.address });
+    const moved = await startNode({ ...n2.me, incarnation: 2 });
+    n1.network.setMembers([
+      n1.member(),
+      { memberId: n2.id, peerAddress: other.address, otherAddress: moved.address, recordedAddress: other.address },
+    ]);
+    moved.network.setMembers([n1.member(), moved.member()]);
+    await until(() => n1.network.addressOf(n2.id) === moved.address && n1.network.status(n2.id).reachable);
+  });
+
+  test('keeps the way that the settings name, as long as it tells nothing but what the log says', async () => {
+    const [n1, n2] = await Promise.all(['n1', 'n2'].map((nodeId) => startNode({ nodeId, clusterId })));
+    // The way to it is broken, and the address in the log would lead around it.
+    n1!.network.setMembers([
+      n1!.member(),
+      { memberId: n2!.id, peerAddress: '127.0.0.1:1', recordedAddress: n2!.address },
+    ]);
+    n2!.network.setMembers([n1!.member(), n2!.member()]);
+    await until(() => n2!.network.status(n1!.id).reachable);
+    n2!.network.send(heartbeat(n2!.id, n1!.id, 1));
+    await until(() => n1!.received.length > 0);
+    expect(n1!.network.addressOf(n2!.id)).toBe('127.0.0.1:1');
+  });
+});
+
 describe('refusals over the wire', () => {
   test('a node of another cluster is refused and both can say so (DESIGN §6)', async () => {
     const n1 = await startNode({ nodeId: 'n1', clusterId });

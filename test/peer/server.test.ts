@@ -19,13 +19,13 @@ const self = {
 };
 const servers: PeerServer[] = [];
 
-async function start(found: (record: Uint8Array) => Promise<void>, address = '127.0.0.1:0') {
+async function start(took: (record: Uint8Array) => Promise<void>, address = '127.0.0.1:0') {
   const { logger, lines } = logging();
   const server = await PeerServer.start(
     address,
     {
       identify: () => self,
-      found,
+      found: ({ record }) => took(record),
       entries: async () => [],
       stateDigests: async () => [],
       join: () => Promise.reject(new Error()),
@@ -78,9 +78,14 @@ describe('the peer port', () => {
     const { server } = await start(async () => {
       throw new FactstoreError('FAILED_PRECONDITION', 'n1 belongs to cluster 5f already');
     });
-    await expect(ask(server.address, 'Found', encodeFoundRequest(Buffer.from('x')), timing)).rejects.toThrow(
-      'n1 belongs to cluster 5f already',
-    );
+    await expect(
+      ask(
+        server.address,
+        'Found',
+        encodeFoundRequest({ record: Buffer.from('x'), clusterId: Buffer.alloc(0) }),
+        timing,
+      ),
+    ).rejects.toThrow('n1 belongs to cluster 5f already');
   });
 
   test('answers malformed questions with an error and keeps its own failures to its log', async () => {
@@ -88,9 +93,14 @@ describe('the peer port', () => {
       throw new TypeError('secret');
     });
     await expect(ask(server.address, 'Identify', Buffer.from('garbage'), timing)).rejects.toThrow(/IdentifyRequest/);
-    await expect(ask(server.address, 'Found', encodeFoundRequest(Buffer.from('x')), timing)).rejects.toThrow(
-      /internal error/,
-    );
+    await expect(
+      ask(
+        server.address,
+        'Found',
+        encodeFoundRequest({ record: Buffer.from('x'), clusterId: Buffer.alloc(0) }),
+        timing,
+      ),
+    ).rejects.toThrow(/internal error/);
     expect(lines.map((line) => line.event)).toEqual(['peer.handlerFailed']);
   });
 

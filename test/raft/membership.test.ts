@@ -122,6 +122,18 @@ describe('changing the members', () => {
     expect(() => node.raft.step(beat('b', 1, 1))).toThrow('in a way that is none');
   });
 
+  it('the beginning of a new cluster is no step, is taken from the log alone, and nobody can propose it (R3)', () => {
+    const begins = (from: ReturnType<typeof configurationFrom>) => ({ ...from, begins: true });
+    const node = solo(three, { options: { configurationIn: (text) => begins(configurationFrom(String(text))) } });
+    exchange(node, changeFrom(1, 0, 0, 'd|||'));
+    exchange(node, beat('b', 1, 1));
+    expect(configurationText(node.raft.configuration)).toBe('d|||');
+    const leader = solo(three);
+    lead(leader);
+    exchange(leader, ack('b', leader.raft.term, 1));
+    expect(leader.raft.changeRefusal(begins(configurationFrom('d|||')))).toContain('nobody can propose');
+  });
+
   it('a restart finds the configuration in force, and what is not known to be committed yet (D6)', () => {
     const net = new Network(three);
     net.elect('a');
@@ -190,6 +202,20 @@ describe('learners', () => {
     expect(net.node('a').answers).toEqual([]);
     net.tick(20);
     expect(net.raft('a').role).toBe('follower');
+  });
+
+  it('a learner that was told of it does not stand when the leader is gone, however long that is (thesis §4.2.1)', () => {
+    const net = new Network(three);
+    net.elect('a');
+    net.add('l');
+    net.change('a', simpleChange(net.raft('a').configuration, [{ kind: 'learner', member: 'l' }]));
+    net.write('a', 'x');
+    net.tick(2);
+    net.node('a').crash();
+    net.isolate('l');
+    net.takeLog('preVote');
+    net.tick(100);
+    expect(net.takeLog('preVote').filter((note) => note.from === 'l')).toEqual([]);
   });
 
   it('leadership is not handed to a learner (thesis §3.10)', () => {
@@ -329,22 +355,28 @@ describe('removing members', () => {
     expect(node.raft.acceptsProposals).toBe(false);
   });
 
-  it.each(['is started anew', 'was cut off until it stepped down'])(
-    'a removed leader that %s, and alone has the end of the log and the news, passes both on (thesis §4.2.2)',
-    (what) => {
+  it.each([
+    ['removed', 'is started anew'],
+    ['removed', 'was cut off until it stepped down'],
+    ['learner', 'is started anew'],
+    ['learner', 'was cut off until it stepped down'],
+  ] as const)(
+    'a leader (now: %s) that %s, and alone has the end of the log and the news, passes both on (thesis §4.2.2)',
+    (kind, what) => {
       const net = new Network(['a', 'b', 'c', 'd']);
       net.elect('a');
       net.node('d').crash();
       const a = net.node('a');
       a.holdDisk = true;
-      net.change('a', simpleChange(a.raft.configuration, [{ kind: 'removed', member: 'a' }]));
+      net.change('a', simpleChange(a.raft.configuration, [{ kind, member: 'a' }]));
       // It is written while the change is on its way, as under load; then nobody hears of a any more.
       net.propose('a', 'x');
       net.isolate('a');
       a.holdDisk = false;
       net.send(a, a.syncDisk());
       net.settle();
-      expect([inForce(net, 'a'), inForce(net, 'b'), a.disk.hardState.commit]).toEqual(['b c d|||', 'a b c d|||', 2]);
+      const after = kind === 'learner' ? 'b c d||a|' : 'b c d|||';
+      expect([inForce(net, 'a'), inForce(net, 'b'), a.disk.hardState.commit]).toEqual([after, 'a b c d|||', 2]);
       if (what === 'is started anew') a.restart();
       else net.tick(25);
       net.heal();
@@ -352,8 +384,8 @@ describe('removing members', () => {
       // Of the former four, three are needed and there; of the new three, two.
       expect(net.leaders()).toHaveLength(1);
       expect([inForce(net, 'b'), inForce(net, 'c'), net.leaders()]).toEqual([
-        'b c d|||',
-        'b c d|||',
+        after,
+        after,
         [expect.stringMatching(/[bc]/)],
       ]);
       expect(net.node('b').payloads).toContain('x');

@@ -1,4 +1,5 @@
 import { ChangeRefused, enterJoint, isJoint, type MemberChange, simpleChange } from '../../src/raft/changer.ts';
+import { isVoter } from '../../src/raft/configuration.ts';
 import type { Configuration } from '../../src/raft/types.ts';
 import { configurationText } from '../raft/network.ts';
 import { membersPayload } from '../support/members-text.ts';
@@ -75,6 +76,7 @@ export class Faults {
       clock: (chance) => this.moveClock(chance),
       transfer: (chance) => this.transfer(chance),
       reconfigure: (chance) => this.reconfigure(chance),
+      oust: (chance) => this.oust(chance),
     };
   }
 
@@ -265,16 +267,41 @@ export class Faults {
       kind: chance.pick(['voter', 'voter', 'voter', 'learner', 'removed'] as const),
       member: chance.pick(machines).id,
     }));
-    const joint = some > 1 || chance.of(0.2);
+    this.propose(leading, some > 1 || chance.of(0.2) ? enterJoint : simpleChange, changes);
+  }
+
+  /** Whether the node proposes it. */
+  private propose(leading: Machine, step: typeof simpleChange, changes: readonly MemberChange[]): boolean {
+    let proposed = false;
     leading.process?.enter(() => {
       const { replica } = leading.node ?? {};
       const [from] = replica?.configurations ?? [];
       if (!replica || !from || isJoint(from)) return;
-      const to = attempt(() => (joint ? enterJoint : simpleChange)(from, changes));
+      const to = attempt(() => step(from, changes));
       if (!to || replica.changeRefusal(to) !== undefined) return;
-      if (replica.proposeMembers(membersPayload(to)))
-        this.note(() => `${leading.id} proposes ${configurationText(to)}`);
+      proposed = replica.proposeMembers(membersPayload(to));
+      if (proposed) this.note(() => `${leading.id} proposes ${configurationText(to)}`);
     });
+    return proposed;
+  }
+
+  /** A leader takes its own vote away, and is alone from the moment on that it knows it to be gone. */
+  private oust(chance: Chance): void {
+    const leading = this.ports.machines.find(({ node }) => node?.replica.acceptsProposals);
+    const kind = chance.pick(['learner', 'removed'] as const);
+    if (!leading || !this.propose(leading, simpleChange, [{ kind, member: leading.id }])) return;
+    const others = this.ports.machines.filter((machine) => machine !== leading).map(({ id }) => id);
+    const look = (left: number) => {
+      const [inForce] = leading.node?.replica.configurations ?? [];
+      if (inForce && !isVoter(inForce, leading.id)) {
+        this.note(() => `${leading.id} has lost its vote and is alone`);
+        this.cutFor(
+          chance,
+          others.flatMap((other) => [[leading.id, other] as const, [other, leading.id] as const]),
+        );
+      } else if (left > 0) this.later(0.5, () => look(left - 1));
+    };
+    look(400);
   }
 
   /** Any machine; often one whose node believes that it leads, as there is most to lose. */

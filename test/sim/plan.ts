@@ -31,6 +31,7 @@ export const FAULT_CLASSES = [
     'clock',
     'transfer',
     'reconfigure',
+    'oust',
   ],
 ] as const;
 export type FaultClass = (typeof FAULT_CLASSES)[number];
@@ -209,6 +210,8 @@ const MOMENTS: readonly [FaultClass, number][] = [
 
 /** In the profile whose members change: how often they do, and what would leave it without enough sound disks. */
 const RECONFIGURE_MS = 60;
+/** How often a leader is cut off as soon as it has taken its own vote away. */
+const OUST_MS = 700;
 const NOT_WITH_CHANGES: readonly FaultClass[] = ['damage', 'indexDamage', 'wipe'];
 
 const OFTEN_MS = 500;
@@ -229,5 +232,6 @@ function drawRates(
     else if (drawn !== undefined && !without.includes(name)) rates.set(name, drawn);
   }
   if (profile === 'members' && !without.includes('reconfigure')) rates.set('reconfigure', RECONFIGURE_MS);
+  if (profile === 'members' && !without.includes('oust')) rates.set('oust', OUST_MS);
   return rates;
 }

@@ -30,9 +30,15 @@ export const REGRESSIONS: readonly (PlanOptions & { readonly found: string })[] 
   {
     seed: 1449,
     profile: 'members',
+    without: ['oust'],
     found:
       'a former voter with the longest log knew that it must not campaign, and the only voter did not know that it is one',
   },
+  ...[2151, 2247].map((seed) => ({
+    seed,
+    profile: 'members' as const,
+    found: 'a leader that had made itself a learner, and alone knew it, had the longest log and never stood again',
+  })),
 ];
 
 /** A few runs of each kind for every test run. */

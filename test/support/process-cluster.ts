@@ -35,6 +35,14 @@ export class ProcessNode {
     return this.flags[this.flags.indexOf('--peer-listen') + 1] as string;
   }
 
+  /** The same node with other addresses; it does not run. */
+  at(address: string, peerAddress: string): ProcessNode {
+    const flags = this.flags.map((value) =>
+      value.replaceAll(this.address, address).replaceAll(this.peerAddress, peerAddress),
+    );
+    return new ProcessNode(this.id, address, this.data, flags);
+  }
+
   get running(): boolean {
     return this.child?.exitCode === null && this.child.signalCode === null;
   }
@@ -120,6 +128,17 @@ export class ProcessCluster {
     this.nodes.push(node);
     node.start();
     return node;
+  }
+
+  /** Ends a node and starts it at other addresses, of which nobody else is told. */
+  async moveNode(id: string): Promise<ProcessNode> {
+    const old = this.node(id);
+    await old.end('SIGTERM');
+    const [port, peerPort] = await freePorts(2);
+    const moved = old.at(`127.0.0.1:${port}`, `127.0.0.1:${peerPort}`);
+    this.nodes.splice(this.nodes.indexOf(old), 1, moved);
+    moved.start();
+    return moved;
   }
 
   get url(): string {

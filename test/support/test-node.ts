@@ -89,6 +89,19 @@ export class TestNodes {
     return node;
   }
 
+  /** Starts a node that was stopped with addresses of its own that nobody else is told of; gives the one for peers. */
+  async moveNode(n: number): Promise<string> {
+    const [port, peerPort] = await freePorts(2);
+    const { cluster, ...config } = this.configs[n] as Record<string, unknown>;
+    const peerListen = `127.0.0.1:${peerPort}`;
+    const own = new RegExp(`n${n + 1}=[^,]+`);
+    const settings = typeof cluster === 'string' ? { cluster: cluster.replace(own, `n${n + 1}=${peerListen}`) } : {};
+    this.configs[n] = { ...config, listen: `127.0.0.1:${port}`, peerListen, ...settings };
+    this.urls[n] = `factstore://127.0.0.1:${port}`;
+    await this.startNode(n);
+    return peerListen;
+  }
+
   async stopNode(n: number): Promise<void> {
     const node = this.running[n];
     this.running[n] = undefined;

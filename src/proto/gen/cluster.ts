@@ -5,6 +5,7 @@ import type { ChangeMembersRequest as _factstore_v1_ChangeMembersRequest, Change
 import type { ChangeMembersResponse as _factstore_v1_ChangeMembersResponse, ChangeMembersResponse__Output as _factstore_v1_ChangeMembersResponse__Output } from './factstore/v1/ChangeMembersResponse.ts';
 import type { ClusterClient as _factstore_v1_ClusterClient, ClusterDefinition as _factstore_v1_ClusterDefinition } from './factstore/v1/Cluster.ts';
 import type { Member as _factstore_v1_Member, Member__Output as _factstore_v1_Member__Output } from './factstore/v1/Member.ts';
+import type { Move as _factstore_v1_Move, Move__Output as _factstore_v1_Move__Output } from './factstore/v1/Move.ts';
 import type { RaiseFeatureLevelRequest as _factstore_v1_RaiseFeatureLevelRequest, RaiseFeatureLevelRequest__Output as _factstore_v1_RaiseFeatureLevelRequest__Output } from './factstore/v1/RaiseFeatureLevelRequest.ts';
 import type { RaiseFeatureLevelResponse as _factstore_v1_RaiseFeatureLevelResponse, RaiseFeatureLevelResponse__Output as _factstore_v1_RaiseFeatureLevelResponse__Output } from './factstore/v1/RaiseFeatureLevelResponse.ts';
 import type { Replacement as _factstore_v1_Replacement, Replacement__Output as _factstore_v1_Replacement__Output } from './factstore/v1/Replacement.ts';
@@ -24,6 +25,7 @@ export interface ProtoGrpcType {
       ChangeMembersResponse: MessageTypeDefinition<_factstore_v1_ChangeMembersResponse, _factstore_v1_ChangeMembersResponse__Output>
       Cluster: SubtypeConstructor<typeof grpc.Client, _factstore_v1_ClusterClient> & { service: _factstore_v1_ClusterDefinition }
       Member: MessageTypeDefinition<_factstore_v1_Member, _factstore_v1_Member__Output>
+      Move: MessageTypeDefinition<_factstore_v1_Move, _factstore_v1_Move__Output>
       RaiseFeatureLevelRequest: MessageTypeDefinition<_factstore_v1_RaiseFeatureLevelRequest, _factstore_v1_RaiseFeatureLevelRequest__Output>
       RaiseFeatureLevelResponse: MessageTypeDefinition<_factstore_v1_RaiseFeatureLevelResponse, _factstore_v1_RaiseFeatureLevelResponse__Output>
       Replacement: MessageTypeDefinition<_factstore_v1_Replacement, _factstore_v1_Replacement__Output>

@@ -2,6 +2,7 @@ import type * as grpc from '@grpc/grpc-js';
 import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
 import type { Acknowledged as _factstore_peer_v1_Acknowledged, Acknowledged__Output as _factstore_peer_v1_Acknowledged__Output } from './factstore/peer/v1/Acknowledged.ts';
+import type { Ancestor as _factstore_peer_v1_Ancestor, Ancestor__Output as _factstore_peer_v1_Ancestor__Output } from './factstore/peer/v1/Ancestor.ts';
 import type { DigestsQuestion as _factstore_peer_v1_DigestsQuestion, DigestsQuestion__Output as _factstore_peer_v1_DigestsQuestion__Output } from './factstore/peer/v1/DigestsQuestion.ts';
 import type { DigestsRequest as _factstore_peer_v1_DigestsRequest, DigestsRequest__Output as _factstore_peer_v1_DigestsRequest__Output } from './factstore/peer/v1/DigestsRequest.ts';
 import type { DigestsResponse as _factstore_peer_v1_DigestsResponse, DigestsResponse__Output as _factstore_peer_v1_DigestsResponse__Output } from './factstore/peer/v1/DigestsResponse.ts';
@@ -18,6 +19,7 @@ import type { IdentifyRequest as _factstore_peer_v1_IdentifyRequest, IdentifyReq
 import type { IdentifyResponse as _factstore_peer_v1_IdentifyResponse, IdentifyResponse__Output as _factstore_peer_v1_IdentifyResponse__Output } from './factstore/peer/v1/IdentifyResponse.ts';
 import type { JoinRequest as _factstore_peer_v1_JoinRequest, JoinRequest__Output as _factstore_peer_v1_JoinRequest__Output } from './factstore/peer/v1/JoinRequest.ts';
 import type { JoinResponse as _factstore_peer_v1_JoinResponse, JoinResponse__Output as _factstore_peer_v1_JoinResponse__Output } from './factstore/peer/v1/JoinResponse.ts';
+import type { Lineage as _factstore_peer_v1_Lineage, Lineage__Output as _factstore_peer_v1_Lineage__Output } from './factstore/peer/v1/Lineage.ts';
 import type { Membership as _factstore_peer_v1_Membership, Membership__Output as _factstore_peer_v1_Membership__Output } from './factstore/peer/v1/Membership.ts';
 import type { MembershipMember as _factstore_peer_v1_MembershipMember, MembershipMember__Output as _factstore_peer_v1_MembershipMember__Output } from './factstore/peer/v1/MembershipMember.ts';
 import type { Part as _factstore_peer_v1_Part, Part__Output as _factstore_peer_v1_Part__Output } from './factstore/peer/v1/Part.ts';
@@ -71,6 +73,7 @@ export interface ProtoGrpcType {
     peer: {
       v1: {
         Acknowledged: MessageTypeDefinition<_factstore_peer_v1_Acknowledged, _factstore_peer_v1_Acknowledged__Output>
+        Ancestor: MessageTypeDefinition<_factstore_peer_v1_Ancestor, _factstore_peer_v1_Ancestor__Output>
         DigestsQuestion: MessageTypeDefinition<_factstore_peer_v1_DigestsQuestion, _factstore_peer_v1_DigestsQuestion__Output>
         DigestsRequest: MessageTypeDefinition<_factstore_peer_v1_DigestsRequest, _factstore_peer_v1_DigestsRequest__Output>
         DigestsResponse: MessageTypeDefinition<_factstore_peer_v1_DigestsResponse, _factstore_peer_v1_DigestsResponse__Output>
@@ -87,6 +90,7 @@ export interface ProtoGrpcType {
         IdentifyResponse: MessageTypeDefinition<_factstore_peer_v1_IdentifyResponse, _factstore_peer_v1_IdentifyResponse__Output>
         JoinRequest: MessageTypeDefinition<_factstore_peer_v1_JoinRequest, _factstore_peer_v1_JoinRequest__Output>
         JoinResponse: MessageTypeDefinition<_factstore_peer_v1_JoinResponse, _factstore_peer_v1_JoinResponse__Output>
+        Lineage: MessageTypeDefinition<_factstore_peer_v1_Lineage, _factstore_peer_v1_Lineage__Output>
         Membership: MessageTypeDefinition<_factstore_peer_v1_Membership, _factstore_peer_v1_Membership__Output>
         MembershipMember: MessageTypeDefinition<_factstore_peer_v1_MembershipMember, _factstore_peer_v1_MembershipMember__Output>
         Part: MessageTypeDefinition<_factstore_peer_v1_Part, _factstore_peer_v1_Part__Output>

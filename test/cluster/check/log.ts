@@ -79,8 +79,10 @@ export function checkFates(log: FinalLog, history: History, violations: Violatio
         violations.add(`${name(first)} was refused (${reason(first)}), but its event ${event} is at ${position}`);
     }
   }
-  for (const { event, position } of log.events)
-    if (!known.has(event)) violations.add(`event ${event} at position ${position} was never appended`);
+  // In streams whose names begin with `$` the cluster itself tells of its members (rule C7).
+  for (const { event, position, stream } of log.events)
+    if (!known.has(event) && !stream.startsWith('$'))
+      violations.add(`event ${event} at position ${position} was never appended`);
 }
 
 /** What was asked for again after it had been acknowledged is answered as it was, and as a repeat (rule S6). */

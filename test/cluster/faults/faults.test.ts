@@ -5,6 +5,7 @@ import type { Cluster } from '../cluster.ts';
 import { clockShift } from './clock.ts';
 import { failingSyncs, fullDisk } from './disk.ts';
 import type { Stage } from './fault.ts';
+import { flips, replacement, wipe } from './members.ts';
 import { partition } from './partition.ts';
 import { kill, pause, rolling } from './processes.ts';
 import { succession } from './succession.ts';
@@ -31,7 +32,19 @@ function stageOf(size: number, seed: number) {
 
 describe('faults', () => {
   it('are drawn from the seed alone', () => {
-    const kinds = [kill, pause, rolling, succession, partition, fullDisk, failingSyncs, clockShift];
+    const kinds = [
+      kill,
+      pause,
+      rolling,
+      succession,
+      partition,
+      fullDisk,
+      failingSyncs,
+      clockShift,
+      wipe,
+      replacement,
+      flips,
+    ];
     const drawn = (seed: number) => {
       const { stage } = stageOf(5, seed);
       return Array.from({ length: 70 }, (_, n) => kinds[n % kinds.length]!.draw(stage).what);

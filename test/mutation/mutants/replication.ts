@@ -104,8 +104,8 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
   {
     id: 'commit-beyond-append',
     file: 'src/raft/follower.ts',
-    search: 'commitTo(s, Math.min(m.commit, last));',
-    replacement: 'commitTo(s, Math.min(m.commit, s.log.lastIndex));',
+    search: 'learnCommit(s, Math.min(m.commit, last));',
+    replacement: 'learnCommit(s, Math.min(m.commit, s.log.lastIndex));',
     bug: 'a follower commits entries that the append did not vouch for, and that may conflict',
     rule: 'Raft figure 2',
     test: 'raft/replication.test.ts',

@@ -6,6 +6,7 @@ export interface JoinResponse {
   'voter'?: (boolean);
   'leader'?: (string);
   'waits'?: (string);
+  'clusterId'?: (Buffer | Uint8Array | string);
 }
 
 export interface JoinResponse__Output {
@@ -13,4 +14,5 @@ export interface JoinResponse__Output {
   'voter': (boolean);
   'leader': (string);
   'waits': (string);
+  'clusterId': (Buffer);
 }
