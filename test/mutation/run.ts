@@ -21,6 +21,7 @@ const FOLDERS = [
   'database',
   'subscription',
   'projection',
+  'sim',
 ];
 /** A run of mutated code may take this many times as long as the unmutated one took, and so much more. */
 const BOUND_FACTOR = 3;

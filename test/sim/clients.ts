@@ -3,7 +3,7 @@ import { checkAppend, type RawAppend } from '../../src/database/check-append.ts'
 import type { Consistency } from '../../src/database/consistency.ts';
 import type { ReadBatch, ReadRequest } from '../../src/database/reads.ts';
 import type { Append, Expectation } from '../../src/model/append.ts';
-import type { AppendCondition } from '../../src/model/query.ts';
+import type { AppendCondition, QueryItem } from '../../src/model/query.ts';
 import { PIECE_BYTES } from '../../src/storage/record.ts';
 import { encodeEvent } from '../storage/index/log-fixture.ts';
 import type { Calls } from './calls.ts';
@@ -39,6 +39,9 @@ const HARMLESS: readonly string[] = [
   ...['NOT_READY', 'NO_LEADER', 'BEHIND', 'UNREACHABLE', 'DEADLINE_EXCEEDED', 'CANCELLED', 'NOT_LEADER'],
 ];
 const TAGS: readonly string[] = ['t0', 't1', 't2', 't3'];
+const ANYTHING: QueryItem = { types: [], tags: [], categories: [], streams: [], streamPrefixes: [] };
+/** How many events at the end of the log are those that were committed lately. */
+const LATELY = 20;
 /** Of the data of one write of an append, about. */
 const WRITE_BYTES_MAX = 50_000;
 
@@ -302,10 +305,21 @@ export class Clients {
   /** A boundary that looks back a little, or not at all. */
   private anyCondition(chance: Chance): AppendCondition {
     const tags = TAGS.filter(() => chance.of(0.3));
-    const streams = tags.length === 0 || chance.of(0.4) ? [this.anyStream(chance)] : [];
-    const item = { types: [], tags, categories: [], streams, streamPrefixes: [] };
+    const names = tags.length === 0 || chance.of(0.4) ? this.anyNames(chance) : {};
+    const item = { ...ANYTHING, tags, ...names };
     const after = this.ports.committed.head - chance.pick([0, 0, 1, 3, 20]);
     return { query: { items: chance.of(0.1) ? [] : [item] }, after: Math.max(0, after) };
+  }
+
+  /** A stream mostly; or what of it a boundary may name instead, or the type of an event that was committed lately. */
+  private anyNames(chance: Chance): Partial<QueryItem> {
+    const { events } = this.ports.committed;
+    const lately = events.slice(-LATELY);
+    const kind = chance.between(0, 7);
+    if (kind === 0 && lately.length > 0) return { types: [chance.pick(lately).type] };
+    if (kind === 1) return { categories: [chance.pick(['s', 'own'])] };
+    if (kind === 2) return { streamPrefixes: [chance.pick(['s-', 's-1', 'own-', 'own-1'])] };
+    return { streams: [this.anyStream(chance)] };
   }
 
   private anyExpectation(chance: Chance, stream: string): Expectation {
