@@ -21,8 +21,8 @@ export interface CatchUpPorts {
  * follower that lags: it names the range (`isReferral`), and the follower gets the entries from other followers first. Its
  * core then sees the append that the leader could have sent.
  *
- * One range at a time, which is the throttle. Nothing is told to the leader where the range is not to be had: it names
- * it again after an election timeout, as it would send a lost append again.
+ * One range at a time, which is the throttle. Nothing is told to the leader where the range is not to be had: after an
+ * election timeout it would send a lost append again, and instead of naming the range again it sends the entries.
  */
 export class CatchUp {
   private readonly ports: CatchUpPorts;

@@ -1,5 +1,5 @@
 import { allMembers } from '../raft/configuration.ts';
-import type { EntryType, Message, Persist, RaftCore, ReadAnswer } from '../raft/types.ts';
+import type { EntryType, MemberId, Message, Persist, RaftCore, ReadAnswer } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { digestInPieces, type EntryRecord, type LogPlace, PIECE_BYTES } from '../storage/record.ts';
 import { entryOf } from './catch-up.ts';
@@ -39,6 +39,9 @@ export class RaftDriver {
   private scheduled = false;
   private stopped = false;
   private idle: (() => void) | undefined;
+  /** The index behind which a range was named to each follower that lags, and those that could not get one. */
+  private readonly named = new Map<MemberId, number>();
+  private readonly unhelped = new Set<MemberId>();
 
   constructor(core: RaftCore<EntryRecord>, ports: RaftDriverPorts) {
     this.core = core;
@@ -160,12 +163,15 @@ export class RaftDriver {
 
   /**
    * What is committed is the same everywhere (rule C5): where there is a third member, the follower is told the range and
-   * gets it there (`CatchUp`).
+   * gets it there (`CatchUp`). One that is asked for the same again has not found it: it may not even know who the members
+   * are, since that is what it lacks. From then on this node sends it everything.
    */
   private referOrLoad(message: Extract<PeerMessage, { type: 'append' }>): void {
     const committed = message.commit - message.index;
     const third = allMembers(this.core.status().configuration).size > 2;
-    if (committed <= 0 || !third) void this.loadAndSend(message);
+    if (this.named.get(message.to) === message.index) this.unhelped.add(message.to);
+    this.named.set(message.to, message.index);
+    if (committed <= 0 || !third || this.unhelped.has(message.to)) void this.loadAndSend(message);
     else this.ports.transport.send({ ...message, loadMax: Math.min(message.loadMax, committed) });
   }
 

@@ -85,8 +85,8 @@ describe('factstore recover', () => {
       return now.members.filter(({ voter }) => voter).length === 3 ? now : undefined;
     });
     expect([status.clusterId, status.members.map(({ nodeId }) => nodeId)]).toEqual([later, ['n1', 'n4', 'n5']]);
-    const facts = await client.read('$membership').toArray();
-    expect(facts.length).toBeGreaterThan(0);
+    const told = async () => (await client.read('$membership').toArray()).length > 0 || undefined;
+    await until('a fact tells of the members', told);
     await nodes.stopNode(0);
     const rest = await nodes.client(3);
     await rest.append('s', [{ type: 'Counted', data: { n: 4 } }], { timeoutMs: 20_000 });

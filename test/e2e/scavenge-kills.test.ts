@@ -17,8 +17,8 @@ afterEach(async () => {
 describe('a scavenge whose node is killed again and again', () => {
   test('ends with what is hidden gone from the disk, and with everything else as it was [R2] [D4] [D5]', async () => {
     const prng = new Prng(11);
-    // About a second and a half for all of it.
-    cluster = await ProcessCluster.prepare(1, ['--scavenge-bytes-per-second', '2000000']);
+    // A second or two for all of it, and for the compaction behind it.
+    cluster = await ProcessCluster.prepare(1, ['--scavenge-bytes-per-second', '6000000']);
     cluster.startAll();
     const [node] = cluster.nodes;
     if (!node) throw new Error('there is no node');

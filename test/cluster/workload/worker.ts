@@ -87,7 +87,9 @@ export class Worker {
       producer: { producer: own, previous: this.cursor, current: this.cursor + 1n },
     };
     const outcome = await this.append(next, false);
-    this.openUnderCursor = outcome.kind === 'unknown' ? next : undefined;
+    // That a repeat was refused says nothing of the attempts before it.
+    const settled = outcome.kind === 'appended' || (outcome.kind === 'refused' && this.openUnderCursor === undefined);
+    this.openUnderCursor = settled ? undefined : next;
     if (outcome.kind === 'appended') this.cursor++;
   }
 
