@@ -42,7 +42,7 @@ export function curves(title: string, xName: string, yName: string, series: read
     bottom,
     MARGIN.top,
   );
-  return document(WIDTH, bottom + MARGIN.bottom, [
+  return document(title, WIDTH, bottom + MARGIN.bottom, [
     text(MARGIN.left, 24, title, 'font-size="16"'),
     text(MARGIN.left, MARGIN.top - 10, yName),
     text((MARGIN.left + right) / 2, bottom + 40, xName, 'text-anchor="middle"'),
@@ -74,7 +74,7 @@ export function bars(title: string, unit: string, all: readonly Bar[]): string {
     BAR_NAMES,
     right,
   );
-  return document(WIDTH, bottom + MARGIN.bottom, [
+  return document(title, WIDTH, bottom + MARGIN.bottom, [
     text(16, 24, title, 'font-size="16"'),
     ...x.ticks.flatMap((tick) => [
       rule([x.at(tick), MARGIN.top - 6], [x.at(tick), bottom], GRID),

@@ -134,7 +134,14 @@ function plain({ names, rows }: Table): string {
   return all.map((row) => line(row).trimEnd()).join('\n');
 }
 
+/** As wide as its cells, which is how the formatter of this repository wants it. */
 export function markdown({ names, rows }: Table): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(names), line(names.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
+  const all = [names, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
+  const widths = names.map((_, i) => Math.max(3, ...all.map((row) => row[i]?.length ?? 0)));
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const aligned = all.map((row) =>
+    line(widths.map((width, i) => (i === 0 ? (row[i] ?? '').padEnd(width) : (row[i] ?? '').padStart(width)))),
+  );
+  const rule = line(widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)));
+  return [aligned[0], rule, ...aligned.slice(1)].join('\n');
 }

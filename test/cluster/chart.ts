@@ -38,7 +38,7 @@ export function chart(title: string, operations: readonly Operation[], windows: 
   const seconds = bySecond(operations, scale);
   const top = MARGIN.top;
   const below = top + PANEL + MARGIN.between;
-  return document(WIDTH, HEIGHT, [
+  return document(title, WIDTH, HEIGHT, [
     text(MARGIN.left, 24, title, 'font-size="16"'),
     ...windows.map((window) => shade(window, scale)),
     ...throughputPanel(seconds, scale, top),

@@ -1,8 +1,10 @@
 /** The little of SVG that charts are drawn with; each function gives an element as text. */
 
-export function document(width: number, height: number, elements: readonly string[]): string {
+/** The title is for those who cannot see it. */
+export function document(title: string, width: number, height: number, elements: readonly string[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="${width}" height="${height}" fill="white"/>`,
     ...elements,
     '</svg>',
