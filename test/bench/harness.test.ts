@@ -9,7 +9,10 @@ import { driveScan } from '../../bench/harness/scan.ts';
 import { type Fixture, load, type System } from '../../bench/harness/scenario.ts';
 import { plotsOf } from '../../bench/scenarios/plots.ts';
 
-const PLAN = { warmUpMs: 0, measureMs: 100, units: 1, servers: [] };
+/** Long beside what a busy machine may keep a process waiting: an operation that is late for the end is not counted. */
+const MEASURE_MS = 1_000;
+const STALL_MS = 300;
+const PLAN = { warmUpMs: 0, measureMs: MEASURE_MS, units: 1, servers: [] };
 
 const soon: Operation = (done) => setImmediate(() => done());
 
@@ -28,22 +31,22 @@ describe('a load', () => {
     expect(most).toBe(7);
     expect(open).toBe(0);
     expect(written).toBeGreaterThanOrEqual(units);
-    expect(value).toBeGreaterThanOrEqual(units / 0.2);
+    expect(value).toBe(units / (MEASURE_MS / 1000));
   });
 
   test('in an open loop counts latency from when an operation was to begin, so that a stall is seen by all it held up', async () => {
     let first = true;
     const stalling: Operation = (done) => {
-      const until = performance.now() + (first ? 60 : 0);
+      const until = performance.now() + (first ? STALL_MS : 0);
       first = false;
       while (performance.now() < until);
       done();
     };
     const { units, latencyMs } = await drive(stalling, { ...PLAN, shape: { perSecond: 1_000 } });
-    expect(units).toBeGreaterThan(60);
-    expect(latencyMs?.max).toBeGreaterThanOrEqual(59);
-    // Some sixty of a hundred operations were to begin while the first one stalled; each waited a millisecond less.
-    expect(latencyMs?.p90).toBeGreaterThan(40);
+    expect(units).toBeGreaterThan(STALL_MS);
+    expect(latencyMs?.max).toBeGreaterThanOrEqual(STALL_MS - 1);
+    // A third of all were to begin while the first one stalled; each waited a millisecond less than the one before it.
+    expect(latencyMs?.p90).toBeGreaterThan(STALL_MS / 2);
   });
 
   test('ends with its first error', async () => {
