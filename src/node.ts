@@ -16,7 +16,7 @@ import { Member } from './node/member.ts';
 import { NodeStorage } from './node/open-storage.ts';
 import type { EntriesRequest } from './peer/entries.ts';
 import { Founding } from './peer/founding.ts';
-import { type Admission, decodeFoundingRecord, type FoundingMember } from './peer/founding-codec.ts';
+import { type Admission, clusterOf, type FoundingMember } from './peer/founding-codec.ts';
 import type { JoinRequest } from './peer/join-codec.ts';
 import { Joining } from './peer/joining.ts';
 import { membershipIn } from './peer/membership-codec.ts';
@@ -287,14 +287,14 @@ export class Node {
     const { signal } = this.stopping;
     const clusterId = () => storage.clusterId;
     this.entering = new Joining({ me, knownFeatureLevel, addresses: () => seeds, clusterId, clock, logger, signal });
-    const { record, clusterId: id } = await this.entering.member();
-    const joined = uuidText(id.length > 0 ? id : decodeFoundingRecord(record).clusterId);
+    const admission = await this.entering.member();
+    const joined = uuidText(clusterOf(admission));
     if (returning && joined !== returning.clusterId)
       throw new FactstoreError(
         'FAILED_PRECONDITION',
         `${me.nodeId} was a member of cluster ${returning.clusterId}, but ${seeds.join(', ')} are of cluster ${joined}: give it addresses of its own cluster, or an empty data directory`,
       );
-    await storage.adopt(record, id);
+    await storage.adopt(admission.record, admission.clusterId);
     this.entering = undefined;
   }
 

@@ -21,9 +21,10 @@ export function tellOfProjections(readings: Readings, all: () => readonly Projec
     all()
       .slice(0, PROJECTIONS_TOLD)
       .map((projection): Labelled => [projection.name, read(projection)]);
-  readings.gauges('factstore_projections', 'Projections of this node that are in a state', 'state', () =>
-    STATES.map((state): Labelled => [state, all().filter((projection) => projection.state === state).length]),
-  );
+  readings.gauges('factstore_projections', 'Projections of this node that are in a state', 'state', () => {
+    const projections = all();
+    return STATES.map((state): Labelled => [state, projections.filter((one) => one.state === state).length]);
+  });
   readings.counters(
     'factstore_projection_events_total',
     'Events that the projection has processed here; begins anew with each generation',

@@ -2,8 +2,7 @@ import type { Database } from '../database/database.ts';
 import type { Facts } from '../database/facts.ts';
 import { decodeFact, MEMBERS_CHANGED, MEMBERSHIP_STREAM } from '../model/fact.ts';
 import type { FoundingMember } from '../peer/founding-codec.ts';
-import { memberId } from '../peer/identity.ts';
-import type { Membership } from '../peer/membership-codec.ts';
+import { idOf, type Membership } from '../peer/membership-codec.ts';
 import { isJoint } from '../raft/changer.ts';
 import type { Replica } from '../replica/replica.ts';
 
@@ -68,10 +67,6 @@ export class MembershipFacts {
     }
     return undefined;
   }
-}
-
-function idOf({ nodeId, directoryId }: FoundingMember): string {
-  return memberId(nodeId, directoryId);
 }
 
 function toldOf(voters: Iterable<string>, learners: Iterable<string>, members: readonly FoundingMember[]): Told {

@@ -5,7 +5,7 @@ import { bytesEqual, uuidBytes, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import { APPEND_ID_GAP_MAX_MS, APPEND_ID_KEPT_MS, APPEND_ID_WINDOW_APPENDS } from '../model/limits.ts';
 import { ENTRIES_BYTES_MAX, type EntriesRequest } from '../peer/entries.ts';
-import { decodeFoundingRecord, type FoundingRecord } from '../peer/founding-codec.ts';
+import { clusterOf, decodeFoundingRecord, type FoundingRecord } from '../peer/founding-codec.ts';
 import { EntryType } from '../raft/types.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Damage, damageError, damageIn, isDerivedDamage } from '../storage/damage.ts';
@@ -188,8 +188,7 @@ export class NodeStorage {
       const hardState = { term: FOUNDING.term, vote: undefined, commit: FOUNDING.index };
       await log.write({ truncateAfter: undefined, records: [entry], hardState });
     }
-    const foundedAs = uuidText(record.clusterId);
-    await this.directory.setCluster(clusterId.length > 0 ? uuidText(clusterId) : foundedAs, foundedAs);
+    await this.directory.setCluster(uuidText(clusterOf({ record: bytes, clusterId })), uuidText(record.clusterId));
     this.founded = { bytes, record };
   }
 

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { uuidText } from '../base/bytes.ts';
+import { bytesEqual, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import type { Database } from '../database/database.ts';
 import { ask } from '../peer/grpc.ts';
@@ -100,8 +100,7 @@ export class Projections implements NodeProjections {
 
   /** What another node asks that compares its states with those of this one; nothing where this one does not have them. */
   async digests({ clusterId, questions }: DigestsRequest): Promise<StoredDigest[][]> {
-    if (Buffer.compare(clusterId, this.ports.clusterId) !== 0)
-      throw refused('cluster', 'this node is of another cluster');
+    if (!bytesEqual(clusterId, this.ports.clusterId)) throw refused('cluster', 'this node is of another cluster');
     const { running } = this;
     return Promise.all(
       questions.map(async ({ projection, generation, after }) => {

@@ -7,7 +7,7 @@ import { identify } from '../peer/founding-survey.ts';
 import { memberId, nodeIdOf } from '../peer/identity.ts';
 import { encodeMembership, type Membership, membershipIn } from '../peer/membership-codec.ts';
 import { allMembers, allVoters, isQuorum, isVoter } from '../raft/configuration.ts';
-import { EntryType, type MemberId } from '../raft/types.ts';
+import type { MemberId } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { DirectoryLock } from '../storage/directory-lock.ts';
 import { isThere } from '../storage/files.ts';
@@ -16,7 +16,7 @@ import { LevelStore } from '../storage/level-store.ts';
 import { settleSwap } from '../storage/log-swap.ts';
 import { PromiseFile } from '../storage/promise-file.ts';
 import { RAFT_LOG_DATABASE, RaftLog } from '../storage/raft-log.ts';
-import { genesisChain, sealEntry } from '../storage/record.ts';
+import { genesisChain, sealMembership } from '../storage/record.ts';
 import {
   type RecoveryNote,
   readRecoveryNote,
@@ -110,7 +110,6 @@ export class Recovery {
   /** The entry that begins the new cluster; all that stands before it is committed with it. */
   private async beginCluster({ clusterId, directoryId }: RecoveryNote): Promise<void> {
     const { identity, log, membership, self } = this.opened;
-    const { index, nextPosition, createdUs, chain } = log.end;
     const former = membership.members.get(self);
     const node = {
       nodeId: identity.nodeId,
@@ -121,7 +120,10 @@ export class Recovery {
     const id = memberId(node.nodeId, node.directoryId);
     const none = new Set<MemberId>();
     const to = { voters: [new Set([id]), none] as const, learners: none, learnersNext: none, begins: true };
-    const ancestor = { clusterId: uuidBytes(identity.clusterId ?? '') as Uint8Array, position: nextPosition - 1 };
+    const ancestor = {
+      clusterId: uuidBytes(identity.clusterId ?? '') as Uint8Array,
+      position: log.end.nextPosition - 1,
+    };
     const lineage = {
       clusterId: uuidBytes(clusterId) as Uint8Array,
       ancestors: [...(membership.lineage?.ancestors ?? []), ancestor],
@@ -129,15 +131,7 @@ export class Recovery {
     const payload = encodeMembership(to, new Map([[id, node]]), lineage);
     // Above every term that this node knows of; who may know of higher ones is of another cluster from now on.
     const term = log.hardState.term + 1;
-    const place = {
-      index: index + 1,
-      term,
-      type: EntryType.membership,
-      firstPosition: nextPosition,
-      count: 0,
-      createdUs,
-    };
-    const entry = sealEntry({ ...place, payload }, chain);
+    const entry = sealMembership(term, log.end, payload);
     const hardState = { term, vote: undefined, commit: entry.index };
     await log.write({ truncateAfter: undefined, records: [entry], hardState });
   }

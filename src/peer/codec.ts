@@ -1,3 +1,4 @@
+import { EMPTY } from '../base/bytes.ts';
 import { FactstoreError, invalid } from '../base/errors.ts';
 import { MessageReader } from '../proto/message-reader.ts';
 import { MessageWriter } from '../proto/message-writer.ts';
@@ -160,6 +161,11 @@ export function decodeGreeting(reader: MessageReader): Greeting {
 /** A copy of a UUID of 16 bytes: it outlives the message that it came in. */
 export function id16(reader: MessageReader, name: string): Uint8Array {
   return Uint8Array.from(present16(reader, name, reader.data(name)));
+}
+
+/** The same, or empty where there is none. */
+export function id16OrNone(reader: MessageReader, name: string): Uint8Array {
+  return reader.data(name).length === 0 ? EMPTY : id16(reader, name);
 }
 
 function present16(reader: MessageReader, name: string, value: Uint8Array | undefined): Uint8Array {

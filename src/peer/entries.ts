@@ -75,7 +75,7 @@ export function entriesFromPeers(
       try {
         const answer = await ask(address, 'Entries', request, { ...ports, timeoutMs: FETCH_TIMEOUT_MS });
         const records = decodeEntriesResponse(answer, from);
-        const reason = refusal(records);
+        const reason = await refusal(records);
         if (reason === undefined) return records;
         reasons.push(`${nodeId}: ${reason}`);
       } catch (error) {

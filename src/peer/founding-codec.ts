@@ -2,7 +2,7 @@ import { toHex } from '../base/bytes.ts';
 import { invalid } from '../base/errors.ts';
 import { MessageReader } from '../proto/message-reader.ts';
 import { MessageWriter } from '../proto/message-writer.ts';
-import { id16 } from './codec.ts';
+import { id16, id16OrNone } from './codec.ts';
 
 /** One founder, as the founding record names it. */
 export interface FoundingMember {
@@ -115,8 +115,7 @@ export function decodeIdentification(bytes: Uint8Array): Identification {
   while (reader.next()) {
     if (reader.field === 1) node.nodeId = reader.text('node_id');
     else if (reader.field === 2) directoryId = id16(reader, 'directory_id');
-    else if (reader.field === 3)
-      clusterId = reader.data('cluster_id').length === 0 ? clusterId : id16(reader, 'cluster_id');
+    else if (reader.field === 3) clusterId = id16OrNone(reader, 'cluster_id');
     else if (reader.field === 4) node.address = reader.text('address');
     else if (reader.field === 5) node.peerAddress = reader.text('peer_address');
     else if (reader.field === 6)
@@ -136,6 +135,11 @@ export interface Admission {
   readonly clusterId: Uint8Array;
 }
 
+/** The cluster that a founding record, and an id beside it, make a node a member of. */
+export function clusterOf({ record, clusterId }: Admission): Uint8Array {
+  return clusterId.length > 0 ? clusterId : decodeFoundingRecord(record).clusterId;
+}
+
 export function encodeFoundRequest({ record, clusterId }: Admission): Buffer {
   return new MessageWriter(record.length + 32).data(1, record).data(2, clusterId).finish();
 }
@@ -147,7 +151,7 @@ export function decodeFoundRequest(bytes: Uint8Array): Admission {
   let clusterId: Uint8Array = new Uint8Array(0);
   while (reader.next()) {
     if (reader.field === 1) record = Uint8Array.from(reader.data('record'));
-    else if (reader.field === 2 && reader.data('cluster_id').length > 0) clusterId = id16(reader, 'cluster_id');
+    else if (reader.field === 2) clusterId = id16OrNone(reader, 'cluster_id');
   }
   return { record, clusterId };
 }

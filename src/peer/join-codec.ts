@@ -1,7 +1,7 @@
 import { invalid } from '../base/errors.ts';
 import { MessageReader } from '../proto/message-reader.ts';
 import { MessageWriter } from '../proto/message-writer.ts';
-import { id16 } from './codec.ts';
+import { id16OrNone } from './codec.ts';
 import { type Admission, decodeMember, type FoundingMember, writeMember } from './founding-codec.ts';
 
 /** A node asks to become a member. */
@@ -57,7 +57,7 @@ export function decodeJoinResponse(bytes: Uint8Array): JoinResponse {
     else if (reader.field === 2) answer.voter = reader.bool('voter');
     else if (reader.field === 3) answer.leader = reader.text('leader');
     else if (reader.field === 4) answer.waits = reader.text('waits');
-    else if (reader.field === 5 && reader.data('cluster_id').length > 0) clusterId = id16(reader, 'cluster_id');
+    else if (reader.field === 5) clusterId = id16OrNone(reader, 'cluster_id');
   }
   return { ...answer, record, clusterId };
 }

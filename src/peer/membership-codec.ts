@@ -100,6 +100,7 @@ export const membershipEntries = {
   },
 };
 
-function idOf(node: FoundingMember): MemberId {
+/** The member that a node is. */
+export function idOf(node: FoundingMember): MemberId {
   return memberId(node.nodeId, node.directoryId);
 }

@@ -1,14 +1,16 @@
 import { FactstoreError } from '../base/errors.ts';
 import type { Entry, MemberId } from '../raft/types.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { FetchEntries } from '../storage/raft-log-rewrite.ts';
 import type { EntryRecord, LogPlace } from '../storage/record.ts';
-import { continuationDamage } from './log-end.ts';
+import { firstBreak } from './continuation.ts';
 import type { DurableLog, PeerMessage } from './ports.ts';
 
 type Append = Extract<PeerMessage, { type: 'append' }>;
 
 export interface CatchUpPorts {
   readonly log: Pick<DurableLog, 'placeAt'>;
+  readonly clock: Clock;
   /** Committed entries of other members; `last` is asked where nobody else has them. */
   fetchEntries(last: MemberId): FetchEntries;
   /** An append as its sender would have filled it. */
@@ -35,12 +37,12 @@ export class CatchUp {
   async follow(referral: Append): Promise<void> {
     if (this.fetching) return;
     this.fetching = true;
-    const { log, fetchEntries, filled, fatal } = this.ports;
+    const { log, clock, fetchEntries, filled, fatal } = this.ports;
     try {
       const end = await log.placeAt(referral.index);
       const from = referral.index + 1;
       const to = referral.index + referral.loadMax;
-      const records = await fetchEntries(referral.from)(from, to, (answer) => refusal(answer, end));
+      const records = await fetchEntries(referral.from)(from, to, (answer) => refusal(answer, end, clock.yieldTurn));
       filled({ ...referral, entries: records.map(entryOf) });
     } catch (error) {
       if (!(error instanceof FactstoreError) || error.code !== 'UNREACHABLE') fatal(error);
@@ -62,13 +64,12 @@ export function entryOf(record: EntryRecord): Entry<EntryRecord> {
 }
 
 /** Whoever gives something else than what continues the log here is passed over. */
-function refusal(records: readonly EntryRecord[], end: LogPlace): string | undefined {
+async function refusal(
+  records: readonly EntryRecord[],
+  end: LogPlace,
+  yieldTurn: () => Promise<void>,
+): Promise<string | undefined> {
   if (records.length === 0) return `it has no committed entry ${end.index + 1}`;
-  let place = end;
-  for (const record of records) {
-    const problem = continuationDamage(record, place);
-    if (problem !== undefined) return `its entry ${record.index} does not continue entry ${place.index}: ${problem}`;
-    place = record;
-  }
-  return undefined;
+  const broken = await firstBreak(records, end, yieldTurn);
+  return broken && `its entry ${broken.record.index} does not continue entry ${broken.end.index}: ${broken.problem}`;
 }

@@ -1,9 +1,10 @@
+import { InvariantViolation } from '../base/assert.ts';
 import { allMembers } from '../raft/configuration.ts';
 import type { EntryType, MemberId, Message, Persist, RaftCore, ReadAnswer } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { digestInPieces, type EntryRecord, type LogPlace, PIECE_BYTES } from '../storage/record.ts';
+import { type EntryRecord, PIECE_BYTES } from '../storage/record.ts';
 import { entryOf } from './catch-up.ts';
-import { checkContinues } from './log-end.ts';
+import { firstBreak } from './continuation.ts';
 import type { DurableLog, PeerMessage, SpaceGuard, Transport } from './ports.ts';
 
 export interface RaftDriverPorts {
@@ -131,7 +132,11 @@ export class RaftDriver {
     this.turn();
   }
 
-  /** Checks what came from another node, in pieces; what this node sealed itself needs no second look. */
+  /**
+   * Checks what came from another node before it is acknowledged; what this node sealed itself needs no second look. A break
+   * means that two nodes disagree about what is committed, or that bytes were changed under way; the node stops rather than
+   * skip over it.
+   */
   private async checkReceived(records: readonly EntryRecord[]): Promise<void> {
     // Entries of its own term come to a leader from nobody but itself.
     const ownTerm = this.core.role === 'leader' ? this.core.term : undefined;
@@ -139,19 +144,13 @@ export class RaftDriver {
     const first = records[from];
     if (!first) return;
     const { log, clock } = this.ports;
-    let end: LogPlace = records[from - 1] ?? (await log.placeAt(first.index - 1));
-    let bytes = 0;
-    for (const record of records.slice(from)) {
-      if (record.term !== ownTerm) {
-        bytes += record.bytes.length;
-        const large = record.payload.length > PIECE_BYTES;
-        checkContinues(record, end, large ? await digestInPieces(record.payload, clock.yieldTurn) : undefined);
-      }
-      end = record;
-      if (bytes <= PIECE_BYTES) continue;
-      bytes = 0;
-      await clock.yieldTurn();
-    }
+    const behind = records[from - 1] ?? (await log.placeAt(first.index - 1));
+    const broken = await firstBreak(records.slice(from), behind, clock.yieldTurn, ({ term }) => term === ownTerm);
+    if (!broken) return;
+    const { record, end, problem } = broken;
+    throw new InvariantViolation(
+      `log entry ${record.index} of term ${record.term}, received from the leader, does not continue entry ${end.index} of term ${end.term}: ${problem}`,
+    );
   }
 
   private send(messages: readonly Message<EntryRecord>[]): void {

@@ -22,12 +22,13 @@ import {
   PIECE_BYTES,
   placeOf,
   sealEntry,
+  sealMembership,
+  sealNoop,
   type UnwrittenPayload,
 } from '../storage/record.ts';
 import { ApplyLoop } from './apply-loop.ts';
 import { CatchUp, type CatchUpPorts, isReferral } from './catch-up.ts';
 import { Fitness } from './fitness.ts';
-import { sealMembership, sealNoop } from './log-end.ts';
 import type {
   AppliedState,
   DurableLog,
@@ -121,6 +122,7 @@ export class Replica implements Inbound {
     this.fitness = new Fitness({ core: this.core, clock, logger, handOver: () => this.transferLeadership(undefined) });
     this.catchUp = new CatchUp({
       log: ports.log,
+      clock,
       fetchEntries: ports.fetchEntries,
       filled: (append) => this.step(append),
       fatal: (error) => this.fail(error),

@@ -18,7 +18,7 @@ const BATCH_BYTES = 1 << 20;
 export type FetchEntries = (
   from: number,
   to: number,
-  refusal: (records: readonly EntryRecord[]) => string | undefined,
+  refusal: (records: readonly EntryRecord[]) => string | undefined | Promise<string | undefined>,
 ) => Promise<readonly EntryRecord[]>;
 
 export interface RewriteProgress {

@@ -119,6 +119,22 @@ export function sealEntry(draft: EntryDraft, previousChain: Uint8Array): EntryRe
   return record;
 }
 
+/** The no-op with which a leader begins its term. It carries position and time on (rule S15). */
+export function sealNoop(index: number, term: number, end: LogPlace): EntryRecord {
+  return sealBehind({ index, term, type: EntryType.noop, payload: new Uint8Array(0) }, end);
+}
+
+/** An entry that changes the members. It carries position and time on, as a no-op does. */
+export function sealMembership(term: number, end: LogPlace, payload: Uint8Array): EntryRecord {
+  return sealBehind({ index: end.index + 1, term, type: EntryType.membership, payload }, end);
+}
+
+/** An entry without events. */
+function sealBehind(entry: Pick<EntryDraft, 'index' | 'term' | 'type' | 'payload'>, end: LogPlace): EntryRecord {
+  const { nextPosition, createdUs, chain } = end;
+  return sealEntry({ ...entry, firstPosition: nextPosition, count: 0, createdUs }, chain);
+}
+
 /** An entry that has its place in the log, but neither its payload nor its hashes yet. */
 export function draftEntry(draft: EntryDraft): EntryRecord {
   const bytes = Buffer.allocUnsafe(RECORD_HEADER_BYTES + draft.payload.length);

@@ -5,6 +5,7 @@ import { type Deferred, deferred } from '../../src/runtime/deferred.ts';
 import { EntryRecord } from '../../src/storage/record.ts';
 import { EMPTY_LOG, entriesAfter } from '../storage/support.ts';
 import { anAppend, ReplicaCluster, type ReplicaNode } from '../support/replica-cluster.ts';
+import { VirtualTime } from '../support/virtual-clock.ts';
 
 const APPENDS = 50;
 /** The last few entries stay in memory. */
@@ -90,6 +91,7 @@ function alone() {
   const failures: unknown[] = [];
   const catchUp = new CatchUp({
     log: { placeAt: async () => EMPTY_LOG },
+    clock: new VirtualTime().clock(),
     fetchEntries: () => () => {
       const answer = deferred<EntryRecord[]>();
       asked.push(answer);

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Raft } from '../../src/raft/raft.ts';
-import { sealNoop } from '../../src/replica/log-end.ts';
 import type { PeerMessage } from '../../src/replica/ports.ts';
 import { RaftDriver } from '../../src/replica/raft-driver.ts';
 import { deferred } from '../../src/runtime/deferred.ts';
-import type { EntryRecord } from '../../src/storage/record.ts';
+import { type EntryRecord, sealNoop } from '../../src/storage/record.ts';
 import { EMPTY_LOG, entriesAfter } from '../storage/support.ts';
 import { VirtualTime } from '../support/virtual-clock.ts';
 

@@ -70,7 +70,7 @@ export function fetchFrom(process: Process, peers: () => readonly Node[]): Fetch
         if (error instanceof FactstoreError && error.code === 'DATA_LOSS') return [];
         throw error;
       });
-      if (refusal(answer) === undefined) return answer;
+      if ((await refusal(answer)) === undefined) return answer;
     }
     throw new FactstoreError('UNREACHABLE', `no peer has entry ${from}`);
   };

@@ -36,7 +36,7 @@ function peer(records: readonly EntryRecord[]) {
   const fetch: FetchEntries = async (from, to, refusal) => {
     for (let index = from; index <= to; index++) asked.push(index);
     const answer = records.slice(from - 1, to);
-    const reason = refusal(answer);
+    const reason = await refusal(answer);
     if (reason !== undefined) throw new FactstoreError('UNREACHABLE', reason);
     return answer;
   };
@@ -119,7 +119,7 @@ describe('a damaged log is written anew', () => {
     ];
     for (const [answer, reason] of answers) {
       const fetch: FetchEntries = async (_from, _to, refusal) => {
-        throw new FactstoreError('UNREACHABLE', refusal(answer) ?? 'accepted');
+        throw new FactstoreError('UNREACHABLE', (await refusal(answer)) ?? 'accepted');
       };
       expect((await failure(rewrite(store, fetch))).message).toMatch(reason);
     }

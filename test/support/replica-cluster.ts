@@ -392,7 +392,7 @@ export class ReplicaCluster {
         this.fetches.push(`${asker}<${id}`);
         if (!this.answersFetch(asker, id)) continue;
         const records = await node.log.read(from, Math.min(to, node.log.hardState.commit), 1 << 20);
-        if (refusal(records) === undefined) return records;
+        if ((await refusal(records)) === undefined) return records;
       }
       throw new FactstoreError('UNREACHABLE', `nobody has entry ${from}`);
     };

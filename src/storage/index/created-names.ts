@@ -1,4 +1,4 @@
-import { decodeUtf8, encodeUtf8 } from '../../base/bytes.ts';
+import { decodeUtf8, EMPTY, encodeUtf8 } from '../../base/bytes.ts';
 import type { IndexView } from './index-view.ts';
 import { blockOfKey, createdNamesKey } from './keys.ts';
 import type { OpenBlock } from './open-block.ts';
@@ -47,7 +47,7 @@ function createdIn(block: OpenBlock): CreatedName[] {
 export function putCreatedNames(to: RowWriter, block: number, names: readonly CreatedName[]): void {
   const room = names.reduce((sum, { name }) => sum + name.length + 8, 0);
   to.startAt(createdNamesKey(block, (names.at(-1) as CreatedName).name), room);
-  let before: Uint8Array = new Uint8Array(0);
+  let before: Uint8Array = EMPTY;
   for (const { name, place } of names) {
     let shared = 0;
     while (shared < before.length && before[shared] === name[shared]) shared++;
@@ -64,7 +64,7 @@ export function putCreatedNames(to: RowWriter, block: number, names: readonly Cr
 export function decodeCreatedNames(body: Uint8Array): CreatedName[] | undefined {
   const reader = new VarintReader(body, 0);
   const names: CreatedName[] = [];
-  let before: Uint8Array = new Uint8Array(0);
+  let before: Uint8Array = EMPTY;
   while (reader.more()) {
     const shared = reader.next();
     const more = reader.bytes(reader.next());
@@ -147,8 +147,6 @@ async function lookInto(
     await scan.close();
   }
 }
-
-const EMPTY = new Uint8Array(0);
 
 function beginsWith(name: Uint8Array, prefix: Uint8Array): boolean {
   return Buffer.compare(name.subarray(0, prefix.length), prefix) === 0;

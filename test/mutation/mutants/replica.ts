@@ -59,8 +59,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     id: 'catch-up-trusts-peers',
     file: 'src/replica/catch-up.ts',
-    search: '    if (problem !== undefined) return `its entry',
-    replacement: "    if (problem === '') return `its entry",
+    search: 'const broken = await firstBreak(records, end, yieldTurn);',
+    replacement: 'const broken = await firstBreak([], end, yieldTurn);',
     bug: 'entries that a peer gives and that do not continue the log end the node that asked',
     rule: 'C5',
     test: 'replica/catch-up.test.ts',
