@@ -38,7 +38,7 @@ function refuse(change: StreamChange, { state, revision }: StreamHead): Factstor
   const { stream, kind } = change;
   const name = JSON.stringify(stream);
   if (state === 'tombstoned') {
-    const text = `stream ${name} is tombstoned, for ever. Nothing was written.`;
+    const text = `change.stream: stream ${name} is tombstoned, for ever. Nothing was written.`;
     return new FactstoreError('FAILED_PRECONDITION', text, {
       field: 'change.stream',
       stream,
@@ -48,11 +48,11 @@ function refuse(change: StreamChange, { state, revision }: StreamHead): Factstor
   }
   if (kind === 'metadata') return undefined;
   if (state === 'none') {
-    const text = `stream ${name} does not exist: no event was ever written to it. Nothing was written.`;
+    const text = `change.stream: stream ${name} does not exist: no event was ever written to it. Nothing was written.`;
     return new FactstoreError('NOT_FOUND', text, { field: 'change.stream', stream, state });
   }
   if (state === 'deleted' && kind !== 'tombstone') {
-    const text = `stream ${name} is deleted already, at revision ${revision}. Nothing was written.`;
+    const text = `change.stream: stream ${name} is deleted already, at revision ${revision}. Nothing was written.`;
     return new FactstoreError('NOT_FOUND', text, { field: 'change.stream', stream, state, headRevision: revision });
   }
   if (kind === 'erase' && change.to > revision + 1) {

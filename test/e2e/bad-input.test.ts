@@ -318,7 +318,7 @@ describe('bad input from a client', () => {
       const outcome = await raw.unary(eventsService.Append.path, change({ stream: 'never', ...kind }));
       expect(outcome.error).toMatchObject({
         ...{ code: 'NOT_FOUND', definite: true, details: { field: 'change.stream', stream: 'never' } },
-        message: expect.stringContaining('stream "never" does not exist'),
+        message: expect.stringContaining('change.stream: stream "never" does not exist'),
       });
     }
   });

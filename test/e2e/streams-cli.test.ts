@@ -78,7 +78,7 @@ describe('streams on the command line', () => {
     );
     expect(await run('delete', 'order-2')).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('stream "order-2" is deleted already, at revision 2'),
+      stderr: expect.stringContaining('change.stream: stream "order-2" is deleted already, at revision 2'),
     });
     expect((await json('list', '--category', 'order')).map(({ stream }) => stream)).toEqual(['order-1']);
     expect(await json('list', '--category', 'order', '--deleted')).toMatchObject([{}, { state: 'deleted' }]);
