@@ -146,6 +146,12 @@ export function sdkAppend(client: FactstoreClient, payloads: Payloads, events: n
   );
 }
 
+/** The same of payloads that are bytes already, as those that etcd's client gets. */
+export function sdkAppendBytes(client: FactstoreClient, payloads: Payloads, events: number): Operation {
+  const event = () => ({ type: 'Deposited', data: payloads.payload().json, contentType: 'application/json' });
+  return promised(() => client.append(payloads.stream(), Array.from({ length: events }, event)));
+}
+
 /** `client.append` of one event with a tag; with a condition: that nothing has the tag since what was acknowledged last. */
 export function sdkTagged(client: FactstoreClient, payloads: Payloads, conditional: boolean): Operation {
   // Far more tags than appends in flight: none meets itself.
