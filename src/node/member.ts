@@ -232,7 +232,8 @@ export class Member {
     }
     if (target && !this.network.status(target.memberId).reachable) {
       const { reason } = this.network.status(target.memberId);
-      throw new FactstoreError('FAILED_PRECONDITION', `${nodeId} cannot take over: it is not reachable (${reason})`);
+      const text = `${nodeId} cannot take over: it is not reachable (${reason}). Name a member that runs, or none`;
+      throw new FactstoreError('FAILED_PRECONDITION', text);
     }
     if (!this.replica.transferLeadership(target?.memberId)) {
       throw new FactstoreError('FAILED_PRECONDITION', `there is nobody to take over: ${this.seen()}`);
@@ -241,7 +242,7 @@ export class Member {
     if (leader === undefined) {
       throw new FactstoreError(
         'DEADLINE_EXCEEDED',
-        'the other member did not take over in time',
+        'the other member did not take over in time: factstore cluster status shows who leads; try again, or name another',
         {},
         { definite: true },
       );

@@ -218,13 +218,15 @@ it('changes that are unsafe or impossible are refused with the reason', async ()
   await refused(cluster.promote('n9'), /n9 is not a member of this cluster, whose members are n1, n2, n3/);
   const other = await start(1);
   await refused(cluster.add(formatAddress(other.node(0).peerAddress)), /belongs to cluster/);
-  await nodes.stopNode(await nodes.follower());
+  const dead = await nodes.follower();
+  await nodes.stopNode(dead);
   const alive = await nodes.follower();
   await until('the loss is noticed', async () => {
     const { members } = await cluster.status();
     return members.some((member) => !member.reachable) || undefined;
   });
   await refused(cluster.remove(`n${alive + 1}`), /the cluster would stand still/);
+  await refused(cluster.transferLeadership(`n${dead + 1}`), /cannot take over: it is not reachable .*Name a member/);
 });
 
 /** The directory id of the member that votes under a node id. */
