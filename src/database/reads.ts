@@ -53,6 +53,13 @@ interface Passed extends Pick<ReadBatch, 'events' | 'links'> {
   readonly lookedTo: number;
 }
 
+interface Piece {
+  readonly events: Turn['events'];
+  readonly links?: readonly FollowedLink[];
+}
+
+type Pieces = AsyncIterable<Piece> | Iterable<Piece>;
+
 /** Reads from one view of the index (rule Q1): nothing that is applied later shows, however long the read takes. */
 export class Reads {
   private readonly index: EventIndex;
@@ -81,64 +88,58 @@ export class Reads {
       throw invalid('from_revision', 'goes with a stream, or a query of one; use from_position');
   }
 
-  read(request: ReadRequest, signal: AbortSignal): AsyncGenerator<ReadBatch> {
-    return this.noticing(this.readNow(request, signal));
-  }
-
-  private async *readNow(asked: ReadRequest, signal: AbortSignal): AsyncGenerator<ReadBatch> {
-    const view = this.index.view();
-    const target = resolved(asked.target);
-    const request = { ...asked, target };
-    let start: ReadBatch['start'] = { head: view.head };
-    if (target.kind === 'stream') {
-      const { state, revision } = await view.streamHead(target.stream);
-      start = { head: view.head, state, headRevision: revision };
-    }
-    for await (const turn of await this.turns(view, request)) {
-      for await (const { events, links } of this.followed(view, turn.events, request.resolveLinks)) {
-        if (signal.aborted) return;
-        const bytes = events.map((event) => event.bytes);
-        const appends = request.appendIds && { appends: appendsOf(events) };
-        yield { start, events: bytes, ...appends, ...(links && { links }) };
-        start = undefined;
+  async *read(asked: ReadRequest, signal: AbortSignal): AsyncGenerator<ReadBatch> {
+    try {
+      const view = this.index.view();
+      const target = resolved(asked.target);
+      const request = { ...asked, target };
+      let start: ReadBatch['start'] = { head: view.head };
+      if (target.kind === 'stream') {
+        const { state, revision } = await view.streamHead(target.stream);
+        start = { head: view.head, state, headRevision: revision };
       }
+      for await (const turn of await this.turns(view, request)) {
+        for await (const { events, links } of this.followed(view, turn.events, request.resolveLinks)) {
+          if (signal.aborted) return;
+          const bytes = events.map((event) => event.bytes);
+          const appends = request.appendIds && { appends: appendsOf(events) };
+          yield { start, events: bytes, ...appends, ...(links && { links }) };
+          start = undefined;
+        }
+      }
+      if (start) yield { start, events: [] };
+    } catch (error) {
+      this.index.met(error);
+      throw error;
     }
-    if (start) yield { start, events: [] };
   }
 
   /** The matching events behind a position, up to the head as it is now; for subscriptions. */
-  behind(
+  async *behind(
     asked: Pick<ReadRequest, 'target' | 'userEvents' | 'resolveLinks'>,
     after: number,
     signal: AbortSignal,
   ): AsyncGenerator<Passed> {
-    return this.noticing(this.behindNow(asked, after, signal));
-  }
-
-  private async *behindNow(
-    { userEvents, resolveLinks, ...asked }: Pick<ReadRequest, 'target' | 'userEvents' | 'resolveLinks'>,
-    after: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<Passed> {
-    const view = this.index.view();
-    const target = resolved(asked.target);
-    if (after >= view.head) return;
-    const turns =
-      target.kind === 'stream'
-        ? await this.streamBehind(view, target.stream, after)
-        : this.turnsOf(view, target, { from: after + 1, userEvents });
-    let lookedTo = after;
-    for await (const turn of turns) {
-      for await (const { events, links } of this.followed(view, turn.events, resolveLinks)) {
-        if (signal.aborted) return;
-        lookedTo = events.at(-1)?.position ?? lookedTo;
-        yield { events: events.map((event) => event.bytes), lookedTo, ...(links && { links }) };
+    try {
+      const view = this.index.view();
+      if (after >= view.head) return;
+      let lookedTo = after;
+      const target = resolved(asked.target);
+      for await (const turn of await this.turnsBehind(view, target, after, asked.userEvents)) {
+        for await (const { events, links } of this.followed(view, turn.events, asked.resolveLinks)) {
+          if (signal.aborted) return;
+          lookedTo = events.at(-1)?.position ?? lookedTo;
+          yield { events: events.map((event) => event.bytes), lookedTo, ...(links && { links }) };
+        }
+        if (turn.events.length > 0 || target.kind === 'stream') continue;
+        lookedTo = turn.next - 1;
+        yield { events: [], lookedTo };
       }
-      if (turn.events.length > 0 || target.kind === 'stream') continue;
-      lookedTo = turn.next - 1;
-      yield { events: [], lookedTo };
+      yield { events: [], lookedTo: view.head };
+    } catch (error) {
+      this.index.met(error);
+      throw error;
     }
-    yield { events: [], lookedTo: view.head };
   }
 
   /** Ends in NOT_FOUND where no event was ever written, and nothing said about the stream. */
@@ -151,28 +152,24 @@ export class Reads {
     return this.index.noticing(listStreams(this.index.view(), this.reader, request));
   }
 
-  private async *noticing<T>(batches: AsyncGenerator<T>): AsyncGenerator<T> {
-    try {
-      yield* batches;
-    } catch (error) {
-      this.index.met(error);
-      throw error;
-    }
+  /**
+   * The events of a turn, in one piece, or in several with what links lead to. An array where there are none to follow:
+   * each generator between the log and the wire is a few promises for every batch.
+   */
+  private followed(view: IndexView, events: Turn['events'], resolveLinks = false): Pieces {
+    if (events.length === 0) return [];
+    return resolveLinks ? new LinkFollower(this.reader, view).follow(events) : [{ events }];
   }
 
-  /** The events of a turn, in one piece, or in several with what links lead to. */
-  private async *followed(
+  private async turnsBehind(
     view: IndexView,
-    events: Turn['events'],
-    resolveLinks = false,
-  ): AsyncGenerator<{ readonly events: Turn['events']; readonly links?: readonly FollowedLink[] }> {
-    if (events.length === 0) return;
-    if (resolveLinks) yield* new LinkFollower(this.reader, view).follow(events);
-    else yield { events };
-  }
-
-  private async streamBehind(view: IndexView, stream: string, after: number): Promise<AsyncIterable<Turn>> {
-    return this.reader.readStream(view, stream, { from: await view.revisionAfterPosition(stream, after) });
+    target: Target,
+    after: number,
+    userEvents: boolean,
+  ): Promise<AsyncIterable<Turn>> {
+    if (target.kind !== 'stream') return this.turnsOf(view, target, { from: after + 1, userEvents });
+    const from = await view.revisionAfterPosition(target.stream, after);
+    return this.reader.readStream(view, target.stream, { from });
   }
 
   private async turns(view: IndexView, request: ReadRequest): Promise<AsyncIterable<Turn>> {
