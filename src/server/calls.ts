@@ -21,6 +21,9 @@ export function patienceMs(call: { getDeadline(): Date | number }, nowUs: number
 
 type Cancellable = { on(event: 'cancelled', listener: () => void): unknown; cancelled: boolean };
 
+/** One for all: an abort without a reason makes an error with a stack for each call, and every call ends in one. */
+const ENDED = new Error('the call has ended');
+
 /**
  * Aborted when the client cancels the call, its deadline passes, or its connection breaks; and, because grpc-js says
  * "cancelled" then too, when the call has ended. Made only where it is needed: for a short call it costs as much as
@@ -28,8 +31,8 @@ type Cancellable = { on(event: 'cancelled', listener: () => void): unknown; canc
  */
 function signalOf(call: Cancellable): AbortSignal {
   const controller = new AbortController();
-  call.on('cancelled', () => controller.abort());
-  if (call.cancelled) controller.abort();
+  call.on('cancelled', () => controller.abort(ENDED));
+  if (call.cancelled) controller.abort(ENDED);
   return controller.signal;
 }
 

@@ -151,24 +151,26 @@ export class EventReader {
     const showsAll = range.hidden === true;
     const visibility = new Visibility(view);
     const walk = new EntryWalk(this.ports, view.appliedIndex, (await view.locate(position)).logIndex, backwards);
-    for await (const record of walk.entries()) {
-      if (record.type !== EntryType.events || record.count === 0) continue;
-      const payload = new PlacedPayload(record);
-      while (payload.holds(position) && position <= view.head) {
-        const event = this.eventAt(payload, position);
-        position += backwards ? -1 : 1;
-        turn.looked++;
-        const wanted = !range.userEvents || !this.scanner.isSystem();
-        const visible = showsAll || visibility.hidesNothing;
-        if (wanted && !event.erased && (visible || (await this.shows(visibility, event)))) {
-          turn.add(event);
-          left--;
+    for await (const records of walk.entries()) {
+      for (const record of records) {
+        if (record.type !== EntryType.events || record.count === 0) continue;
+        const payload = new PlacedPayload(record);
+        while (payload.holds(position) && position <= view.head) {
+          const event = this.eventAt(payload, position);
+          position += backwards ? -1 : 1;
+          turn.looked++;
+          const wanted = !range.userEvents || !this.scanner.isSystem();
+          const visible = showsAll || visibility.hidesNothing;
+          if (wanted && !event.erased && (visible || (await this.shows(visibility, event)))) {
+            turn.add(event);
+            left--;
+          }
+          if (left > 0 && !turn.full) continue;
+          if (!turn.empty) yield turn.take(position);
+          if (left === 0) return;
+          turn.looked = 0;
+          if (!walk.tookTurn()) await this.ports.yieldTurn();
         }
-        if (left > 0 && !turn.full) continue;
-        if (!turn.empty) yield turn.take(position);
-        if (left === 0) return;
-        turn.looked = 0;
-        if (!walk.tookTurn()) await this.ports.yieldTurn();
       }
       if (position < 1 || position > view.head) break;
     }
@@ -236,7 +238,7 @@ export class EventReader {
     if (!bytes || !this.scanner.scan(bytes, 0, bytes.length) || this.scanner.position !== position) {
       throw damagedIndex(`position ${position} is not in entry ${payload.record.index}`);
     }
-    const erased = payload.record.erased && isErasedEvent(bytes);
+    const erased = payload.erased && isErasedEvent(bytes);
     return { bytes, position, revision: this.scanner.revision, append: payload, erased };
   }
 
@@ -295,11 +297,18 @@ class Turn {
 /** An entry's events by position. */
 class PlacedPayload {
   readonly record: EntryRecord;
+  /** Whether some of its events were erased, or all. Here, as the positions are, because a record decodes its fields at each look. */
+  readonly erased: boolean;
+  private readonly firstPosition: number;
+  private readonly nextPosition: number;
   private readonly payload: PayloadView;
   private appendId: Uint8Array | undefined;
 
   constructor(record: EntryRecord) {
     this.record = record;
+    this.erased = record.erased;
+    this.firstPosition = record.firstPosition;
+    this.nextPosition = record.nextPosition;
     try {
       this.payload = new PayloadView(record.payload, record.count);
     } catch (cause) {
@@ -319,11 +328,11 @@ class PlacedPayload {
   }
 
   holds(position: number): boolean {
-    return position >= this.record.firstPosition && position < this.record.nextPosition;
+    return position >= this.firstPosition && position < this.nextPosition;
   }
 
   event(position: number): Uint8Array | undefined {
-    return this.holds(position) ? this.payload.event(position - this.record.firstPosition) : undefined;
+    return this.holds(position) ? this.payload.event(position - this.firstPosition) : undefined;
   }
 }
 
@@ -349,20 +358,21 @@ class EntryWalk {
     return awaited;
   }
 
-  async *entries(): AsyncGenerator<EntryRecord> {
+  /** In batches: a promise for each entry costs more than an entry of one event does. */
+  async *entries(): AsyncGenerator<readonly EntryRecord[]> {
     const step = this.backwards ? -1 : 1;
     let ahead = 1;
     for (let index = this.first; index >= 1 && index <= this.last; ) {
       const recent = this.ports.recent?.(index);
       if (recent) {
-        yield recent;
+        yield [recent];
         index += step;
         continue;
       }
       this.awaited = true;
       const records = this.backwards ? await this.behind(index, ahead) : await this.ahead(index);
       if (records.length === 0) throw damagedIndex(`it names entry ${index}, which the raft log does not have`);
-      yield* records;
+      yield records;
       index += step * records.length;
       const bytes = records.reduce((sum, record) => sum + record.bytes.length, 0);
       const fitting = Math.floor((records.length * TURN_BYTES) / (bytes * 2));

@@ -77,8 +77,8 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
   {
     id: 'stream-after-off-by-one',
     file: 'src/database/reads.ts',
-    search: '{ from: await view.revisionAfterPosition(stream, after) }',
-    replacement: '{ from: await view.revisionAfterPosition(stream, after - 1) }',
+    search: 'await view.revisionAfterPosition(target.stream, after);',
+    replacement: 'await view.revisionAfterPosition(target.stream, after - 1);',
     bug: 'a subscription to a stream delivers the event at its checkpoint again',
     rule: 'Q3',
     test: 'subscription/following.test.ts',

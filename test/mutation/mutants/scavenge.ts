@@ -69,7 +69,7 @@ export const SCAVENGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'stub-served',
     file: 'src/storage/index/event-reader.ts',
-    search: 'const erased = payload.record.erased && isErasedEvent(bytes);',
+    search: 'const erased = payload.erased && isErasedEvent(bytes);',
     replacement: 'const erased = false;',
     bug: 'a node that has stubs and does not know yet why shows them as events',
     rule: 'R1',
