@@ -139,17 +139,15 @@ export class WireClient {
 }
 
 /** `client.append` of events to one stream. */
-export function sdkAppend(client: FactstoreClient, payloads: Payloads, events: number): Operation {
-  const event = () => ({ type: 'Deposited', data: payloads.payload().data });
+export function sdkAppend(client: FactstoreClient, payloads: Payloads, events: number, bytes = false): Operation {
+  const event = (): NewEvent => {
+    const { data, json } = payloads.payload();
+    // Bytes already, as etcd's client gets them.
+    return bytes ? { type: 'Deposited', data: json, contentType: 'application/json' } : { type: 'Deposited', data };
+  };
   return promised(() =>
     client.append(payloads.stream(), events === 1 ? [event()] : Array.from({ length: events }, event)),
   );
-}
-
-/** The same of payloads that are bytes already, as those that etcd's client gets. */
-export function sdkAppendBytes(client: FactstoreClient, payloads: Payloads, events: number): Operation {
-  const event = () => ({ type: 'Deposited', data: payloads.payload().json, contentType: 'application/json' });
-  return promised(() => client.append(payloads.stream(), Array.from({ length: events }, event)));
 }
 
 /** `client.append` of one event with a tag; with a condition: that nothing has the tag since what was acknowledged last. */

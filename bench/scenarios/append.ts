@@ -1,7 +1,7 @@
 import { type EtcdCluster, etcd } from '../etcd/cluster.ts';
 import type { FactstoreCluster } from '../factstore/cluster.ts';
 import { factstore } from '../factstore/cluster.ts';
-import { sdkAppend, sdkAppendBytes, sdkExpecting, sdkTagged, WireClient } from '../factstore/loads.ts';
+import { sdkAppend, sdkExpecting, sdkTagged, WireClient } from '../factstore/loads.ts';
 import type { Bench } from '../harness/bench.ts';
 import { type Operation, promised } from '../harness/load.ts';
 import { type Group, load, type Scenario } from '../harness/scenario.ts';
@@ -33,13 +33,7 @@ const SINGLE: readonly Scenario[] = [1, 16, 64, 256, 1_000].flatMap((inFlight) =
 const BATCHES: readonly Scenario[] = [
   batches(10, BATCHES_IN_FLIGHT),
   batches(BATCH, BATCHES_IN_FLIGHT),
-  load({
-    name: `sdk ${BATCH} events of bytes × ${BATCHES_IN_FLIGHT}`,
-    on: factstore,
-    shape: { inFlight: BATCHES_IN_FLIGHT },
-    units: BATCH,
-    operation: ({ client }, { payloads }) => sdkAppendBytes(client, payloads, BATCH),
-  }),
+  batches(BATCH, BATCHES_IN_FLIGHT, true),
   load({
     name: `etcd txn of ${BATCH} × ${BATCHES_IN_FLIGHT}`,
     on: etcd,
@@ -112,13 +106,13 @@ async function unary(cluster: FactstoreCluster, bench: Bench): Promise<Operation
   return client.append(bench.payloads);
 }
 
-function sdk(events: number): (cluster: FactstoreCluster, bench: Bench) => Operation {
-  return ({ client }, { payloads }) => sdkAppend(client, payloads, events);
+function sdk(events: number, bytes = false): (cluster: FactstoreCluster, bench: Bench) => Operation {
+  return ({ client }, { payloads }) => sdkAppend(client, payloads, events, bytes);
 }
 
-function batches(units: number, inFlight: number): Scenario {
-  const name = `sdk ${units.toLocaleString('en')} events × ${inFlight}`;
-  return load({ name, on: factstore, shape: { inFlight }, units, operation: sdk(units) });
+function batches(units: number, inFlight: number, bytes = false): Scenario {
+  const name = `sdk ${units.toLocaleString('en')} events${bytes ? ' of bytes' : ''} × ${inFlight}`;
+  return load({ name, on: factstore, shape: { inFlight }, units, operation: sdk(units, bytes) });
 }
 
 function put({ client }: EtcdCluster, { payloads }: Bench): Operation {
