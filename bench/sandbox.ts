@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { openProgram, type Program, type ProgramEvent } from '../src/projection/program.ts';
+import { runSandbox, sandboxEvents } from './raw/sandbox.ts';
 import { describeMachine, load } from './support/machine.ts';
 import { spread } from './support/statistics.ts';
 
@@ -56,7 +56,7 @@ export async function sandboxSuite(args: readonly string[]): Promise<void> {
   const options = { events: text, batch: text, rounds: text, out: text, help };
   const { values } = parseArgs({ args: [...args], options });
   if (values.help) return console.log(HELP);
-  const events = eventsOf(Number(values.events ?? 100_000));
+  const events = sandboxEvents(Number(values.events ?? 100_000));
   const batch = Number(values.batch ?? 1_000);
   const rounds = Number(values.rounds ?? 5);
   const figures = [];
@@ -64,11 +64,9 @@ export async function sandboxSuite(args: readonly string[]): Promise<void> {
     const rates: number[] = [];
     const cpuUs: number[] = [];
     for (let round = 0; round <= rounds; round++) {
-      const program = await openProgram(source);
-      const { rate, cpuUsPerEvent } = await measured(program, events, batch);
-      await program.close();
+      const { eventsPerSecond, cpuUsPerEvent } = await runSandbox(source, events, batch);
       if (round === 0) continue;
-      rates.push(rate);
+      rates.push(eventsPerSecond);
       cpuUs.push(cpuUsPerEvent);
     }
     const figure = { name, source, eventsPerSecond: spread(rates), cpuUsPerEvent: spread(cpuUs) };
@@ -87,40 +85,4 @@ export async function sandboxSuite(args: readonly string[]): Promise<void> {
   mkdirSync(dirname(out), { recursive: true });
   writeFileSync(out, `${JSON.stringify(report, undefined, 2)}\n`);
   console.log(`\nwritten to ${out}`);
-}
-
-async function measured(program: Program, events: readonly ProgramEvent[], batch: number) {
-  const states = new Map<string, Uint8Array>();
-  const stored = async (partitions: readonly string[]) =>
-    new Map(partitions.flatMap((name) => (states.has(name) ? [[name, states.get(name) as Uint8Array] as const] : [])));
-  const begun = performance.now();
-  const cpu = process.cpuUsage();
-  for (let done = 0; done < events.length; ) {
-    const outcome = await program.process(events.slice(done, done + batch), stored);
-    if (outcome.fault) throw new Error(outcome.fault.message);
-    for (const [partition, { state }] of outcome.changed) if (state) states.set(partition, state);
-    done += outcome.processed;
-  }
-  const seconds = (performance.now() - begun) / 1000;
-  const { user, system } = process.cpuUsage(cpu);
-  return { rate: events.length / seconds, cpuUsPerEvent: (user + system) / events.length };
-}
-
-function eventsOf(count: number): ProgramEvent[] {
-  const encoder = new TextEncoder();
-  return Array.from({ length: count }, (_, n) => {
-    const data = { amount: n % 100, currency: 'EUR', customer: `customer-${n}`, note: 'a text that nobody looks at' };
-    return {
-      stream: `account-${n % 1_000}`,
-      revision: BigInt(Math.floor(n / 1_000)),
-      position: BigInt(n + 1),
-      id: new Uint8Array(16).fill(n),
-      type: `Type${n % 10}`,
-      data: encoder.encode(JSON.stringify(data)),
-      contentType: '',
-      metadata: new Uint8Array(0),
-      tags: [`customer:${n}`],
-      created: 1_700_000_000_000_000n + BigInt(n),
-    };
-  });
 }

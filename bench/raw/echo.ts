@@ -75,19 +75,22 @@ export class Echo implements System {
   }
 }
 
+/** Starts the server, and registers what ends it and the client. */
+export async function startEcho(onEnd: (release: () => Promise<void> | void) => void): Promise<Echo> {
+  const program = fileURLToPath(new URL('echo-server.mjs', import.meta.url));
+  const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  onEnd(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  });
+  const [port] = await once(createInterface({ input: child.stdout }), 'line');
+  const started = new Echo(child.pid, Number(port));
+  onEnd(() => started.close());
+  return started;
+}
+
 export const echo: Fixture<Echo> = {
   system: 'raw',
-  start: async (bench) => {
-    const program = fileURLToPath(new URL('echo-server.mjs', import.meta.url));
-    const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
-    bench.onEnd(async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    });
-    const [port] = await once(createInterface({ input: child.stdout }), 'line');
-    const started = new Echo(child.pid, Number(port));
-    bench.onEnd(() => started.close());
-    return started;
-  },
+  start: (bench) => startEcho((release) => bench.onEnd(release)),
 };
