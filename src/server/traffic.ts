@@ -24,8 +24,11 @@ export interface CallBound {
 }
 
 /**
- * Counts every call by its method and the status that it ends in, whoever says it; adds no layer to the call. Where too
- * many are open on all connections together, another one is refused before it costs anything (rule C8).
+ * Counts every call by its method and the status that it ends in, whoever says it. Where too many are open on all
+ * connections together, another one is refused before it costs anything (rule C8).
+ *
+ * It adds no layer to the call and reads the status off the stream: with a method of each call replaced, V8 kept all that
+ * belongs to the call until the next major collection, and minor ones took five times as long.
  */
 export function countCalls(
   traffic: Traffic,
@@ -34,24 +37,15 @@ export function countCalls(
 ): ServerInterceptor {
   return (method, call) => {
     const { stream } = call as unknown as { stream?: ServerHttp2Stream };
+    if (!stream) return call as ReturnType<ServerInterceptor>;
     const began = monotonicMs();
     const unary = !method.requestStream && !method.responseStream;
-    const sendStatus = call.sendStatus.bind(call);
-    let ended = false;
-    const end = (code: status) => {
-      if (ended) return;
-      ended = true;
-      traffic.openCalls--;
-      traffic.calls.add(`${method.path} ${status[code]}`);
-      if (unary) traffic.took(method.path, (monotonicMs() - began) / 1000);
-    };
     traffic.openCalls++;
-    call.sendStatus = (last) => {
-      end(last.code ?? status.OK);
-      sendStatus(last);
-    };
-    // Nobody says a status where the client went away.
-    stream?.on('close', () => end(status.CANCELLED));
+    stream.on('close', () => {
+      traffic.openCalls--;
+      traffic.calls.add(`${method.path} ${status[statusSent(stream)]}`);
+      if (unary) traffic.took(method.path, (monotonicMs() - began) / 1000);
+    });
     if (traffic.openCalls > openCallsMax) {
       const error = tooMany(openCallsMax);
       const { details = error.message, metadata = null } = statusOf(error, logger);
@@ -59,6 +53,12 @@ export function countCalls(
     }
     return call as ReturnType<ServerInterceptor>;
   };
+}
+
+/** In the trailers, or in the headers where nothing else was sent; nobody says one where the client went away. */
+function statusSent({ sentTrailers, sentHeaders }: ServerHttp2Stream): status {
+  const sent = sentTrailers?.['grpc-status'] ?? sentHeaders?.['grpc-status'];
+  return sent === undefined ? status.CANCELLED : Number(sent);
 }
 
 function tooMany(limit: number): FactstoreError {
