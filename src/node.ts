@@ -6,7 +6,6 @@ import { FactstoreError } from './base/errors.ts';
 import type { NodeOptions } from './config/options.ts';
 import { type Address, formatAddress } from './config/values.ts';
 import { FEATURE_LEVEL } from './model/fact.ts';
-import type { ScavengeWord } from './model/scavenge-fact.ts';
 import { leaveMember } from './node/coming-back.ts';
 import { DamageWatch } from './node/damage-watch.ts';
 import { Integrity } from './node/integrity.ts';
@@ -14,6 +13,7 @@ import { LogRepair } from './node/log-repair.ts';
 import { measuredStore } from './node/measured-store.ts';
 import { Member } from './node/member.ts';
 import { NodeStorage } from './node/open-storage.ts';
+import type { Scavenging } from './node/scavenging.ts';
 import type { EntriesRequest } from './peer/entries.ts';
 import { Founding } from './peer/founding.ts';
 import { type Admission, clusterOf, type FoundingMember } from './peer/founding-codec.ts';
@@ -368,13 +368,13 @@ export class Node {
       projections: () => member().projections,
       cluster: {
         status: () => ({ ...this.identityStatus(), ...this.member?.status(), notReady: this.notReady() ?? '' }),
-        transferLeadership: (nodeId: string, signal: AbortSignal) => member().transferLeadership(nodeId, signal),
+        transferLeadership: async (...to: Parameters<Member['transferLeadership']>) =>
+          member().transferLeadership(...to),
         changeMembers: async (change: MembersChange) => member().changeMembers(change),
         raiseFeatureLevel: async (level: number) => member().raiseFeatureLevel(level),
       },
       admin: {
-        sayScavenge: async (word: ScavengeWord, appendId: Uint8Array, signal: AbortSignal) =>
-          member().scavenging.say(word, appendId, signal),
+        sayScavenge: async (...said: Parameters<Scavenging['say']>) => member().scavenging.say(...said),
         scavengeStatus: () => member().scavenging.status,
       },
     };

@@ -1,4 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Replica } from '../replica/replica.ts';
 
 /** How fresh an answer must be (DESIGN §3). */
@@ -10,7 +11,7 @@ export type Consistency =
   | { readonly kind: 'local' };
 
 /** Resolves once this node is as fresh as asked; the signal ends the waiting. */
-export async function awaitConsistency(replica: Replica, wanted: Consistency, signal: AbortSignal): Promise<void> {
+export async function awaitConsistency(replica: Replica, wanted: Consistency, signal: Signal): Promise<void> {
   if (wanted.kind === 'linearizable') return replica.linearize(signal);
   if (wanted.kind === 'local') return;
   if (await replica.head.reached(wanted.position, signal)) return;

@@ -1,4 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
+import { Cancellation, type Signal } from '../base/signal.ts';
 import type { Append } from '../model/append.ts';
 import { LIMITS } from '../model/limits.ts';
 import { checkName } from '../model/stream.ts';
@@ -24,7 +25,7 @@ export interface DatabasePorts {
   readonly limits: AppendLimits;
   readonly clock: Clock;
   /** Aborted when the node stops: what would never end by itself ends then. */
-  readonly ending: AbortSignal;
+  readonly ending: Signal;
   lookup(streams: readonly string[], producers: readonly string[]): Lookup | Promise<Lookup>;
 }
 
@@ -37,7 +38,7 @@ export class Database {
   private readonly ports: DatabasePorts;
   private readonly subscribing: Subscribing;
   /** Calls that wait for something; all end when the node does. */
-  private readonly waiting = new Set<AbortController>();
+  private readonly waiting = new Set<Cancellation>();
 
   constructor(ports: DatabasePorts) {
     this.ports = ports;
@@ -64,13 +65,13 @@ export class Database {
   }
 
   /** `waitMs`, here and below: how long to wait for freshness. */
-  async *read(request: ReadRequest, signal: AbortSignal, waitMs = WAIT_MS): AsyncGenerator<ReadBatch> {
+  async *read(request: ReadRequest, signal: Signal, waitMs = WAIT_MS): AsyncGenerator<ReadBatch> {
     this.ports.reads.check(request);
     await this.fresh(request.consistency, signal, waitMs);
     yield* this.ports.reads.read(request, signal);
   }
 
-  async *subscribe(request: SubscribeRequest, signal: AbortSignal): AsyncGenerator<Delivery> {
+  async *subscribe(request: SubscribeRequest, signal: Signal): AsyncGenerator<Delivery> {
     const { ending } = this.ports;
     const call = this.begin(signal);
     try {
@@ -95,36 +96,32 @@ export class Database {
   }
 
   /** The last applied position. */
-  async head(consistency: Consistency, signal: AbortSignal, waitMs = WAIT_MS): Promise<number> {
+  async head(consistency: Consistency, signal: Signal, waitMs = WAIT_MS): Promise<number> {
     await this.fresh(consistency, signal, waitMs);
     return this.ports.replica.head.value;
   }
 
-  async stream(name: string, consistency: Consistency, signal: AbortSignal, waitMs = WAIT_MS): Promise<StreamDetails> {
+  async stream(name: string, consistency: Consistency, signal: Signal, waitMs = WAIT_MS): Promise<StreamDetails> {
     this.ports.reads.checkStream(name);
     await this.fresh(consistency, signal, waitMs);
     return this.ports.reads.details(name);
   }
 
-  async streams(request: ListRequest, signal: AbortSignal, waitMs = WAIT_MS): Promise<StreamPage> {
+  async streams(request: ListRequest, signal: Signal, waitMs = WAIT_MS): Promise<StreamPage> {
     checkList(request);
     await this.fresh(request.consistency, signal, waitMs);
     return this.ports.reads.list(request);
   }
 
   /** How far a producer has come (rule S7); always linearizable. */
-  async producer(
-    name: string,
-    signal: AbortSignal,
-    waitMs = WAIT_MS,
-  ): Promise<{ current: number; appendId: Uint8Array }> {
+  async producer(name: string, signal: Signal, waitMs = WAIT_MS): Promise<{ current: number; appendId: Uint8Array }> {
     checkName('producer', name, LIMITS.producerNameBytesMax);
     await this.fresh({ kind: 'linearizable' }, signal, waitMs);
     const cursor = (await this.ports.lookup([], [name])).cursor(name);
     return { current: cursor?.current ?? 0, appendId: cursor?.appendId ?? new Uint8Array(0) };
   }
 
-  private async fresh(consistency: Consistency, signal: AbortSignal, waitMs: number): Promise<void> {
+  private async fresh(consistency: Consistency, signal: Signal, waitMs: number): Promise<void> {
     if (consistency.kind === 'local') return;
     const call = this.begin(signal);
     const bounded = withDeadline(this.ports.clock, Math.min(waitMs, WAIT_MS), call.signal);
@@ -140,16 +137,16 @@ export class Database {
    * A signal that is aborted with the caller's, or when the node stops; `end` has to be called. AbortSignal.any would
    * leave a trace of each call at the signal that lives as long as the node.
    */
-  private begin(caller: AbortSignal): { readonly signal: AbortSignal; end(): void } {
-    const controller = new AbortController();
-    const abort = () => controller.abort();
+  private begin(caller: Signal): { readonly signal: Signal; end(): void } {
+    const cancellation = new Cancellation();
+    const abort = () => cancellation.abort();
     if (caller.aborted || this.ports.ending.aborted) abort();
     caller.addEventListener('abort', abort, { once: true });
-    this.waiting.add(controller);
+    this.waiting.add(cancellation);
     return {
-      signal: controller.signal,
+      signal: cancellation,
       end: () => {
-        this.waiting.delete(controller);
+        this.waiting.delete(cancellation);
         caller.removeEventListener('abort', abort);
       },
     };

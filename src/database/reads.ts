@@ -1,4 +1,5 @@
 import { invalid } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { FollowedLink } from '../model/link.ts';
 import { checkQuery, onlyStream, type Query } from '../model/query.ts';
 import { checkStreamName, type StreamState } from '../model/stream.ts';
@@ -88,7 +89,7 @@ export class Reads {
       throw invalid('from_revision', 'goes with a stream, or a query of one; use from_position');
   }
 
-  async *read(asked: ReadRequest, signal: AbortSignal): AsyncGenerator<ReadBatch> {
+  async *read(asked: ReadRequest, signal: Signal): AsyncGenerator<ReadBatch> {
     try {
       const view = this.index.view();
       const target = resolved(asked.target);
@@ -118,7 +119,7 @@ export class Reads {
   async *behind(
     asked: Pick<ReadRequest, 'target' | 'userEvents' | 'resolveLinks'>,
     after: number,
-    signal: AbortSignal,
+    signal: Signal,
   ): AsyncGenerator<Passed> {
     try {
       const view = this.index.view();

@@ -1,4 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Source } from '../subscription/subscription.ts';
 import type { Reads, Target } from './reads.ts';
@@ -24,7 +25,7 @@ export class Subscribing {
   }
 
   /** Ends in INVALID_ARGUMENT, or in OUT_OF_RANGE where the checkpoint lies beyond the cluster's head. */
-  async begin(request: SubscribeRequest, signal: AbortSignal): Promise<{ source: Source; after: number }> {
+  async begin(request: SubscribeRequest, signal: Signal): Promise<{ source: Source; after: number }> {
     this.reads.checkTarget(request.target);
     const after = await this.start(request, signal);
     const source: Source = {
@@ -35,7 +36,7 @@ export class Subscribing {
     return { source, after };
   }
 
-  private async start(request: SubscribeRequest, signal: AbortSignal): Promise<number> {
+  private async start(request: SubscribeRequest, signal: Signal): Promise<number> {
     if (request.start === undefined) return 0;
     if (request.start.kind === 'now') return this.freshHead(signal);
     const { position } = request.start;
@@ -50,7 +51,7 @@ export class Subscribing {
   }
 
   /** The head of the cluster, applied on this node (rule Q3). It waits as long as the subscription lives. */
-  private async freshHead(signal: AbortSignal): Promise<number> {
+  private async freshHead(signal: Signal): Promise<number> {
     await this.replica.linearize(signal);
     return this.replica.head.value;
   }

@@ -1,4 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import { decodeEntriesResponse, encodeEntriesRequest } from '../peer/entries.ts';
 import { ask } from '../peer/grpc.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -11,7 +12,7 @@ export interface ChainComparisonPorts {
   readonly nodeId: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
   /** Node ids and peer addresses of the other voters. */
   voters(): ReadonlyMap<string, string>;
 }

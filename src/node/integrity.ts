@@ -1,3 +1,4 @@
+import type { Signal } from '../base/signal.ts';
 import type { NodeOptions } from '../config/options.ts';
 import { type Clock, every, type Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -14,7 +15,7 @@ export interface IntegrityPorts {
   readonly damages: DamageWatch;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
   /** Another member leads from here on, where one can. */
   handOver(): Promise<void>;
 }

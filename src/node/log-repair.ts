@@ -1,4 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import { entriesFromPeers } from '../peer/entries.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -11,7 +12,7 @@ export interface LogRepairOptions {
   readonly peers: () => ReadonlyMap<string, string>;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
 }
 
 /** How long to wait before all peers are asked once more for what none of them had. */

@@ -1,4 +1,5 @@
 import type { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { NodeOptions } from '../config/options.ts';
 import { Appender } from '../database/appender.ts';
 import { Conditions } from '../database/conditions.ts';
@@ -45,7 +46,7 @@ export interface MemberCorePorts
   readonly index: EventIndex;
   readonly transport: Transport;
   /** Aborted when the node stops. */
-  readonly ending: AbortSignal;
+  readonly ending: Signal;
   /** Ends in FAILED_PRECONDITION where the feature level does not allow a kind of fact yet (rule S16). */
   checkLevel(kind: string): void;
   /** Why a kind of fact cannot be written now, another one of its stream being in flight or not; undefined: it can. */

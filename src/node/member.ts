@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { NodeOptions } from '../config/options.ts';
 import { formatAddress } from '../config/values.ts';
 import type { Database } from '../database/database.ts';
@@ -222,7 +223,7 @@ export class Member {
   }
 
   /** Resolves with the node id of the new leader. */
-  async transferLeadership(nodeId: string, signal: AbortSignal): Promise<string> {
+  async transferLeadership(nodeId: string, signal: Signal): Promise<string> {
     const target = nodeId === '' ? undefined : this.members.named(nodeId);
     if (this.role !== 'leader') throw this.leadership.notLeader();
     if (target?.memberId === this.self) return nodeId;
@@ -370,7 +371,7 @@ export class Member {
     });
   }
 
-  private async otherLeader(ms: number, signal: AbortSignal): Promise<string | undefined> {
+  private async otherLeader(ms: number, signal: Signal): Promise<string | undefined> {
     const { clock } = this.ports;
     const until = clock.monotonicMs() + ms;
     const other = () => (this.replica.leader === this.self ? undefined : this.replica.leader);

@@ -1,5 +1,6 @@
 import { bytesEqual, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Facts } from '../database/facts.ts';
 import { MEMBERS_CHANGED } from '../model/fact.ts';
 import { encodeFoundRequest, type FoundingMember, type Identification } from '../peer/founding-codec.ts';
@@ -39,7 +40,7 @@ export interface MembershipChangesPorts {
   /** The founding record, as it is stored. */
   readonly record: Uint8Array;
   /** Aborted when the node stops. */
-  readonly ending: AbortSignal;
+  readonly ending: Signal;
 }
 
 /** A learner becomes a voter when no more entries than these are missing: less than what is in flight under load. */

@@ -1,3 +1,4 @@
+import type { Signal } from '../base/signal.ts';
 import type { Database } from '../database/database.ts';
 import type { Facts } from '../database/facts.ts';
 import { decodeFact, MEMBERS_CHANGED, MEMBERSHIP_STREAM } from '../model/fact.ts';
@@ -36,7 +37,7 @@ export class MembershipFacts {
   }
 
   /** Called about once a second. Rejects where the fact could not be appended; then it is tried again. */
-  async keep(signal: AbortSignal): Promise<void> {
+  async keep(signal: Signal): Promise<void> {
     const { replica, facts } = this.ports;
     const [inForce, ...changes] = replica.configurations as readonly Membership[];
     if (this.busy || !inForce || inForce === this.told || changes.length > 0 || isJoint(inForce)) return;
@@ -50,7 +51,7 @@ export class MembershipFacts {
     }
   }
 
-  private async tell(inForce: Membership, signal: AbortSignal): Promise<void> {
+  private async tell(inForce: Membership, signal: Signal): Promise<void> {
     const { facts, database, founders } = this.ports;
     const now = toldOf(inForce.voters[0], inForce.learners, [...inForce.members.values()]);
     const last = (await this.lastTold(signal)) ?? toldOf(founders.map(idOf), [], founders);
@@ -58,7 +59,7 @@ export class MembershipFacts {
     await facts.write(database.openLane(true), MEMBERSHIP_STREAM, { kind: MEMBERS_CHANGED, data: now });
   }
 
-  private async lastTold(signal: AbortSignal): Promise<Told | undefined> {
+  private async lastTold(signal: Signal): Promise<Told | undefined> {
     const { database } = this.ports;
     const target = { kind: 'stream', stream: MEMBERSHIP_STREAM } as const;
     const newest = { start: undefined, backwards: true, limit: 1, userEvents: false } as const;

@@ -1,4 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import { formatAddress } from '../config/values.ts';
 import { memberId } from '../peer/identity.ts';
 import type { JoinRequest, JoinResponse } from '../peer/join-codec.ts';
@@ -17,7 +18,7 @@ export interface PlaceInClusterPorts
   /** Asks this node itself, where it leads. */
   join(request: JoinRequest): Promise<JoinResponse>;
   /** Aborted when the node stops. */
-  readonly ending: AbortSignal;
+  readonly ending: Signal;
 }
 
 /** Longer than any election takes. */

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { bytesEqual, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Database } from '../database/database.ts';
 import { ask } from '../peer/grpc.ts';
 import { refused } from '../peer/identity.ts';
@@ -94,7 +95,7 @@ export class Projections implements NodeProjections {
     return this.running?.queries;
   }
 
-  async reached(position: number, signal: AbortSignal): Promise<void> {
+  async reached(position: number, signal: Signal): Promise<void> {
     await this.ports.database.head({ kind: 'atLeast', position }, signal);
   }
 

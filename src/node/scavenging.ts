@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { uuidBytes } from '../base/bytes.ts';
 import { FactstoreError, invalid } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Database } from '../database/database.ts';
 import { SCAVENGE_STARTED, SCAVENGE_STOPPED, type ScavengeWord } from '../model/scavenge-fact.ts';
 import { encodeAppendRequest } from '../proto/append-request.ts';
@@ -40,7 +41,7 @@ export class Scavenging {
   }
 
   /** Resolves once every node is bound to come to it, and this one has. `appendId`: 16 bytes, or none. */
-  async say(word: ScavengeWord, appendId: Uint8Array, signal: AbortSignal): Promise<ScavengeFact> {
+  async say(word: ScavengeWord, appendId: Uint8Array, signal: Signal): Promise<ScavengeFact> {
     if (appendId.length !== 0 && appendId.length !== 16) throw invalid('append_id', 'is not a UUID of 16 bytes');
     const id = appendId.length === 16 ? appendId : (uuidBytes(randomUUID()) as Uint8Array);
     const request = encodeAppendRequest({ appendId: id, writes: [], scavenge: word });

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuidBytes, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import { identify } from '../peer/founding-survey.ts';
 import { memberId, nodeIdOf } from '../peer/identity.ts';
 import { encodeMembership, type Membership, membershipIn } from '../peer/membership-codec.ts';
@@ -69,7 +70,7 @@ export class Recovery {
    * Ends in FAILED_PRECONDITION where there is nothing to recover: no such directory, one in use, of no cluster or of its
    * only voter, of a node that is no member any more, or where a majority answers; in DATA_LOSS where it is damaged.
    */
-  static async open(path: string, clock: Clock, signal: AbortSignal): Promise<Recovery> {
+  static async open(path: string, clock: Clock, signal: Signal): Promise<Recovery> {
     if (!(await isThere(join(path, 'identity.json'))))
       throw refused(path, 'is not a data directory: it has no identity.json');
     const lock = await DirectoryLock.take(path);
@@ -196,7 +197,7 @@ async function survey(
   path: string,
   { identity, log, membership, self, note }: OpenedDirectory,
   clock: Clock,
-  signal: AbortSignal,
+  signal: Signal,
 ): Promise<Survivor> {
   const { nodeId } = identity;
   const last = await log.get(log.lastIndex);
@@ -241,7 +242,7 @@ async function silenceOf(
   { nodeId, clusterId }: Identity,
   address: string,
   clock: Clock,
-  signal: AbortSignal,
+  signal: Signal,
 ): Promise<string> {
   try {
     const found = await identify(nodeId, address, clock, signal);

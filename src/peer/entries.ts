@@ -1,4 +1,5 @@
 import { FactstoreError, invalid } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import { MessageReader } from '../proto/message-reader.ts';
 import { MessageWriter } from '../proto/message-writer.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -66,7 +67,7 @@ export function decodeEntriesResponse(bytes: Uint8Array, from: number): EntryRec
 export function entriesFromPeers(
   clusterId: Uint8Array,
   addresses: () => ReadonlyMap<string, string>,
-  ports: { readonly clock: Clock; readonly signal: AbortSignal },
+  ports: { readonly clock: Clock; readonly signal: Signal },
 ): FetchEntries {
   return async (from, to, refusal) => {
     const request = encodeEntriesRequest({ clusterId, from, to });

@@ -1,4 +1,5 @@
 import { bytesEqual, uuidText } from '../base/bytes.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { decodeError } from './codec.ts';
 import {
@@ -36,7 +37,7 @@ export async function survey(
   me: FoundingMember,
   founders: ReadonlyMap<string, string>,
   clock: Clock,
-  signal: AbortSignal,
+  signal: Signal,
 ): Promise<Round> {
   const others = [...founders].filter(([nodeId]) => nodeId !== me.nodeId);
   const seen = await Promise.all(others.map(([nodeId, address]) => look(me, nodeId, address, clock, signal)));
@@ -48,7 +49,7 @@ async function look(
   nodeId: string,
   address: string,
   clock: Clock,
-  signal: AbortSignal,
+  signal: Signal,
 ): Promise<Sighting> {
   let node: Identification;
   try {
@@ -87,12 +88,7 @@ function withoutTwins(sighting: Sighting, all: Round): Sighting {
 }
 
 /** Asks who answers at an address. Ends in a FactstoreError whose text is the reason. */
-export async function identify(
-  asker: string,
-  address: string,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<Identification> {
+export async function identify(asker: string, address: string, clock: Clock, signal: Signal): Promise<Identification> {
   const request = encodeIdentifyRequest(asker);
   return decodeIdentification(await ask(address, 'Identify', request, { clock, timeoutMs: ASK_TIMEOUT_MS, signal }));
 }

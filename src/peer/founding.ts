@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { bytesEqual, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Deferred, deferred } from '../runtime/deferred.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -24,7 +25,7 @@ export interface FoundingOptions {
   readonly knownFeatureLevel: number;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
   /** An integer from `from` (inclusive) to `to` (exclusive). */
   readonly random?: (from: number, to: number) => number;
   /** A new UUID, 16 bytes. */

@@ -12,6 +12,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { type ErrorCode, FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 const MIB = 1024 * 1024;
@@ -99,7 +100,7 @@ export async function ask(
   address: string,
   name: 'Identify' | 'Found' | 'Entries' | 'Join' | 'StateDigests',
   request: Buffer,
-  timing: { clock: Clock; timeoutMs: number; signal?: AbortSignal },
+  timing: { clock: Clock; timeoutMs: number; signal?: Signal },
 ): Promise<Buffer> {
   const client = new Client(address, credentials.createInsecure(), clientOptions);
   const { clock, timeoutMs, signal } = timing;

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { bytesEqual, uuidText } from '../base/bytes.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { deferred } from '../runtime/deferred.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -14,7 +15,7 @@ export interface HandOverOptions {
   readonly founders: ReadonlyMap<string, string>;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
   readonly random?: (from: number, to: number) => number;
 }
 

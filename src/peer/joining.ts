@@ -1,4 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { decodeError } from './codec.ts';
@@ -17,7 +18,7 @@ export interface JoiningOptions {
   readonly clusterId: () => Uint8Array;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
 }
 
 const LOG_MS = 5000;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { uuidBytes, uuidText } from '../base/bytes.ts';
 import { FactstoreError, invalid } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import {
   checkProjectionChange,
   checkProjectionName,
@@ -22,9 +23,9 @@ export interface ChangePorts extends Pick<EmitterPorts, 'openRoute'> {
   readonly registry: ProjectionRegistry;
   openProgram(source: string): Promise<Program>;
   /** Resolves once this node has applied all that was committed when it was asked. */
-  linearize(signal: AbortSignal): Promise<void>;
+  linearize(signal: Signal): Promise<void>;
   /** Resolves once this node has applied a position. */
-  reached(position: number, signal: AbortSignal): Promise<void>;
+  reached(position: number, signal: Signal): Promise<void>;
 }
 
 /** A change that is in the log. */
@@ -50,12 +51,7 @@ export class ProjectionChanges {
   }
 
   /** `appendId`: 16 bytes, or none. Ends in the reason why the change cannot be made; then nothing was written. */
-  async make(
-    name: string,
-    wanted: ProjectionChange,
-    appendId: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<ChangedProjection> {
+  async make(name: string, wanted: ProjectionChange, appendId: Uint8Array, signal: Signal): Promise<ChangedProjection> {
     checkProjectionName('name', name);
     checkProjectionChange('projection', wanted);
     if (appendId.length !== 0 && appendId.length !== 16) throw invalid('append_id', 'is not a UUID of 16 bytes');
@@ -82,7 +78,7 @@ export class ProjectionChanges {
     change: ProjectionChange,
     facts: number,
     id: Uint8Array,
-    signal: AbortSignal,
+    signal: Signal,
   ): Promise<ChangedProjection | undefined> {
     const request = encodeAppendRequest({
       appendId: id,

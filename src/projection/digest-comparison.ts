@@ -1,3 +1,4 @@
+import type { Signal } from '../base/signal.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { StoredDigest } from './generation-store.ts';
@@ -14,7 +15,7 @@ interface DigestQuestion {
 export interface DigestPeer {
   readonly nodeId: string;
   /** One answer for each question, in order; empty where it knows nothing. */
-  ask(questions: readonly DigestQuestion[], signal: AbortSignal): Promise<readonly (readonly StoredDigest[])[]>;
+  ask(questions: readonly DigestQuestion[], signal: Signal): Promise<readonly (readonly StoredDigest[])[]>;
 }
 
 export interface ComparisonPorts {

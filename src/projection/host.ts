@@ -1,4 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Generation, Projection } from '../model/projection.ts';
 import type { Store } from '../storage/store.ts';
 import { Emitter, type EmitterPorts } from './emitter.ts';
@@ -13,7 +14,7 @@ export interface HostPorts extends RunnerPorts, EmitterPorts {
   /** `projections/` of the data directory. */
   readonly store: Store;
   /** Says in a fact that a generation takes over. */
-  takeOver(name: string, generation: number, signal: AbortSignal): Promise<void>;
+  takeOver(name: string, generation: number, signal: Signal): Promise<void>;
 }
 
 /** One projection as this node runs it. */

@@ -1,4 +1,5 @@
 import { FactstoreError, invalid, overLimit } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { Projection } from '../model/projection.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -122,7 +123,7 @@ export class ProjectionQueries {
   }
 
   /** Ends in NOT_FOUND where the projection or the partition does not exist. */
-  async state(name: string, partition: string, freshness: Freshness, signal: AbortSignal): Promise<StateAnswer> {
+  async state(name: string, partition: string, freshness: Freshness, signal: Signal): Promise<StateAnswer> {
     const runner = await this.fresh(name, freshness, signal);
     const at = runner.checkpoint.value;
     const found = await runner.store.partition(partition);
@@ -134,7 +135,7 @@ export class ProjectionQueries {
     name: string,
     page: { readonly prefix: string; readonly after: string; readonly limit: number },
     freshness: Freshness,
-    signal: AbortSignal,
+    signal: Signal,
   ): Promise<PartitionPage> {
     const { prefix, after } = page;
     if (page.limit > LIMITS.listedPartitionsMax) {
@@ -160,7 +161,7 @@ export class ProjectionQueries {
   async *watch(
     name: string,
     wanted: { readonly partition: string | undefined; readonly prefix: string },
-    signal: AbortSignal,
+    signal: Signal,
   ): AsyncGenerator<StateAnswer> {
     const { partition: one, prefix } = wanted;
     const { watchers } = await this.host.hosted(name);
@@ -190,7 +191,7 @@ export class ProjectionQueries {
   }
 
   /** The generation that answers, once it has come as far as was asked. */
-  private async fresh(name: string, { atLeast, waitMs }: Freshness, signal: AbortSignal): Promise<GenerationRunner> {
+  private async fresh(name: string, { atLeast, waitMs }: Freshness, signal: Signal): Promise<GenerationRunner> {
     const hosted = await this.host.hosted(name);
     const now = answeringOf(hosted);
     if (now.checkpoint.value >= atLeast) return now;

@@ -1,4 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import { type Generation, type Projection, producerOf, type Segment } from '../model/projection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -294,7 +295,7 @@ export class GenerationRunner {
   }
 
   /** A generation that has come to its end waits for the fact that gives it another one. */
-  private async rangeChange(signal: AbortSignal): Promise<void> {
+  private async rangeChange(signal: Signal): Promise<void> {
     const { until } = this.range();
     const { head } = this.ports;
     // Every fact moves the head.

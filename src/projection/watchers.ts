@@ -1,3 +1,4 @@
+import type { Signal } from '../base/signal.ts';
 import { Watched } from '../runtime/watched.ts';
 
 /** Partitions that wait for a slow watcher, at most: then it is told that it has missed some. */
@@ -58,7 +59,7 @@ export class Watcher {
   }
 
   /** Resolves once something has changed; undefined: the signal was aborted, or the projection is no more. */
-  async next(signal: AbortSignal): Promise<Changes | undefined> {
+  async next(signal: Signal): Promise<Changes | undefined> {
     while (this.pending.size === 0) {
       if (!(await this.rounds.reached(this.rounds.value + 1, signal))) return undefined;
     }

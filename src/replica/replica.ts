@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts';
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import { Raft } from '../raft/raft.ts';
 import {
   type Configuration,
@@ -338,7 +339,7 @@ export class Replica implements Inbound {
   }
 
   /** Waits until this node has applied everything that was committed anywhere when it was called (ReadIndex). */
-  async linearize(signal: AbortSignal): Promise<void> {
+  async linearize(signal: Signal): Promise<void> {
     while (!signal.aborted && !this.stopping) {
       // The barrier always answers: only the abort is caught, which ends the loop.
       const index = await untilAborted(this.barrier.readIndex(), signal).catch(() => undefined);

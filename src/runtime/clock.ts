@@ -1,3 +1,4 @@
+import type { Signal } from '../base/signal.ts';
 /**
  * The only place where time comes from and where timers are made. Everything else receives a Clock, so that the
  * simulator can give it a virtual one.
@@ -10,7 +11,7 @@ export interface Clock {
   /** Calls `fire` once, not before `ms` milliseconds have passed. */
   setTimer(ms: number, fire: () => void): Timer;
   /** Resolves after `ms` milliseconds, or earlier once the signal is aborted; never rejects. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  sleep(ms: number, signal?: Signal): Promise<void>;
   /** Calls `run` after the input that is waiting now has had its turn: many small inputs then share one piece of work. */
   soon(run: () => void): void;
   /** Resolves after waiting input has had its turn: long work calls it between pieces (rule C3). */

@@ -1,3 +1,5 @@
+import type { Signal } from '../base/signal.ts';
+
 interface Waiter {
   readonly at: number;
   /** Told whether the value was reached. */
@@ -42,7 +44,7 @@ export class Watched {
   }
 
   /** Resolves to true once the value is at least `at`, to false once the signal is aborted or the value is closed. */
-  reached(at: number, signal?: AbortSignal): Promise<boolean> {
+  reached(at: number, signal?: Signal): Promise<boolean> {
     if (this.current >= at) return Promise.resolve(true);
     if (this.closed || signal?.aborted) return Promise.resolve(false);
     return new Promise((resolve) => {

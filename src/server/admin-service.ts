@@ -1,3 +1,4 @@
+import type { Signal } from '../base/signal.ts';
 import type { ScavengeWord } from '../model/scavenge-fact.ts';
 import type { ScavengeState } from '../proto/gen/factstore/v1/ScavengeState.ts';
 import type { ScavengeStatusResponse } from '../proto/gen/factstore/v1/ScavengeStatusResponse.ts';
@@ -28,7 +29,7 @@ export interface ScavengeFact {
 /** What the admin service asks of the node. */
 export interface AdminPorts {
   /** Starts or stops scavenges, on all nodes. */
-  sayScavenge(word: ScavengeWord, appendId: Uint8Array, signal: AbortSignal): Promise<ScavengeFact>;
+  sayScavenge(word: ScavengeWord, appendId: Uint8Array, signal: Signal): Promise<ScavengeFact>;
   scavengeStatus(): ScavengeFigures;
 }
 

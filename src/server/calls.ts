@@ -1,5 +1,6 @@
 import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
+import { Cancellation, type Signal } from '../base/signal.ts';
 import type { Received } from '../proto/services.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { statusOf } from './status.ts';
@@ -21,19 +22,15 @@ export function patienceMs(call: { getDeadline(): Date | number }, nowUs: number
 
 type Cancellable = { on(event: 'cancelled', listener: () => void): unknown; cancelled: boolean };
 
-/** One for all: an abort without a reason makes an error with a stack for each call, and every call ends in one. */
-const ENDED = new Error('the call has ended');
-
 /**
  * Aborted when the client cancels the call, its deadline passes, or its connection breaks; and, because grpc-js says
- * "cancelled" then too, when the call has ended. Made only where it is needed: for a short call it costs as much as
- * the rest.
+ * "cancelled" then too, when the call has ended. Made only where it is needed.
  */
-function signalOf(call: Cancellable): AbortSignal {
-  const controller = new AbortController();
-  call.on('cancelled', () => controller.abort(ENDED));
-  if (call.cancelled) controller.abort(ENDED);
-  return controller.signal;
+function signalOf(call: Cancellable): Signal {
+  const cancellation = new Cancellation();
+  call.on('cancelled', () => cancellation.abort());
+  if (call.cancelled) cancellation.abort();
+  return cancellation;
 }
 
 /** A unary handler from an async function; whatever it throws becomes a status with details. */
@@ -41,7 +38,7 @@ export function unary<Request, Response>(
   logger: Logger,
   handle: (
     request: Request,
-    signal: () => AbortSignal,
+    signal: () => Signal,
     call: ServerUnaryCall<Received<Request>, Response>,
   ) => Promise<Response>,
 ) {
@@ -72,7 +69,7 @@ export function streaming<Request, Message = Uint8Array>(
   logger: Logger,
   handle: (
     request: Request,
-    signal: AbortSignal,
+    signal: Signal,
     call: ServerWritableStream<Received<Request>, Message>,
   ) => AsyncIterable<Message>,
   sizeOf = (message: Message) => (message as Uint8Array).length,
@@ -103,11 +100,11 @@ export function streaming<Request, Message = Uint8Array>(
 class Untaken<Message> {
   private readonly call: ServerWritableStream<unknown, Message>;
   private readonly sizeOf: (message: Message) => number;
-  private readonly signal: AbortSignal;
+  private readonly signal: Signal;
   private bytes = 0;
   private wake: (() => void) | undefined;
 
-  constructor(call: ServerWritableStream<unknown, Message>, signal: AbortSignal, sizeOf: (message: Message) => number) {
+  constructor(call: ServerWritableStream<unknown, Message>, signal: Signal, sizeOf: (message: Message) => number) {
     this.sizeOf = sizeOf;
     this.call = call;
     this.signal = signal;

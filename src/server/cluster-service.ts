@@ -1,4 +1,5 @@
 import { invalid } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { ChangeMembersRequest__Output } from '../proto/gen/factstore/v1/ChangeMembersRequest.ts';
 import type { RaiseFeatureLevelRequest__Output } from '../proto/gen/factstore/v1/RaiseFeatureLevelRequest.ts';
 import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts';
@@ -23,7 +24,7 @@ export interface MembersNow {
 export interface ClusterPorts {
   status(): StatusResponse;
   /** Resolves with the node id of the new leader. */
-  transferLeadership(nodeId: string, signal: AbortSignal): Promise<string>;
+  transferLeadership(nodeId: string, signal: Signal): Promise<string>;
   /** Resolves with the members as they are then. */
   changeMembers(change: MembersChange): Promise<MembersNow>;
   /** Resolves with the level; 0: the highest that every member knows. */

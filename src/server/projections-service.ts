@@ -1,4 +1,5 @@
 import { FactstoreError, invalid } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { ErrorPolicy, Projection, ProjectionChange } from '../model/projection.ts';
 import type { ProjectionChanges } from '../projection/changes.ts';
 import type { GenerationStatus, ProjectionQueries, ProjectionStatus, StateAnswer } from '../projection/queries.ts';
@@ -28,7 +29,7 @@ export interface NodeProjections {
   /** Undefined: this node does not run any. */
   readonly queries: ProjectionQueries | undefined;
   /** Resolves once this node has applied a position. */
-  reached(position: number, signal: AbortSignal): Promise<void>;
+  reached(position: number, signal: Signal): Promise<void>;
 }
 
 /** How long a query waits for a state that is fresh enough, at most. */

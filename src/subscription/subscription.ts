@@ -1,3 +1,4 @@
+import type { Signal } from '../base/signal.ts';
 import type { FollowedLink } from '../model/link.ts';
 import type { Watched } from '../runtime/watched.ts';
 import type { OpenSubscription } from './open-subscriptions.ts';
@@ -23,7 +24,7 @@ export interface Source {
    */
   read(after: number): AsyncIterable<Pick<Delivery, 'events' | 'links'> & { readonly lookedTo: number }>;
   /** The head of the whole cluster as of now: a read index, taken and applied (rule Q3). */
-  freshHead(signal: AbortSignal): Promise<number>;
+  freshHead(signal: Signal): Promise<number>;
 }
 
 /** Without a matching event, a checkpoint is still told every so many positions. */
@@ -37,7 +38,7 @@ const CHECKPOINT_EVERY = 10_000;
 export async function* follow(
   source: Source,
   after: number,
-  signal: AbortSignal,
+  signal: Signal,
   progress: OpenSubscription = { lookedTo: after },
 ): AsyncGenerator<Delivery> {
   let cursor = after;
