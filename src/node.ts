@@ -14,14 +14,11 @@ import { measuredStore } from './node/measured-store.ts';
 import { Member } from './node/member.ts';
 import { NodeStorage } from './node/open-storage.ts';
 import type { Scavenging } from './node/scavenging.ts';
-import type { EntriesRequest } from './peer/entries.ts';
 import { Founding } from './peer/founding.ts';
-import { type Admission, clusterOf, type FoundingMember } from './peer/founding-codec.ts';
-import type { JoinRequest } from './peer/join-codec.ts';
+import { clusterOf, type FoundingMember } from './peer/founding-codec.ts';
 import { Joining } from './peer/joining.ts';
 import { membershipIn } from './peer/membership-codec.ts';
-import { PeerServer } from './peer/peer-server.ts';
-import type { DigestsRequest } from './peer/state-digests.ts';
+import { type PeerHandlers, PeerServer } from './peer/peer-server.ts';
 import { openProgram, type Program } from './projection/program.ts';
 import { type Clock, every, systemClock, type Timer } from './runtime/clock.ts';
 import { deferred } from './runtime/deferred.ts';
@@ -337,21 +334,22 @@ export class Node {
     });
   }
 
-  private peerHandlers() {
+  private peerHandlers(): PeerHandlers {
     const notYet = () => new FactstoreError('NOT_READY', 'the node is starting');
     return {
       identify: () => {
         if (!this.founding) throw notYet();
         return this.founding.identify();
       },
-      found: async (admission: Admission) => {
+      found: async (admission) => {
         if (this.entering) return this.entering.take(admission);
         if (!this.founding) throw notYet();
         return this.founding.found(admission.record);
       },
-      join: async (request: JoinRequest) => this.joined().join(request),
-      stateDigests: async (request: DigestsRequest) => this.joined().projections.digests(request),
-      entries: (request: EntriesRequest) => (this.storage as NodeStorage).entries(request),
+      join: async (request) => this.joined().join(request),
+      stateDigests: async (request) => this.joined().projections.digests(request),
+      state: (request) => this.joined().projections.state(request),
+      entries: (request) => (this.storage as NodeStorage).entries(request),
     };
   }
 

@@ -52,6 +52,7 @@ function row({ active, building, parked }: ProjectionInfo): string[] {
     if (building) said.push(`generation ${building.generation} is at ${building.percent} %`);
     if (building?.fault)
       said.push(`and stands still before position ${building.fault.position}: ${building.fault.message}`);
+    if (active?.waitsFor) said.push(`waits: ${active.waitsFor}`);
     if (active?.divergence) said.push(active.divergence);
     if (active && active.outbox > 0) said.push(`${active.outbox} appends to be made`);
     if (parked.length > 0) said.push(`${parked.length === 10 ? '10 or more' : parked.length} events parked`);

@@ -89,6 +89,8 @@ export interface ProjectionProgress {
   readonly memoryBytes: number;
   /** How its states differ from those of another node, one of which is wrong; undefined: that is not known of any. */
   readonly divergence: string | undefined;
+  /** What it waits for before it goes on, such as its state from another node; undefined: for nothing. */
+  readonly waitsFor: string | undefined;
 }
 
 /** A projection, and how it is on one node. */
@@ -337,6 +339,7 @@ function progressOf(status: GenerationStatus__Output): ProjectionProgress {
     checkpoint: BigInt(status.checkpoint),
     lag: BigInt(status.lag),
     divergence: status.divergence || undefined,
+    waitsFor: status.waitsFor || undefined,
     fault: fault === '' ? undefined : { message: fault, position: BigInt(status.faultPosition) },
   };
 }

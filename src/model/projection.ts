@@ -36,6 +36,8 @@ export interface Generation {
   readonly generation: number;
   readonly source: string;
   readonly onError: ErrorPolicy;
+  /** The position of that fact: what a scavenge behind it erases, this generation may have seen (rule P1). */
+  readonly began: number;
 }
 
 /**
@@ -178,7 +180,7 @@ export function projectionAfter(
   const counted = prior && { ...prior, facts: revision + 1, position, lastChange: id };
   if (!change || refusalOf(prior, name, change)) return counted;
   if (change.kind === 'create') {
-    const active = { generation: revision, source: change.source, onError: change.onError };
+    const active = { generation: revision, source: change.source, onError: change.onError, began: position };
     const segments = [{ generation: revision, after: 0, until: Number.POSITIVE_INFINITY }];
     const lasting = { name, created: revision, enabled: true, enabledAt: position, deleted: false };
     return {
@@ -207,14 +209,14 @@ function changed(
       return projection;
     case 'update': {
       const { source, onError } = change;
-      return { ...projection, building: { generation: revision, source, onError } };
+      return { ...projection, building: { generation: revision, source, onError, began: position } };
     }
     case 'enable':
       return { ...projection, enabled: true, enabledAt: position };
     case 'disable':
       return { ...projection, enabled: false };
     case 'reset':
-      return activated(projection, { ...active, generation: revision }, position);
+      return activated(projection, { ...active, generation: revision, began: position }, position);
     case 'delete':
       return { ...projection, deleted: true, enabled: false, building: undefined, previous: undefined };
     case 'takeOver':

@@ -165,11 +165,16 @@ export class Member {
     await registry.load(index.view(), reader);
     const { scavengeBytesPerSecond: bytesPerSecond } = ports.options;
     const { clock, fatal } = ports;
-    scavenger = new Scavenger({ log: storage.log, index, reader, clock, logger, bytesPerSecond, fatal });
+    let member: Member | undefined;
+    const passed = async (point: number, signal: Signal) => {
+      while (!member?.opened && !signal.aborted) await clock.sleep(WAIT_FOR_ROLE_MS, signal);
+      await member?.opened?.passed(point, signal);
+    };
+    scavenger = new Scavenger({ log: storage.log, index, reader, clock, logger, bytesPerSecond, passed, fatal });
     await scavenger.start();
     const { chain: chainHash } = await storage.log.placeAt(index.appliedIndex);
     const seenPeers = await PeerMemory.open(ports.options.data, ports.fatal);
-    const member = new Member(ports, { index, seenPeers, facts, registry, scavenger, chainHash });
+    member = new Member(ports, { index, seenPeers, facts, registry, scavenger, chainHash });
     member.replica.start();
     member.place.take();
     return member;
@@ -411,6 +416,7 @@ export class Member {
       random: randomInt,
       applied: (records) => {
         this.chainHash = (records.at(-1) as EntryRecord).chain;
+        this.scavenging.met(records);
         const longest = records.find((record) => record.count > 0);
         if (!longest || longest.term !== this.replica.term || this.role !== 'leader') return;
         observe.committed((clock.nowUs() - longest.createdUs) / 1e6);

@@ -3,9 +3,11 @@ import { bytesEqual, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import type { Signal } from '../base/signal.ts';
 import type { Database } from '../database/database.ts';
+import type { Generation, Projection } from '../model/projection.ts';
 import { ask } from '../peer/grpc.ts';
 import { refused } from '../peer/identity.ts';
 import { type DigestsRequest, decodeDigestsResponse, encodeDigestsRequest } from '../peer/state-digests.ts';
+import { type StateRequest, stateFrom } from '../peer/states.ts';
 import { ProjectionChanges } from '../projection/changes.ts';
 import { DIGESTS_PER_ANSWER, DigestComparison, type DigestPeer } from '../projection/digest-comparison.ts';
 import type { StoredDigest } from '../projection/generation-store.ts';
@@ -13,6 +15,8 @@ import { ProjectionHost } from '../projection/host.ts';
 import type { Program } from '../projection/program.ts';
 import { ProjectionQueries } from '../projection/queries.ts';
 import type { ProjectionRegistry } from '../projection/registry.ts';
+import type { StatePiece } from '../projection/state-copy.ts';
+import { fetchState, type StatePeer } from '../projection/state-fetch.ts';
 import type { MemberId } from '../raft/types.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -24,6 +28,7 @@ import { EventReader } from '../storage/index/event-reader.ts';
 import { LevelStore } from '../storage/level-store.ts';
 import type { RaftLog } from '../storage/raft-log.ts';
 import type { EntryRecord } from '../storage/record.ts';
+import type { Operation } from '../storage/store.ts';
 import type { Members } from './members.ts';
 import type { Scavenging } from './scavenging.ts';
 
@@ -42,7 +47,7 @@ export interface ProjectionsPorts {
   readonly members: Pick<Members, 'all'>;
   /** This member. */
   readonly self: MemberId;
-  readonly scavenging: Pick<Scavenging, 'mayHaveReplaced'>;
+  readonly scavenging: Pick<Scavenging, 'mayHaveReplaced' | 'erasures'>;
   readonly clock: Clock;
   readonly logger: Logger;
   openProgram(source: string): Promise<Program>;
@@ -51,6 +56,8 @@ export interface ProjectionsPorts {
 }
 
 const DIGESTS_TIMEOUT_MS = 3_000;
+/** How often it is asked again whether this node is up to date, or has passed a scavenge point. */
+const AGAIN_MS = 100;
 const MIB = 1 << 20;
 const STORE_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
 /** The row that says of which cluster the states are; no generation's key begins so. */
@@ -111,18 +118,61 @@ export class Projections implements NodeProjections {
     );
   }
 
+  /** The state of a generation, for another node. Ends in NOT_FOUND where this one will not come to it either. */
+  state({ clusterId, projection, generation, atLeast }: StateRequest): AsyncIterable<StatePiece> {
+    if (!bytesEqual(clusterId, this.ports.clusterId)) throw refused('cluster', 'this node is of another cluster');
+    if (this.ports.run && !this.running) throw new FactstoreError('NOT_READY', 'its projections are being opened');
+    const runner = this.running?.host.generation(projection, generation);
+    if (!runner || runner.lacking) throw noState('does not have it');
+    if (runner.divergences.size > 0) throw noState('has one that differs from that of another node');
+    if (runner.checkpoint.value >= atLeast) return runner.store.copy();
+    if (runner.faulted || runner.stopped) throw noState(`stands still at position ${runner.checkpoint.value}`);
+    throw new FactstoreError(
+      'NOT_READY',
+      `it is at position ${runner.checkpoint.value} and has not come to ${atLeast} yet`,
+    );
+  }
+
+  /** Resolves once no projection of this node is to be given an event up to a position any more, durably. */
+  async passed(position: number, signal: Signal): Promise<void> {
+    const { clock, logger } = this.ports;
+    let told = false;
+    while (this.ports.run && !signal.aborted) {
+      const late = this.running?.host.runners().filter(({ runner }) => !runner.hasPassed(position));
+      if (late?.length === 0) return this.running?.store.write([ownerRow(this.ports.clusterId)], true);
+      if (late && !told) {
+        const names = late.map(({ projection }) => projection).join(', ');
+        const text = `the scavenge up to position ${position} waits for projections that are not there yet: ${names}`;
+        logger.info({ event: 'scavenge.waits', position }, text);
+        told = true;
+      }
+      await clock.sleep(AGAIN_MS, signal);
+    }
+  }
+
+  private otherMembers() {
+    const { members, self } = this.ports;
+    return members.all.filter(({ memberId }) => memberId !== self);
+  }
+
+  private statePeers(): StatePeer[] {
+    const { clusterId } = this.ports;
+    return this.otherMembers().map(({ nodeId, peerAddress }) => ({
+      nodeId,
+      give: (wanted, signal) => stateFrom(peerAddress, { clusterId, ...wanted }, signal),
+    }));
+  }
+
   private peers(): DigestPeer[] {
-    const { members, self, clusterId, clock } = this.ports;
-    return members.all
-      .filter(({ memberId }) => memberId !== self)
-      .map(({ nodeId, peerAddress }) => ({
-        nodeId,
-        ask: async (questions, signal) => {
-          const request = encodeDigestsRequest({ clusterId, questions });
-          const timing = { clock, timeoutMs: DIGESTS_TIMEOUT_MS, signal };
-          return decodeDigestsResponse(await ask(peerAddress, 'StateDigests', request, timing), questions.length);
-        },
-      }));
+    const { clusterId, clock } = this.ports;
+    return this.otherMembers().map(({ nodeId, peerAddress }) => ({
+      nodeId,
+      ask: async (questions, signal) => {
+        const request = encodeDigestsRequest({ clusterId, questions });
+        const timing = { clock, timeoutMs: DIGESTS_TIMEOUT_MS, signal };
+        return decodeDigestsResponse(await ask(peerAddress, 'StateDigests', request, timing), questions.length);
+      },
+    }));
   }
 
   async stop(): Promise<void> {
@@ -136,6 +186,31 @@ export class Projections implements NodeProjections {
   private inMemory(logIndex: number): EntryRecord | undefined {
     const { replica, scavenging } = this.ports;
     return scavenging.mayHaveReplaced(logIndex) ? undefined : replica.inMemory(logIndex);
+  }
+
+  /** Asked again until there is a leader that says so. */
+  private async upToDate(signal: Signal): Promise<void> {
+    const { database, clock } = this.ports;
+    while (!signal.aborted) {
+      try {
+        await database.head({ kind: 'linearizable' }, signal);
+        return;
+      } catch (error) {
+        if (!(error instanceof FactstoreError)) throw error;
+        await clock.sleep(AGAIN_MS, signal);
+      }
+    }
+  }
+
+  /** A source runs again from the first event on, as another generation, unless that was said already. */
+  private async beginAnew(name: string, generation: number, signal: Signal): Promise<void> {
+    const { active, building } = this.registry.get(name);
+    const isActive = active.generation === generation;
+    if (!isActive && building?.generation !== generation) return;
+    const { source, onError } = isActive ? active : (building as Generation);
+    const change = isActive ? ({ kind: 'reset' } as const) : ({ kind: 'update', source, onError } as const);
+    const stands = (known: Projection) => (isActive ? known.active : known.building)?.generation === generation;
+    await this.changes.make(name, change, new Uint8Array(0), signal, stands);
   }
 
   private async startHost(): Promise<void> {
@@ -157,6 +232,10 @@ export class Projections implements NodeProjections {
       cursor: async (producer) => (await index.lookup([], [producer])).cursor(producer)?.current ?? 0,
       takeOver: async (name, generation, signal) =>
         void (await changes.make(name, { kind: 'takeOver', generation }, new Uint8Array(0), signal)),
+      upToDate: (signal) => this.upToDate(signal),
+      erasures: () => ({ ...ports.scavenging.erasures, alone: this.otherMembers().length === 0 }),
+      fetchState: (wanted, install, signal) => fetchState(this.statePeers(), wanted, install, signal),
+      beginAnew: (name, generation, signal) => this.beginAnew(name, generation, signal),
       fatal: (error) => ports.fatal(error),
     });
     const queries = new ProjectionQueries({ registry, host, head, clock });
@@ -168,6 +247,14 @@ export class Projections implements NodeProjections {
     });
     this.running = { host, store, queries, comparison };
   }
+}
+
+function ownerRow(clusterId: Uint8Array): Operation {
+  return { type: 'put', key: OWNER, value: Buffer.from(uuidText(clusterId)) };
+}
+
+function noState(reason: string): FactstoreError {
+  return new FactstoreError('NOT_FOUND', `this node ${reason}`);
 }
 
 /** What is there of another cluster, or cannot be opened, is removed: all of it follows from the log. */
@@ -188,6 +275,6 @@ async function openStore({ path, clusterId, logger }: ProjectionsPorts): Promise
   }
   await rm(path, { recursive: true, force: true });
   const fresh = await LevelStore.open(path, STORE_OPTIONS);
-  await fresh.write([{ type: 'put', key: OWNER, value: Buffer.from(owner) }], true);
+  await fresh.write([ownerRow(clusterId)], true);
   return fresh;
 }

@@ -10,6 +10,7 @@ import { untilAborted } from '../runtime/until-aborted.ts';
 import type { Scavenger, ScavengeStatus } from '../scavenge/scavenger.ts';
 import type { ScavengeFact } from '../server/admin-service.ts';
 import type { AppendRoute } from '../server/append-routing.ts';
+import type { EntryRecord } from '../storage/record.ts';
 
 export interface ScavengingPorts {
   readonly scavenger: Scavenger;
@@ -33,6 +34,15 @@ export class Scavenging {
   /** How far this node has come with the last one. */
   get status(): ScavengeStatus {
     return this.ports.scavenger.status;
+  }
+
+  get erasures(): Scavenger['erasures'] {
+    return this.ports.scavenger.erasures;
+  }
+
+  /** Entries were applied. */
+  met(records: readonly EntryRecord[]): void {
+    this.ports.scavenger.met(records);
   }
 
   /** Whether what memory holds of an entry may be more than the log still has. */

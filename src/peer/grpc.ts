@@ -74,13 +74,17 @@ export const peerService = {
   Entries: method('Entries', false),
   Join: method('Join', false),
   StateDigests: method('StateDigests', false),
+  State: method('State', true),
 };
 
 export type ClientCall = ClientDuplexStream<Buffer, Buffer>;
 export type ServerCall = ServerDuplexStream<Buffer, Buffer>;
 
 /** A new connection of its own to a peer, and one stream on it. */
-export function openStream(address: string, name: 'Messages' | 'Forward'): { call: ClientCall; close(): void } {
+export function openStream(
+  address: string,
+  name: 'Messages' | 'Forward' | 'State',
+): { call: ClientCall; close(): void } {
   const client = new Client(address, credentials.createInsecure(), clientOptions);
   const { path } = peerService[name];
   const call = client.makeBidiStreamRequest<Buffer, Buffer>(path, same, same, new Metadata());

@@ -24,6 +24,7 @@ import {
 import { refused } from './identity.ts';
 import { decodeJoinRequest, encodeJoinResponse, type JoinRequest, type JoinResponse } from './join-codec.ts';
 import { type DigestsRequest, decodeDigestsRequest, encodeDigestsResponse } from './state-digests.ts';
+import { type encodeStatePiece, type StateRequest, serveState } from './states.ts';
 
 export interface PeerHandlers {
   readonly identify: () => Identification;
@@ -33,6 +34,8 @@ export interface PeerHandlers {
   readonly entries: (request: EntriesRequest) => Promise<readonly EntryRecord[]>;
   /** What projections have come to here. */
   readonly stateDigests: (request: DigestsRequest) => Promise<Parameters<typeof encodeDigestsResponse>[0]>;
+  /** The state of a generation. Ends in NOT_FOUND where this node does not have it and will not come to it. */
+  readonly state: (request: StateRequest) => AsyncIterable<Parameters<typeof encodeStatePiece>[0]>;
   /** A node asks to become a member. Rejects with the reason why it cannot, as it is. */
   readonly join: (request: JoinRequest) => Promise<JoinResponse>;
 }
@@ -88,6 +91,7 @@ export class PeerServer {
         answer(done, logger, async () =>
           encodeDigestsResponse(await handlers.stateDigests(decodeDigestsRequest(call.request))),
         ),
+      State: (call: ServerCall) => serveState(call, handlers.state, logger),
       Messages: (call: ServerCall) => (streams.handlers ? streams.handlers.messages(call) : notYet(call)),
       Forward: (call: ServerCall) => (streams.handlers ? streams.handlers.forward(call) : notYet(call)),
     });

@@ -50,8 +50,17 @@ export class ProjectionChanges {
     this.ports = ports;
   }
 
-  /** `appendId`: 16 bytes, or none. Ends in the reason why the change cannot be made; then nothing was written. */
-  async make(name: string, wanted: ProjectionChange, appendId: Uint8Array, signal: Signal): Promise<ChangedProjection> {
+  /**
+   * `appendId`: 16 bytes, or none. Nothing is written where the projection, as it is then, no longer is what `stands` wants.
+   * Ends in the reason why the change cannot be made; then nothing was written.
+   */
+  async make(
+    name: string,
+    wanted: ProjectionChange,
+    appendId: Uint8Array,
+    signal: Signal,
+    stands: (known: Projection) => boolean = () => true,
+  ): Promise<ChangedProjection> {
     checkProjectionName('name', name);
     checkProjectionChange('projection', wanted);
     if (appendId.length !== 0 && appendId.length !== 16) throw invalid('append_id', 'is not a UUID of 16 bytes');
@@ -62,6 +71,7 @@ export class ProjectionChanges {
       await this.ports.linearize(signal);
       const known = this.ports.registry.find(name);
       if (known?.lastChange === uuidText(id)) return { ...placeOf(known), repeated: true };
+      if (known && !stands(known)) return { ...placeOf(known), repeated: true };
       const refusal = refusalOf(known, name, wanted);
       if (refusal) throw refusal;
       if (known && isAsIs(known, wanted)) return { ...placeOf(known), repeated: true };

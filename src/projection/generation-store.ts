@@ -1,7 +1,8 @@
-import { eachRow, type Operation, type Store } from '../storage/store.ts';
+import { eachRow, type Operation, removeRows, type Store } from '../storage/store.ts';
 import { GenerationKeys, generationOfKey } from './keys.ts';
 import { decodePartition, encodePartition, type PartitionState } from './partition-row.ts';
 import { type BatchOutcome, SHARED_STATE } from './program.ts';
+import { copyOf, install, type StatePiece } from './state-copy.ts';
 import { DIGEST_EVERY } from './state-digest.ts';
 
 /** How far a generation has come. */
@@ -49,7 +50,6 @@ const BEGINNING: Checkpoint = { position: 0, emitted: 0, sequence: 0 };
 const JOURNAL_ROWS = 4_096;
 /** So many digests are kept, for nodes that are behind. */
 const DIGESTS_KEPT = 1_024;
-const ROWS_PER_SCAN = 1_000;
 
 /**
  * What one generation has on this node's disk: state and checkpoint in one batch (rule P5). It follows from the log; lost
@@ -78,12 +78,10 @@ export class GenerationStore {
     const keys = new GenerationKeys(name, generation);
     const checkpoint = await readCheckpoint(store, keys);
     const damage = checkpoint && (await journalDamage(store, keys, checkpoint));
-    if (damage !== undefined) {
-      onDamage(damage);
-      await removeAll(store, keys.all);
-    }
-    let waiting = 0;
-    await eachRow(store, keys.wholeOutbox, () => void waiting++);
+    if (damage !== undefined) onDamage(damage);
+    // Without a checkpoint there may be rows of a copy that did not come to its end.
+    if (damage !== undefined || !checkpoint) await removeRows(store, keys.all);
+    const waiting = await countOutbox(store, keys);
     return new GenerationStore(store, keys, (damage === undefined && checkpoint) || BEGINNING, waiting);
   }
 
@@ -197,11 +195,26 @@ export class GenerationStore {
     }
   }
 
+  /** All of it as it is now, for another node. */
+  copy(): AsyncIterable<StatePiece> {
+    return copyOf(this.store, this.keys);
+  }
+
+  /** Puts what another node has in the place of all of it. Where that fails, there may be nothing left. */
+  async replace(pieces: AsyncIterable<StatePiece>): Promise<void> {
+    try {
+      await install(this.store, this.keys, pieces);
+    } finally {
+      this.current = (await readCheckpoint(this.store, this.keys)) ?? BEGINNING;
+      this.waiting = await countOutbox(this.store, this.keys);
+    }
+  }
+
   /** Forgets what was appended: everything up to a position. */
   async trimOutbox(upTo: number): Promise<void> {
     if (this.waiting === 0) return;
     const { from } = this.keys.wholeOutbox;
-    const removed = await removeAll(this.store, { from, to: this.keys.outbox(upTo + 1) });
+    const removed = await removeRows(this.store, { from, to: this.keys.outbox(upTo + 1) });
     // Only now: a batch may have added some meanwhile.
     this.waiting -= removed;
   }
@@ -210,7 +223,7 @@ export class GenerationStore {
   async drop(): Promise<void> {
     const { from, to } = this.keys.all;
     // A state is small beside the log: there is nothing to hold back for.
-    if ((await removeAll(this.store, { from, to })) > 0) await this.store.compact(from, to, async () => true);
+    if ((await removeRows(this.store, { from, to })) > 0) await this.store.compact(from, to, async () => true);
     this.current = BEGINNING;
     this.waiting = 0;
   }
@@ -241,6 +254,12 @@ function parse(row: Uint8Array): unknown {
   } catch {
     return undefined;
   }
+}
+
+async function countOutbox(store: Store, keys: GenerationKeys): Promise<number> {
+  let rows = 0;
+  await eachRow(store, keys.wholeOutbox, () => void rows++);
+  return rows;
 }
 
 async function readCheckpoint(store: Store, keys: GenerationKeys): Promise<Checkpoint | undefined> {
@@ -278,22 +297,4 @@ async function readUpTo(scan: ReturnType<Store['scan']>, limit: number): Promise
     all.push(...rows);
   }
   return all;
-}
-
-/** Removes rows in batches of a bounded size; tells how many there were. */
-async function removeAll(store: Store, range: { readonly from: Uint8Array; readonly to: Uint8Array }): Promise<number> {
-  const scan = store.scan(range);
-  let removed = 0;
-  try {
-    for (let rows = await scan.next(ROWS_PER_SCAN); rows.length > 0; rows = await scan.next(ROWS_PER_SCAN)) {
-      await store.write(
-        rows.map(([key]) => ({ type: 'del', key })),
-        false,
-      );
-      removed += rows.length;
-    }
-  } finally {
-    await scan.close();
-  }
-  return removed;
 }

@@ -34,6 +34,15 @@ export class GenerationKeys {
     return this.key(Row.checkpoint);
   }
 
+  /** A key without what all of the generation have in common. */
+  restOf(key: Uint8Array): Uint8Array {
+    return key.subarray(this.prefix.length);
+  }
+
+  withRest(rest: Uint8Array): Uint8Array {
+    return Buffer.concat([this.prefix, rest]);
+  }
+
   partition(name: string): Uint8Array {
     return this.key(Row.partition, encodeUtf8(name));
   }

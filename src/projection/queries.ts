@@ -56,6 +56,8 @@ export interface GenerationStatus {
   readonly memoryBytes: number;
   /** How its states differ from those of another node; empty: that is not known of any. */
   readonly divergence: string;
+  /** What it waits for before it goes on; empty: for nothing. */
+  readonly waitsFor: string;
 }
 
 /** How a projection is on this node. */
@@ -240,6 +242,7 @@ export class ProjectionQueries {
       outbox: runner.store.outboxRows,
       memoryBytes: runner.memoryBytes,
       divergence: describeDivergences(runner.divergences),
+      waitsFor: runner.waitsFor ?? '',
     };
   }
 }
@@ -247,6 +250,10 @@ export class ProjectionQueries {
 function answeringOf(hosted: Hosted): GenerationRunner {
   const { projection } = hosted;
   const runner = answering(hosted);
+  if (runner?.lacking) {
+    const text = `projection ${JSON.stringify(projection.name)} cannot be asked on this node: ${runner.waitsFor}; ask another node`;
+    throw new FactstoreError('NOT_READY', text, { projection: projection.name });
+  }
   if (runner) return runner;
   throw new FactstoreError('NOT_READY', `projection ${JSON.stringify(projection.name)} is being opened on this node`);
 }

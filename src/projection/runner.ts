@@ -7,6 +7,7 @@ import { Watched } from '../runtime/watched.ts';
 import type { EventReader } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
 import { emissionRefusal } from './emission.ts';
+import { type Erasures, type Way, wayForward } from './erased-history.ts';
 import { EventSource, type SourceBatch } from './event-source.ts';
 import type { GenerationStore, ParkedEvent } from './generation-store.ts';
 import { outboxRows } from './outbox.ts';
@@ -14,7 +15,9 @@ import type { BatchOutcome, Fault, Program } from './program.ts';
 import { Progress } from './progress.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { withResultStreams } from './result-stream.ts';
+import type { StatePiece } from './state-copy.ts';
 import { isDigestPlace, StateDigest } from './state-digest.ts';
+import type { FetchOutcome, WantedState } from './state-fetch.ts';
 
 /** What runners are built on. */
 export interface RunnerPorts {
@@ -27,6 +30,17 @@ export interface RunnerPorts {
   openProgram(source: string): Promise<Program>;
   /** How far a producer has come, as this node has applied it. */
   cursor(producer: string): Promise<number>;
+  /** Resolves once this node has applied all that was committed when it was asked, or the signal is aborted. */
+  upToDate(signal: Signal): Promise<void>;
+  erasures(): Erasures;
+  /** Has a state installed that another node has. */
+  fetchState(
+    wanted: WantedState,
+    install: (pieces: AsyncIterable<StatePiece>) => Promise<void>,
+    signal: Signal,
+  ): Promise<FetchOutcome>;
+  /** Says in a fact that a generation, which no node can build any more, is to be built anew as another one. */
+  beginAnew(projection: string, generation: number, signal: Signal): Promise<void>;
   /** State that can no longer be trusted. */
   fatal(error: unknown): void;
 }
@@ -49,6 +63,9 @@ const SYNC_EVERY_MS = 1_000;
 /** How often a fault that is this node's own is tried again in a fresh sandbox before it stands (rule P4). */
 const RETRIES = 3;
 const RETRY_MS = 1_000;
+/** How often what keeps it is looked at again. */
+const KEPT_MS = 500;
+const BEGIN_ANEW_MS = 10_000;
 /** A checkpoint is written, though no event was the program's, each time that it has moved by so much. */
 const QUIET_CHECKPOINT = 10_000;
 
@@ -76,8 +93,12 @@ export class GenerationRunner {
   private retriedAt = -1;
   private retries = 0;
   private syncedMs = 0;
-  private readonly digest: StateDigest;
+  private digest: StateDigest;
   private digestAt = 0;
+  /** Set until it is known that this node's log has what the state on the disk is to be gone on from with. */
+  private opening = true;
+  private obstacle: string | undefined;
+  private lacksState = false;
 
   constructor(
     ports: RunnerPorts,
@@ -112,6 +133,22 @@ export class GenerationRunner {
     return this.checkpoint.value >= Math.min(this.ports.head.value, this.range().until);
   }
 
+  /** Why it neither processes events nor stands still by a fault; undefined: nothing keeps it. */
+  get waitsFor(): string | undefined {
+    return this.obstacle;
+  }
+
+  /** Whether there is no state here to be asked for: it has to come from another node. */
+  get lacking(): boolean {
+    return this.lacksState;
+  }
+
+  /** Whether nothing up to a position is read any more, as far as that depends on this run. */
+  hasPassed(position: number): boolean {
+    if (this.generation.began > position || !this.running || this.stopped || this.fault || this.lacksState) return true;
+    return this.checkpoint.value >= Math.min(position, this.range().until);
+  }
+
   /** How much memory its sandbox has taken; 0: it has none now. */
   get memoryBytes(): number {
     return this.program?.memoryBytes ?? 0;
@@ -135,8 +172,13 @@ export class GenerationRunner {
   private async run(): Promise<void> {
     const { signal } = this.stopping;
     try {
-      await this.openProgram();
-      while (!signal.aborted && this.program && !this.fault) {
+      await this.ports.upToDate(signal);
+      while (!signal.aborted && !this.fault) {
+        if (await this.isKept()) continue;
+        if (!this.program) {
+          await this.openProgram();
+          continue;
+        }
         if (await this.turn()) continue;
         const next = this.checkpoint.value + 1;
         if (next > this.range().until) await this.rangeChange(signal);
@@ -150,6 +192,65 @@ export class GenerationRunner {
       await this.program?.close();
       this.program = undefined;
     }
+  }
+
+  /** Whether something has to come first, and was worked at (rule P1). */
+  private async isKept(): Promise<boolean> {
+    const { ports, generation, range } = this;
+    const checkpoint = this.checkpoint.value;
+    const { until } = range();
+    const way: Way =
+      checkpoint >= until
+        ? { kind: 'build' }
+        : wayForward({ began: generation.began, checkpoint, opening: this.opening }, ports.erasures());
+    if (way.kind === 'build') {
+      this.opening = false;
+      this.obstacle = undefined;
+      return false;
+    }
+    if (way.kind === 'wait')
+      this.obstacle = `this node is still to erase what the scavenge up to position ${way.point} erases`;
+    else if (await this.fetch(Math.min(way.atLeast, until))) return true;
+    await ports.clock.sleep(KEPT_MS, this.stopping.signal);
+    return true;
+  }
+
+  /** Takes over the state of another node; false: not yet. */
+  private async fetch(atLeast: number): Promise<boolean> {
+    const { ports, store, generation } = this;
+    const { signal } = this.stopping;
+    const { name } = this.projection;
+    this.lacksState = true;
+    this.obstacle ??= `a scavenge has erased what it is made of, up to position ${atLeast}: its state is being fetched from another node`;
+    await this.program?.close();
+    this.program = undefined;
+    const wanted = { projection: name, generation: generation.generation, atLeast };
+    const outcome = await ports.fetchState(wanted, (pieces) => store.replace(pieces), signal);
+    if (outcome.kind === 'fetched') {
+      const { position } = store.checkpoint;
+      this.digest = new StateDigest(position);
+      this.checkpoint.raise(position);
+      this.lacksState = false;
+      const { nodeId } = outcome;
+      const text = `the state of projection ${name} was fetched from ${nodeId}: it has come to position ${position}`;
+      ports.logger.info({ event: 'projection.fetched', projection: name, peer: nodeId, position }, text);
+      return true;
+    }
+    if (outcome.kind === 'nobody') await this.beginAnew(atLeast);
+    else this.obstacle = `its state is to come from another node, but ${outcome.reason}`;
+    return false;
+  }
+
+  private async beginAnew(atLeast: number): Promise<void> {
+    const { ports, generation } = this;
+    const { name } = this.projection;
+    this.obstacle = `a scavenge has erased what it is made of, up to position ${atLeast}, and no node has its state: it is to be begun anew`;
+    ports.logger.warn({ event: 'projection.begunAnew', projection: name }, `projection ${name}: ${this.obstacle}`);
+    await ports.beginAnew(name, generation.generation, this.stopping.signal).catch((error: Error) => {
+      this.obstacle = `it is to be begun anew, but ${error.message}`;
+    });
+    // The fact stops this run, unless it is of a generation that nobody needs any more.
+    await ports.clock.sleep(BEGIN_ANEW_MS, this.stopping.signal);
   }
 
   /** One batch; false: there is nothing to process now. */

@@ -1,4 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import { scanRecordedEvent } from '../model/event.ts';
 import { SCAVENGES_STREAM, startsScavenge } from '../model/scavenge-fact.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -19,6 +20,11 @@ export interface ScavengerPorts {
   readonly logger: Logger;
   /** How much of the log is looked through in a second, at most, and how much of the tables rewritten. */
   readonly bytesPerSecond: number;
+  /**
+   * Resolves once nothing on this node is to see what is hidden up to a point as it was any more (rule P1), or the signal is
+   * aborted. Without it, nobody does.
+   */
+  readonly passed?: (point: number, signal: Signal) => Promise<void>;
   /** How many entries one turn reads at most; 256 unless given. */
   readonly turnEntries?: number;
   /** The disk failed, or what is on it makes no sense: the process must end. */
@@ -70,6 +76,7 @@ export class Scavenger {
   private replacedTo = 0;
   private running: Promise<void> | undefined;
   private started = false;
+  private stubAt = 0;
 
   constructor(ports: ScavengerPorts) {
     this.ports = ports;
@@ -103,6 +110,23 @@ export class Scavenger {
     const state = this.stateOf(known);
     const { through = 0, events = 0, bytes = 0 } = known ?? {};
     return { state, point, through, to: Math.max(to, through), events, bytes };
+  }
+
+  /** What was erased, as far as this node knows: by itself, or by others before an entry came here. */
+  get erasures(): { point: number; begun: boolean; pending: boolean; stub: number } {
+    const { progress, stubAt } = this;
+    const point = Math.max(this.word?.starts ? this.word.position : 0, progress?.point ?? 0);
+    return {
+      point,
+      begun: progress?.point === point && point > 0,
+      pending: this.pending() !== undefined,
+      stub: stubAt,
+    };
+  }
+
+  /** Entries were applied; what came here as a stub had been erased by others. */
+  met(records: readonly EntryRecord[]): void {
+    for (const record of records) if (record.erased) this.stubAt = Math.max(this.stubAt, record.nextPosition - 1);
   }
 
   /** Whether what memory holds of an entry may be more than the log still has. */
@@ -156,7 +180,11 @@ export class Scavenger {
     }
     const { logIndex } = await index.view().locate(point);
     this.to = logIndex;
-    if (this.progress?.point !== point) this.progress = { point, through: 0, events: 0, bytes: 0, done: false };
+    if (this.progress?.point !== point) {
+      await this.ports.passed?.(point, this.stopping.signal);
+      if (!this.goesOn(point)) return;
+      this.progress = { point, through: 0, events: 0, bytes: 0, done: false };
+    }
     logger.info({ event: 'scavenge.started', point }, `scavenging up to position ${point}`);
     if (!(await this.eraseTo(logIndex, point))) return;
     if (!(await this.compact(logIndex, point))) return;

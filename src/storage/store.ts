@@ -70,3 +70,21 @@ export async function eachRow(
     await scan.close();
   }
 }
+
+/** Removes the rows of a range in batches of a bounded size; tells how many there were. */
+export async function removeRows(store: Store, range: ScanRange): Promise<number> {
+  const scan = store.scan(range);
+  let removed = 0;
+  try {
+    for (let rows = await scan.next(ROWS_PER_TURN); rows.length > 0; rows = await scan.next(ROWS_PER_TURN)) {
+      await store.write(
+        rows.map(([key]) => ({ type: 'del', key })),
+        false,
+      );
+      removed += rows.length;
+    }
+  } finally {
+    await scan.close();
+  }
+  return removed;
+}

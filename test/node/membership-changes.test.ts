@@ -120,7 +120,7 @@ async function joiner(nodeId: string, directory: number, of: Uint8Array = new Ui
   const found = async () => undefined;
   const server = await PeerServer.start(
     '127.0.0.1:0',
-    { identify, found, entries: never, join: never, stateDigests: never },
+    { identify, found, entries: never, join: never, stateDigests: never, state: async function* () {} },
     logger,
   );
   const peerAddress = server.address;

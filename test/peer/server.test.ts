@@ -28,6 +28,7 @@ async function start(took: (record: Uint8Array) => Promise<void>, address = '127
       found: ({ record }) => took(record),
       entries: async () => [],
       stateDigests: async () => [],
+      state: async function* () {},
       join: () => Promise.reject(new Error()),
     },
     logger,

@@ -94,7 +94,14 @@ export async function startNode(options: NodeOptions): Promise<TestNode> {
   const unused = () => {
     throw new Error('not used here');
   };
-  const handlers = { identify: unused, found: unused, entries: unused, join: unused, stateDigests: unused };
+  const handlers = {
+    identify: unused,
+    found: unused,
+    entries: unused,
+    join: unused,
+    stateDigests: unused,
+    state: unused,
+  };
   const server = await PeerServer.start(options.listen ?? '127.0.0.1:0', handlers, logger);
   const received: TestNode['received'] = [];
   const lost: MemberId[] = [];

@@ -53,7 +53,7 @@ export class TestNodes {
   }
 
   /** Starts one more node, which joins the others; gives its number. */
-  async addNode(more: Record<string, unknown> = {}): Promise<number> {
+  async addNode(more: Record<string, unknown> = {}, dependencies: Partial<NodeDependencies> = {}): Promise<number> {
     const [port, peerPort] = await freePorts(2);
     const nodeId = `n${this.configs.length + 1}`;
     const join = this.running.flatMap((node) => (node ? [formatAddress(node.peerAddress)] : [])).join(',');
@@ -61,7 +61,7 @@ export class TestNodes {
     this.configs.push({ ...QUIET, nodeId, data: joinPath(this.directory, nodeId), ...addresses, join, ...more });
     this.urls.push(`factstore://${addresses.listen}`);
     this.running.push(undefined);
-    await this.startNode(this.configs.length - 1);
+    await this.startNode(this.configs.length - 1, {}, dependencies);
     return this.configs.length - 1;
   }
 

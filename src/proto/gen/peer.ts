@@ -27,6 +27,9 @@ import type { PeerClient as _factstore_peer_v1_PeerClient, PeerDefinition as _fa
 import type { PeerMessage as _factstore_peer_v1_PeerMessage, PeerMessage__Output as _factstore_peer_v1_PeerMessage__Output } from './factstore/peer/v1/PeerMessage.ts';
 import type { RaftMessage as _factstore_peer_v1_RaftMessage, RaftMessage__Output as _factstore_peer_v1_RaftMessage__Output } from './factstore/peer/v1/RaftMessage.ts';
 import type { SpanDigest as _factstore_peer_v1_SpanDigest, SpanDigest__Output as _factstore_peer_v1_SpanDigest__Output } from './factstore/peer/v1/SpanDigest.ts';
+import type { StatePiece as _factstore_peer_v1_StatePiece, StatePiece__Output as _factstore_peer_v1_StatePiece__Output } from './factstore/peer/v1/StatePiece.ts';
+import type { StateRequest as _factstore_peer_v1_StateRequest, StateRequest__Output as _factstore_peer_v1_StateRequest__Output } from './factstore/peer/v1/StateRequest.ts';
+import type { StateRow as _factstore_peer_v1_StateRow, StateRow__Output as _factstore_peer_v1_StateRow__Output } from './factstore/peer/v1/StateRow.ts';
 import type { AppendBegin as _factstore_v1_AppendBegin, AppendBegin__Output as _factstore_v1_AppendBegin__Output } from './factstore/v1/AppendBegin.ts';
 import type { AppendCondition as _factstore_v1_AppendCondition, AppendCondition__Output as _factstore_v1_AppendCondition__Output } from './factstore/v1/AppendCondition.ts';
 import type { AppendRequest as _factstore_v1_AppendRequest, AppendRequest__Output as _factstore_v1_AppendRequest__Output } from './factstore/v1/AppendRequest.ts';
@@ -99,6 +102,9 @@ export interface ProtoGrpcType {
         RaftMessage: MessageTypeDefinition<_factstore_peer_v1_RaftMessage, _factstore_peer_v1_RaftMessage__Output>
         RaftMessageType: EnumTypeDefinition
         SpanDigest: MessageTypeDefinition<_factstore_peer_v1_SpanDigest, _factstore_peer_v1_SpanDigest__Output>
+        StatePiece: MessageTypeDefinition<_factstore_peer_v1_StatePiece, _factstore_peer_v1_StatePiece__Output>
+        StateRequest: MessageTypeDefinition<_factstore_peer_v1_StateRequest, _factstore_peer_v1_StateRequest__Output>
+        StateRow: MessageTypeDefinition<_factstore_peer_v1_StateRow, _factstore_peer_v1_StateRow__Output>
       }
     }
     v1: {

@@ -15,6 +15,7 @@ export interface GenerationStatus {
   'outbox'?: (number | string | Long);
   'memoryBytes'?: (number | string | Long);
   'divergence'?: (string);
+  'waitsFor'?: (string);
 }
 
 export interface GenerationStatus__Output {
@@ -29,4 +30,5 @@ export interface GenerationStatus__Output {
   'outbox': (number);
   'memoryBytes': (number);
   'divergence': (string);
+  'waitsFor': (string);
 }

@@ -15,6 +15,8 @@ import type { IdentifyResponse as _factstore_peer_v1_IdentifyResponse, IdentifyR
 import type { JoinRequest as _factstore_peer_v1_JoinRequest, JoinRequest__Output as _factstore_peer_v1_JoinRequest__Output } from '../../../factstore/peer/v1/JoinRequest.ts';
 import type { JoinResponse as _factstore_peer_v1_JoinResponse, JoinResponse__Output as _factstore_peer_v1_JoinResponse__Output } from '../../../factstore/peer/v1/JoinResponse.ts';
 import type { PeerMessage as _factstore_peer_v1_PeerMessage, PeerMessage__Output as _factstore_peer_v1_PeerMessage__Output } from '../../../factstore/peer/v1/PeerMessage.ts';
+import type { StatePiece as _factstore_peer_v1_StatePiece, StatePiece__Output as _factstore_peer_v1_StatePiece__Output } from '../../../factstore/peer/v1/StatePiece.ts';
+import type { StateRequest as _factstore_peer_v1_StateRequest, StateRequest__Output as _factstore_peer_v1_StateRequest__Output } from '../../../factstore/peer/v1/StateRequest.ts';
 
 export interface PeerClient extends grpc.Client {
   Entries(argument: _factstore_peer_v1_EntriesRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_EntriesResponse__Output>): grpc.ClientUnaryCall;
@@ -63,6 +65,11 @@ export interface PeerClient extends grpc.Client {
   messages(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>;
   messages(options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output>;
   
+  State(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_StateRequest, _factstore_peer_v1_StatePiece__Output>;
+  State(options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_StateRequest, _factstore_peer_v1_StatePiece__Output>;
+  state(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_StateRequest, _factstore_peer_v1_StatePiece__Output>;
+  state(options?: grpc.CallOptions): grpc.ClientDuplexStream<_factstore_peer_v1_StateRequest, _factstore_peer_v1_StatePiece__Output>;
+  
   StateDigests(argument: _factstore_peer_v1_DigestsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_DigestsResponse__Output>): grpc.ClientUnaryCall;
   StateDigests(argument: _factstore_peer_v1_DigestsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_factstore_peer_v1_DigestsResponse__Output>): grpc.ClientUnaryCall;
   StateDigests(argument: _factstore_peer_v1_DigestsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_factstore_peer_v1_DigestsResponse__Output>): grpc.ClientUnaryCall;
@@ -87,6 +94,8 @@ export interface PeerHandlers extends grpc.UntypedServiceImplementation {
   
   Messages: grpc.handleBidiStreamingCall<_factstore_peer_v1_PeerMessage__Output, _factstore_peer_v1_PeerMessage>;
   
+  State: grpc.handleBidiStreamingCall<_factstore_peer_v1_StateRequest__Output, _factstore_peer_v1_StatePiece>;
+  
   StateDigests: grpc.handleUnaryCall<_factstore_peer_v1_DigestsRequest__Output, _factstore_peer_v1_DigestsResponse>;
   
 }
@@ -98,5 +107,6 @@ export interface PeerDefinition extends grpc.ServiceDefinition {
   Identify: MethodDefinition<_factstore_peer_v1_IdentifyRequest, _factstore_peer_v1_IdentifyResponse, _factstore_peer_v1_IdentifyRequest__Output, _factstore_peer_v1_IdentifyResponse__Output>
   Join: MethodDefinition<_factstore_peer_v1_JoinRequest, _factstore_peer_v1_JoinResponse, _factstore_peer_v1_JoinRequest__Output, _factstore_peer_v1_JoinResponse__Output>
   Messages: MethodDefinition<_factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage, _factstore_peer_v1_PeerMessage__Output, _factstore_peer_v1_PeerMessage__Output>
+  State: MethodDefinition<_factstore_peer_v1_StateRequest, _factstore_peer_v1_StatePiece, _factstore_peer_v1_StateRequest__Output, _factstore_peer_v1_StatePiece__Output>
   StateDigests: MethodDefinition<_factstore_peer_v1_DigestsRequest, _factstore_peer_v1_DigestsResponse, _factstore_peer_v1_DigestsRequest__Output, _factstore_peer_v1_DigestsResponse__Output>
 }
