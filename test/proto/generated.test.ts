@@ -58,6 +58,7 @@ test('every service has the methods of its .proto file, with their paths and dir
     'Identify',
     'Join',
     'Messages',
+    'State',
     'StateDigests',
   ]);
 });
