@@ -80,7 +80,7 @@ export const PROJECTION_MUTANTS: readonly Mutant[] = [
     replacement: 'if (known && known.facts < 0) return',
     bug: 'each node that lacks a state begins it anew, one after the other',
     rule: 'P1',
-    test: 'projection/state-fetch.test.ts',
+    test: 'projection/changes.test.ts',
   },
   {
     id: 'outbox-count-torn',
