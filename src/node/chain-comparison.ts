@@ -13,8 +13,14 @@ export interface ChainComparisonPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: Signal;
+  /** Why this node was fenced in an earlier life; undefined: it was not. */
+  readonly known: string | undefined;
   /** Node ids and peer addresses of the other voters. */
   voters(): ReadonlyMap<string, string>;
+  /** The node id of the leader. */
+  leader(): string | undefined;
+  /** This node is fenced from now on; resolves once that is kept. */
+  fenced(why: string): Promise<void>;
 }
 
 const ASK_TIMEOUT_MS = 5_000;
@@ -32,9 +38,10 @@ export class ChainComparison {
 
   constructor(ports: ChainComparisonPorts) {
     this.ports = ports;
+    this.verdict = ports.known;
   }
 
-  /** Why this node must serve nothing: a majority has another history. It stays so until the node is started anew. */
+  /** Why this node must serve nothing: the cluster has another history. It stays so, whatever is started anew. */
   get fence(): string | undefined {
     return this.verdict;
   }
@@ -57,23 +64,35 @@ export class ChainComparison {
     const mine = own.chain.toString('hex');
     const differing = chains.filter((one): one is readonly [string, string] => one[1] !== undefined && one[1] !== mine);
     this.differing = differing.map(([nodeId]) => nodeId);
-    if (differing.length > 0) this.alarm(index, differing, others.size + 1);
+    if (differing.length > 0) await this.alarm(index, differing, others.size + 1);
   }
 
-  private alarm(index: number, differing: readonly (readonly [string, string])[], voters: number): void {
+  private async alarm(index: number, differing: readonly (readonly [string, string])[], voters: number): Promise<void> {
     const { nodeId, logger } = this.ports;
     const names = differing.map(([name]) => name).join(', ');
     const text = `the log of ${nodeId} has another history than that of ${names}: their chain hashes at entry ${index} differ`;
-    const counts = new Map<string, number>();
-    for (const [, chain] of differing) counts.set(chain, (counts.get(chain) ?? 0) + 1);
-    const majority = (voters >> 1) + 1;
-    if (Math.max(...counts.values()) >= majority) {
-      this.verdict = `${text}. A majority of the voters agrees, and not with ${nodeId}, which serves nothing any more. Stop it, move its data directory away and start it again: it comes back as a new member. Keep the directory, and report this`;
+    const judged = this.verdict === undefined ? this.judgement(differing, voters) : undefined;
+    if (judged !== undefined) {
+      this.verdict = `${text}. ${judged}, and not with ${nodeId}, which serves nothing any more. Stop it, move its data directory away and start it again: it comes back as a new member. Keep the directory, and report this`;
     }
     const what =
       this.verdict ??
       `${text}. Which of them is wrong the other members tell: those that a majority disagrees with stop serving`;
     logger.error({ event: 'log.diverged', index, members: differing.map(([name]) => name) }, what);
+    if (judged !== undefined) await this.ports.fenced(this.verdict as string);
+  }
+
+  /** Who agrees with the history that is not this node's, and makes it the cluster's; undefined: nobody can tell. */
+  private judgement(differing: readonly (readonly [string, string])[], voters: number): string | undefined {
+    const counts = new Map<string, number>();
+    for (const [, chain] of differing) counts.set(chain, (counts.get(chain) ?? 0) + 1);
+    if (Math.max(...counts.values()) >= (voters >> 1) + 1) return 'A majority of the voters agrees';
+    // Two cannot outvote each other. But a leader has every committed entry (Raft §5.4.3): what its follower has committed
+    // otherwise is not what the cluster goes on with.
+    const [only] = differing;
+    return voters === 2 && only && this.ports.leader() === only[0]
+      ? 'The cluster goes on with that of its leader'
+      : undefined;
   }
 
   /** The chain hash that another node has at an index; undefined: it does not say, or has not come so far. */

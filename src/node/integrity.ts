@@ -52,7 +52,10 @@ export class Integrity {
       clock,
       logger,
       signal,
+      known: storage.divergence,
       voters: () => this.otherVoters(),
+      leader: () => member.leaderNodeId,
+      fenced: (why) => storage.noteDivergence(why),
     });
   }
 

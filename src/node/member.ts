@@ -209,6 +209,12 @@ export class Member {
     return memberStatus({ replica, network, self, members, chainHash, clusterId, facts, notReady });
   }
 
+  /** The node id of the member that leads, as far as this one knows. */
+  get leaderNodeId(): string | undefined {
+    const { leader } = this.replica;
+    return leader === undefined ? undefined : nodeIdOf(leader);
+  }
+
   /** Why the node does not serve everything at the moment; undefined: it does. */
   notReady(): string | undefined {
     if (this.ports.reserve.short && this.role === 'leader') return this.ports.reserve.refusal().message;

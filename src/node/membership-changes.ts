@@ -276,7 +276,7 @@ export class MembershipChanges {
     const behind = commit - (follower?.match ?? 0);
     if (follower?.recentlyActive && follower.state === 'replicate' && behind <= PROMOTION_LAG_MAX) return;
     const text = follower?.recentlyActive
-      ? `is ${behind} entries behind, and may be at most ${PROMOTION_LAG_MAX} behind to become a voter: wait until it has caught up`
+      ? `has not caught up: it is ${behind} entries behind, and has to receive the log in a steady stream, at most ${PROMOTION_LAG_MAX} behind, to become a voter. Wait a moment, and try again`
       : `does not answer (${this.ports.network.status(id).reason || 'it has just been added'}), so it cannot become a voter`;
     throw new FactstoreError('FAILED_PRECONDITION', `${nodeIdOf(id)} ${text}`, { behind, passes: true });
   }

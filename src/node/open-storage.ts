@@ -11,6 +11,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { type Damage, damageError, damageIn, isDerivedDamage } from '../storage/damage.ts';
 import { readDamageNote, removeDamageNote, writeDamageNote } from '../storage/damage-note.ts';
 import type { DataDirectory } from '../storage/data-directory.ts';
+import { readDivergenceNote, writeDivergenceNote } from '../storage/divergence-note.ts';
 import { EventIndex } from '../storage/index/event-index.ts';
 import type { StaleIndex } from '../storage/index/open-index.ts';
 import { LevelStore } from '../storage/level-store.ts';
@@ -41,6 +42,7 @@ export class NodeStorage {
   private opened: RaftLog | undefined;
   private index: { readonly index: EventIndex; readonly store: LevelStore } | undefined;
   private found: Damage | undefined;
+  private diverged: string | undefined;
   private indexDamaged = false;
   /** Of a log that is damaged, so that it is not open: its newest membership row that is not. */
   private lastMembership: EntryRecord | undefined;
@@ -72,6 +74,7 @@ export class NodeStorage {
     const storage = new NodeStorage(directory, incarnation, store, measured);
     try {
       storage.found = await readDamageNote(directory.path);
+      storage.diverged = await readDivergenceNote(directory.path);
       await storage.openExisting();
     } catch (error) {
       await store.close();
@@ -139,6 +142,17 @@ export class NodeStorage {
   async noteDamage(damage: Damage): Promise<void> {
     this.found = damage;
     await writeDamageNote(this.directory.path, damage);
+  }
+
+  /** Why this log is not the cluster's; undefined: that is not known of it. */
+  get divergence(): string | undefined {
+    return this.diverged;
+  }
+
+  /** The log was found to be another one than the cluster's: every later start knows it. */
+  async noteDivergence(text: string): Promise<void> {
+    this.diverged = text;
+    await writeDivergenceNote(this.directory.path, text);
   }
 
   /** Writes the log anew, with what peers have of the damaged entries, and opens it (rule D7). Yields after each step. */

@@ -100,6 +100,38 @@ describe('a node whose log has another history than those of a majority', () => 
     raw.close();
     for (const other of [0, 1, 2].filter((one) => one !== n))
       expect(nodes.node(other).role).toMatch(/^(leader|follower)$/);
+    // From the first moment of its next life on, whoever could be asked by then.
+    for (const other of [0, 1, 2]) await nodes.stopNode(other);
+    await nodes.startNode(n);
+    const again = new RawClient(nodes.urls[n] as string);
+    const answer = await again.serverStream(eventsService.Read.path, all);
+    expect(answer).toMatchObject({ error: { code: 'NOT_READY', message: expect.stringContaining(told) } });
+    again.close();
+  });
+
+  test('is told by its leader where there are only two, and serves no more [D4, Q3]', async () => {
+    nodes = await TestNodes.start(2, {
+      ...{ shutdownTimeoutMs: 1_000, chainCheckSeconds: 1 },
+      electionTimeoutMs: 5_000,
+    });
+    const client = await nodes.client();
+    await fill(client, 20, 1);
+    const n = await nodes.follower();
+    await until('it knows that all is committed', async () => {
+      const { members } = await client.cluster.status();
+      return new Set(members.map((member) => member.reachable && member.appliedIndex)).size === 1;
+    });
+    await nodes.stopNode(n);
+    await forgeEntry(nodes.data(n));
+    await nodes.startNode(n);
+    const told = await until('it is fenced', async () => {
+      const { members } = await client.cluster.status();
+      const member = members.find((one) => one.nodeId === `n${n + 1}`);
+      return member?.reachable && member.notReady.includes('another history') && member.notReady;
+    });
+    expect(told).toMatch(/goes on with that of its leader.*move its data directory away/);
+    const leader = 1 - n;
+    expect(nodes.node(leader).role).toBe('leader');
   });
 });
 

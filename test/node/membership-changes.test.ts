@@ -141,7 +141,7 @@ describe('a node that asks to join', () => {
     expect([first.voter, first.record.toString(), first.waits]).toEqual([
       false,
       'the record',
-      'n4 is 1001 entries behind, and may be at most 1000 behind to become a voter: wait until it has caught up',
+      'n4 has not caught up: it is 1001 entries behind, and has to receive the log in a steady stream, at most 1000 behind, to become a voter. Wait a moment, and try again',
     ]);
     expect([leader.votes, leader.learns]).toEqual(['n1-1 n2-2', 'n4-4']);
     leader.behind.set(idOf(n4), 1_000);

@@ -69,6 +69,12 @@ export class TestNodes {
     return `factstore://${this.configs.map((config) => config.listen).join(',')}`;
   }
 
+  /** What a node is started with. */
+  settings(n: number): { readonly peerAddress: string } | undefined {
+    const config = this.configs[n];
+    return config && { peerAddress: String(config.peerListen) };
+  }
+
   data(n: number): string {
     return this.configs[n]?.data as string;
   }

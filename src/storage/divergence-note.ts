@@ -1,0 +1,30 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isMissing, replaceFile } from './files.ts';
+
+const NAME = 'diverged.json';
+
+/**
+ * `diverged.json`: that the log of this directory was found to have another history than the cluster's. It stays as long as
+ * the directory: a node that is started on it serves nothing from its first moment. An unreadable one says the same.
+ */
+export async function readDivergenceNote(directory: string): Promise<string | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(directory, NAME), 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+  try {
+    const { text: what } = JSON.parse(text) as { text: unknown };
+    if (typeof what === 'string') return what;
+  } catch {
+    // The note itself is damaged.
+  }
+  return `the log of ${directory} was found to have another history than the cluster's, and ${NAME} can no longer tell where. Stop the node, move its data directory away and start it again: it comes back as a new member. Keep the directory, and report this`;
+}
+
+export function writeDivergenceNote(directory: string, text: string): Promise<void> {
+  return replaceFile(join(directory, NAME), `${JSON.stringify({ text })}\n`);
+}
