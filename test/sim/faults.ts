@@ -1,5 +1,12 @@
-import { ChangeRefused, enterJoint, isJoint, type MemberChange, simpleChange } from '../../src/raft/changer.ts';
-import { isVoter } from '../../src/raft/configuration.ts';
+import {
+  ChangeRefused,
+  enterJoint,
+  isJoint,
+  leaveJoint,
+  type MemberChange,
+  simpleChange,
+} from '../../src/raft/changer.ts';
+import { allMembers, isQuorum, isVoter } from '../../src/raft/configuration.ts';
 import type { Configuration } from '../../src/raft/types.ts';
 import { configurationText } from '../raft/network.ts';
 import { membersPayload } from '../support/members-text.ts';
@@ -23,11 +30,16 @@ type Deed = (chance: Chance) => void;
 
 /** The moment at which something happens to a node is chosen again if it is not writing, up to so many times. */
 const LURKS_MAX = 20;
+const PROPOSED_KEPT = 7;
 
 /** Makes things go wrong, each class at its own drawn rate, until it is told to freeze. */
 export class Faults {
   private readonly ports: FaultPorts;
   private frozen = false;
+  /** The last members that were proposed. */
+  private proposed: readonly Configuration[] = [];
+  /** Machines in whose place another one came. */
+  private readonly renewed = new Set<Machine>();
 
   constructor(ports: FaultPorts, chance: Chance) {
     this.ports = ports;
@@ -77,6 +89,7 @@ export class Faults {
       transfer: (chance) => this.transfer(chance),
       reconfigure: (chance) => this.reconfigure(chance),
       oust: (chance) => this.oust(chance),
+      renew: (chance) => this.renew(chance),
     };
   }
 
@@ -199,9 +212,58 @@ export class Faults {
   }
 
   private mayDamage(machine: Machine): boolean {
+    if (machine.immune || machine.node === undefined) return false;
+    if (this.ports.plan.profile === 'members') return this.mayLose(machine);
     const { machines } = this.ports;
     const damaged = machines.filter((other) => other !== machine && other.disk.damage !== undefined).length;
-    return !machine.immune && machine.node !== undefined && damaged + 1 <= (machines.length - 1) >> 1;
+    return damaged + 1 <= (machines.length - 1) >> 1;
+  }
+
+  /**
+   * Whether every quorum that may be asked for can still be had without it: of the members that any node knows, and of
+   * those that were proposed lately, of which a node that is down may be the only one to know.
+   */
+  private mayLose(machine: Machine): boolean {
+    const known = this.ports.machines.flatMap(({ node }) => node?.replica.configurations ?? []);
+    return [...known, ...this.proposed].every((members) => this.hasQuorum(members, machine));
+  }
+
+  private hasQuorum(members: Configuration, without?: Machine): boolean {
+    const { machines } = this.ports;
+    const there = (id: string) =>
+      machines.some((one) => one.id === id && one !== without && one.installed && !one.gone);
+    return isQuorum(members, there) && isQuorum(isJoint(members) ? leaveJoint(members) : members, there);
+  }
+
+  /** A machine is lost for good, and a new one takes its place among the members as soon as a leader can be asked. */
+  private renew(chance: Chance): void {
+    const { machines } = this.ports;
+    const spare = machines.find(({ installed }) => !installed);
+    const broken = machines.filter((machine) => machine.refuses !== undefined && !this.renewed.has(machine));
+    // One that refuses to start on what is left of its disk comes first: that is how the product brings it back.
+    const old = broken[0] ?? this.any(chance);
+    if (!spare || !old.installed || old.immune) return;
+    if (broken.length === 0) {
+      if (!this.mayDamage(old)) return;
+      old.lose();
+    }
+    this.renewed.add(old);
+    spare.installed = true;
+    this.note(() => `${old.id} is lost; ${spare.id} comes in its place`);
+    spare.start();
+    const replace = (left: number) => {
+      const leading = machines.find(({ node }) => node?.replica.acceptsProposals);
+      const [inForce] = leading?.node?.replica.configurations ?? [];
+      if (leading && inForce && allMembers(inForce).has(old.id)) {
+        const comes = isVoter(inForce, old.id) ? 'voter' : 'learner';
+        this.propose(leading, enterJoint, [
+          { kind: 'removed', member: old.id },
+          { kind: comes, member: spare.id },
+        ]);
+      }
+      if (left > 0) this.later(50, () => replace(left - 1));
+    };
+    replace(20);
   }
 
   private hurt(machine: Machine, where: 'log' | 'index', kind: string): void {
@@ -265,7 +327,7 @@ export class Faults {
     const some = chance.of(0.3) ? chance.between(1, 4) : 1;
     const changes: MemberChange[] = Array.from({ length: some }, () => ({
       kind: chance.pick(['voter', 'voter', 'voter', 'learner', 'removed'] as const),
-      member: chance.pick(machines).id,
+      member: chance.pick(machines.filter(({ installed }) => installed)).id,
     }));
     this.propose(leading, some > 1 || chance.of(0.2) ? enterJoint : simpleChange, changes);
   }
@@ -278,8 +340,9 @@ export class Faults {
       const [from] = replica?.configurations ?? [];
       if (!replica || !from || isJoint(from)) return;
       const to = attempt(() => step(from, changes));
-      if (!to || replica.changeRefusal(to) !== undefined) return;
+      if (!to || replica.changeRefusal(to) !== undefined || !this.hasQuorum(to)) return;
       proposed = replica.proposeMembers(membersPayload(to));
+      if (proposed) this.proposed = [...this.proposed.slice(-PROPOSED_KEPT), to];
       if (proposed) this.note(() => `${leading.id} proposes ${configurationText(to)}`);
     });
     return proposed;

@@ -35,6 +35,8 @@ export class Machine {
   private skewAtStartUs = 0;
   /** Nothing happens to it any more. */
   immune = false;
+  /** False: it stands ready to come in the place of another one. */
+  installed = true;
   /** Set once the node refuses to start on its disk: it stays down, as the product has it. Why. */
   refuses: string | undefined;
   process: Process | undefined;
@@ -56,8 +58,21 @@ export class Machine {
     return this.process && !this.process.paused ? this.node : undefined;
   }
 
+  /** It is gone with its disk, and does not come back. */
+  lose(): void {
+    this.kill();
+    this.disk.wipe('directory');
+    this.disk.damages.log = 'lost';
+    this.refuses = 'its disk is lost';
+  }
+
+  /** It holds nothing that could be asked for again: its node is lost, or keeps what it has from being used. */
+  get gone(): boolean {
+    return this.refuses !== undefined || this.disk.damage !== undefined;
+  }
+
   start(): void {
-    if (this.up || this.refuses !== undefined) return;
+    if (this.up || this.refuses !== undefined || !this.installed) return;
     const { time, trace } = this.ports;
     const process = new Process(time, () => this.skewUs);
     this.skewAtStartUs = this.skewUs;

@@ -32,6 +32,7 @@ export const FAULT_CLASSES = [
     'transfer',
     'reconfigure',
     'oust',
+    'renew',
   ],
 ] as const;
 export type FaultClass = (typeof FAULT_CLASSES)[number];
@@ -82,6 +83,8 @@ export interface Plan {
   readonly everyMs: ReadonlyMap<FaultClass, number>;
 }
 
+const MEMBERS_SECONDS_MIN = 3;
+
 /** Draws a plan. What is left out is drawn nevertheless, so that the rest stays as it was. */
 export function drawPlan(options: PlanOptions): Plan {
   const chance = new Chance(options.seed);
@@ -96,7 +99,8 @@ export function drawPlan(options: PlanOptions): Plan {
     profile,
     nodes,
     founders: profile === 'members' ? Math.min(nodes, chance.pick([1, 3, 3])) : nodes,
-    seconds: options.seconds ?? drawnSeconds,
+    // Less would be over before most changes of members had begun.
+    seconds: options.seconds ?? (profile === 'members' ? Math.max(MEMBERS_SECONDS_MIN, drawnSeconds) : drawnSeconds),
     node: drawNode(chance.fork(), profile),
     disk: drawDisk(chance.fork(), without),
     network: drawNetwork(chance.fork(), profile, without),
@@ -208,11 +212,14 @@ const MOMENTS: readonly [FaultClass, number][] = [
   ['transfer', 1_000],
 ];
 
-/** In the profile whose members change: how often they do, and what would leave it without enough sound disks. */
+/** In the profile whose members change: how often they do. */
 const RECONFIGURE_MS = 60;
 /** How often a leader is cut off as soon as it has taken its own vote away. */
 const OUST_MS = 700;
-const NOT_WITH_CHANGES: readonly FaultClass[] = ['damage', 'indexDamage', 'wipe'];
+/** How often a machine is lost with its disk, and another one comes in its place as a new member. */
+const RENEW_MS = 600;
+/** So many machines may come in the place of others. */
+export const SPARES = 4;
 
 const OFTEN_MS = 500;
 
@@ -227,11 +234,11 @@ function drawRates(
   const calm = (profile === 'hostile' ? 0.6 : 1.5) * Math.min(1, seconds / 3);
   for (const [name, everyMs] of MOMENTS) {
     const drawn = chance.of(0.55) ? everyMs * calm * chance.pick([1, 1, 3, 10]) : undefined;
-    if (profile === 'members' && NOT_WITH_CHANGES.includes(name)) continue;
     if (often.includes(name)) rates.set(name, OFTEN_MS);
     else if (drawn !== undefined && !without.includes(name)) rates.set(name, drawn);
   }
   if (profile === 'members' && !without.includes('reconfigure')) rates.set('reconfigure', RECONFIGURE_MS);
   if (profile === 'members' && !without.includes('oust')) rates.set('oust', OUST_MS);
+  if (profile === 'members' && !without.includes('renew')) rates.set('renew', RENEW_MS);
   return rates;
 }

@@ -16,7 +16,7 @@ import { Faults } from './faults.ts';
 import { Machine } from './machine.ts';
 import { Network } from './network.ts';
 import type { Node } from './node.ts';
-import type { Plan } from './plan.ts';
+import { type Plan, SPARES } from './plan.ts';
 import { Time } from './time.ts';
 import { Trace } from './trace.ts';
 
@@ -117,12 +117,15 @@ export class Simulation {
     const { plan, time, trace, chance } = this;
     const ids = idsOf(plan);
     const voters = new Set(ids.slice(0, plan.founders));
-    return ids.map((id) => {
-      const disk = new Disk(chance.fork(), plan.disk);
-      return new Machine(id, disk, {
+    const spares = new Chance(plan.seed ^ 0x5ba7e);
+    return [...ids, ...spareIds(plan)].map((id, n) => {
+      // The others draw what they draw without spares, too.
+      const own = n < plan.nodes ? chance : spares;
+      const disk = new Disk(own.fork(), plan.disk);
+      const machine = new Machine(id, disk, {
         voters,
         habits: plan.node,
-        chance: chance.fork(),
+        chance: own.fork(),
         trace,
         time,
         nodes: () => this.machines.flatMap((machine) => machine.serving ?? []),
@@ -132,6 +135,8 @@ export class Simulation {
         died: (dead) => this.connectionsClose(dead),
         violated: (error) => this.violated(error),
       });
+      machine.installed = n < plan.nodes;
+      return machine;
     });
   }
 
@@ -309,6 +314,12 @@ export class Simulation {
 
 function idsOf({ nodes }: Plan): string[] {
   return Array.from({ length: nodes }, (_, n) => `n${n + 1}`);
+}
+
+/** Machines that come in the place of others, in the runs in which any does. */
+function spareIds({ nodes, everyMs }: Plan): string[] {
+  if (!everyMs.has('renew')) return [];
+  return Array.from({ length: SPARES }, (_, n) => `n${nodes + n + 1}`);
 }
 
 function namesOf(machines: readonly Machine[]): string {
