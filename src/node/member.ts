@@ -166,10 +166,7 @@ export class Member {
     const { scavengeBytesPerSecond: bytesPerSecond } = ports.options;
     const { clock, fatal } = ports;
     let member: Member | undefined;
-    const passed = async (point: number, signal: Signal) => {
-      while (!member?.opened && !signal.aborted) await clock.sleep(WAIT_FOR_ROLE_MS, signal);
-      await member?.opened?.passed(point, signal);
-    };
+    const passed = async (point: number) => (await member?.opened?.passed(point)) ?? false;
     scavenger = new Scavenger({ log: storage.log, index, reader, clock, logger, bytesPerSecond, passed, fatal });
     await scavenger.start();
     const { chain: chainHash } = await storage.log.placeAt(index.appliedIndex);

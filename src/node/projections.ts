@@ -56,7 +56,7 @@ export interface ProjectionsPorts {
 }
 
 const DIGESTS_TIMEOUT_MS = 3_000;
-/** How often it is asked again whether this node is up to date, or has passed a scavenge point. */
+/** How often it is asked again whether this node is up to date. */
 const AGAIN_MS = 100;
 const MIB = 1 << 20;
 const STORE_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
@@ -69,6 +69,8 @@ export class Projections implements NodeProjections {
   readonly registry: ProjectionRegistry;
   readonly changes: ProjectionChanges;
   private readonly ports: ProjectionsPorts;
+  /** The scavenge point at which it was told which projections are late. */
+  private toldLateAt = 0;
   private running:
     | {
         readonly host: ProjectionHost;
@@ -125,7 +127,7 @@ export class Projections implements NodeProjections {
     const runner = this.running?.host.generation(projection, generation);
     if (!runner || runner.lacking) throw noState('does not have it');
     if (runner.divergences.size > 0) throw noState('has one that differs from that of another node');
-    if (runner.checkpoint.value >= atLeast) return runner.store.copy();
+    if (runner.keeps(atLeast)) return runner.store.copy();
     if (runner.faulted || runner.stopped) throw noState(`stands still at position ${runner.checkpoint.value}`);
     throw new FactstoreError(
       'NOT_READY',
@@ -133,21 +135,22 @@ export class Projections implements NodeProjections {
     );
   }
 
-  /** Resolves once no projection of this node is to be given an event up to a position any more, durably. */
-  async passed(position: number, signal: Signal): Promise<void> {
-    const { clock, logger } = this.ports;
-    let told = false;
-    while (this.ports.run && !signal.aborted) {
-      const late = this.running?.host.runners().filter(({ runner }) => !runner.hasPassed(position));
-      if (late?.length === 0) return this.running?.store.write([ownerRow(this.ports.clusterId)], true);
-      if (late && !told) {
-        const names = late.map(({ projection }) => projection).join(', ');
-        const text = `the scavenge up to position ${position} waits for projections that are not there yet: ${names}`;
-        logger.info({ event: 'scavenge.waits', position }, text);
-        told = true;
-      }
-      await clock.sleep(AGAIN_MS, signal);
+  /** Whether no projection of this node is to be given an event up to a position any more, durably. */
+  async passed(position: number): Promise<boolean> {
+    if (!this.ports.run) return true;
+    const { running } = this;
+    if (!running) return false;
+    const late = running.host.runners().filter(({ runner }) => !runner.hasPassed(position));
+    if (late.length > 0 && this.toldLateAt !== position) {
+      this.toldLateAt = position;
+      const names = late.map(({ projection }) => projection).join(', ');
+      const text = `the scavenge up to position ${position} waits for projections that are not there yet: ${names}`;
+      this.ports.logger.info({ event: 'scavenge.waits', position }, text);
     }
+    if (late.length > 0) return false;
+    // Checkpoints may have been written without a sync.
+    await running.store.write([ownerRow(this.ports.clusterId)], true);
+    return true;
   }
 
   private otherMembers() {

@@ -96,7 +96,8 @@ export class Emitter {
   /** What is to be sent next, of one segment; what the cursor has passed is forgotten. */
   private async nextRows(current: number): Promise<readonly OutboxRow[]> {
     for (const { runner, after, until } of this.segments()) {
-      if (!runner) return [];
+      // What comes from another node counts once it is whole.
+      if (!runner || runner.lacking) return [];
       const { store } = runner;
       // Asked before the rows are read: what it writes meanwhile would be in neither.
       const complete = runner.checkpoint.value >= until;

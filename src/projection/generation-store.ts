@@ -60,6 +60,7 @@ export class GenerationStore {
   private readonly store: Store;
   private current: Checkpoint;
   private waiting: number;
+  private trimming: Promise<void> = Promise.resolve();
 
   private constructor(store: Store, keys: GenerationKeys, checkpoint: Checkpoint, waiting: number) {
     this.store = store;
@@ -202,6 +203,7 @@ export class GenerationStore {
 
   /** Puts what another node has in the place of all of it. Where that fails, there may be nothing left. */
   async replace(pieces: AsyncIterable<StatePiece>): Promise<void> {
+    await this.trimming;
     try {
       await install(this.store, this.keys, pieces);
     } finally {
@@ -211,7 +213,12 @@ export class GenerationStore {
   }
 
   /** Forgets what was appended: everything up to a position. */
-  async trimOutbox(upTo: number): Promise<void> {
+  trimOutbox(upTo: number): Promise<void> {
+    this.trimming = this.trim(upTo);
+    return this.trimming;
+  }
+
+  private async trim(upTo: number): Promise<void> {
     if (this.waiting === 0) return;
     const { from } = this.keys.wholeOutbox;
     const removed = await removeRows(this.store, { from, to: this.keys.outbox(upTo + 1) });

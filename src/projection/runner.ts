@@ -2,6 +2,7 @@ import { FactstoreError } from '../base/errors.ts';
 import type { Signal } from '../base/signal.ts';
 import { type Generation, type Projection, producerOf, type Segment } from '../model/projection.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { deferred } from '../runtime/deferred.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Watched } from '../runtime/watched.ts';
 import type { EventReader } from '../storage/index/event-reader.ts';
@@ -69,6 +70,9 @@ const BEGIN_ANEW_MS = 10_000;
 /** A checkpoint is written, though no event was the program's, each time that it has moved by so much. */
 const QUIET_CHECKPOINT = 10_000;
 
+const NOTHING: BatchOutcome = { processed: 0, changed: new Map(), emissions: [], logs: [] };
+const NO_EVENTS: SourceBatch = { events: [], lookedTo: 0, hops: new Map() };
+
 /**
  * Runs one generation of a projection on this node: reads its source in batches, has the program process them, and writes
  * state, checkpoint and outbox together. A fault stops it alone.
@@ -99,6 +103,9 @@ export class GenerationRunner {
   private opening = true;
   private obstacle: string | undefined;
   private lacksState = false;
+  /** The checkpoint is to be written once it has come here, though no event was the program's. */
+  private keepTo = 0;
+  private nudge = deferred<void>();
 
   constructor(
     ports: RunnerPorts,
@@ -143,10 +150,21 @@ export class GenerationRunner {
     return this.lacksState;
   }
 
-  /** Whether nothing up to a position is read any more, as far as that depends on this run. */
+  /**
+   * Whether nothing up to a position is read any more, now or after a restart, as far as that depends on this run. Where
+   * only its checkpoint on the disk is behind, it is written soon.
+   */
   hasPassed(position: number): boolean {
     if (this.generation.began > position || !this.running || this.stopped || this.fault || this.lacksState) return true;
-    return this.checkpoint.value >= Math.min(position, this.range().until);
+    return this.keeps(Math.min(position, this.range().until));
+  }
+
+  /** Whether its state has come to a position and says so on the disk; where it only does not say so, it is written soon. */
+  keeps(position: number): boolean {
+    if (this.store.checkpoint.position >= position) return true;
+    this.keepTo = Math.max(this.keepTo, position);
+    if (this.checkpoint.value >= position) this.nudge.resolve();
+    return false;
   }
 
   /** How much memory its sandbox has taken; 0: it has none now. */
@@ -179,10 +197,12 @@ export class GenerationRunner {
           await this.openProgram();
           continue;
         }
+        if (this.mustKeep(this.checkpoint.value)) await this.commit(NOTHING, NO_EVENTS, this.checkpoint.value, []);
         if (await this.turn()) continue;
         const next = this.checkpoint.value + 1;
-        if (next > this.range().until) await this.rangeChange(signal);
-        else await this.ports.head.reached(next, signal);
+        const more = next > this.range().until ? this.rangeChange(signal) : this.ports.head.reached(next, signal);
+        await Promise.race([more, this.nudge.promise]);
+        this.nudge = deferred();
       }
     } catch (error) {
       // The program's own failures end in a fault; what is left is the disk, or a bug.
@@ -294,14 +314,14 @@ export class GenerationRunner {
 
   private async outcomeOf({ events }: SourceBatch): Promise<BatchOutcome> {
     const [first] = events;
-    if (!first || !this.program) return { processed: 0, changed: new Map(), emissions: [], logs: [] };
+    if (!first || !this.program) return NOTHING;
     try {
       const outcome = await this.program.process(events, (partitions) => this.store.states(partitions));
       const { options } = this.program.description;
       return { ...outcome, emissions: withResultStreams(outcome.emissions, this.projection.name, options) };
     } catch (error) {
       const fault = { message: (error as Error).message, position: first.position, kind: 'died' as const };
-      return { processed: 0, changed: new Map(), emissions: [], logs: [], fault };
+      return { ...NOTHING, fault };
     }
   }
 
@@ -315,8 +335,7 @@ export class GenerationRunner {
     const { emitted } = store.checkpoint;
     const quiet = outcome.changed.size + outcome.emissions.length + parked.length === 0;
     const ends = isDigestPlace(position);
-    if (quiet && !ends && position - store.checkpoint.position < QUIET_CHECKPOINT)
-      return this.checkpoint.raise(position);
+    if (quiet && !ends && !this.mustKeep(position)) return this.checkpoint.raise(position);
     const producer = producerOf(projection);
     const outbox =
       outcome.emissions.length === 0
@@ -343,13 +362,16 @@ export class GenerationRunner {
     this.written(outcome.changed.keys(), position);
   }
 
+  private mustKeep(position: number): boolean {
+    const kept = this.store.checkpoint.position;
+    return position - kept >= QUIET_CHECKPOINT || (kept < this.keepTo && position >= this.keepTo);
+  }
+
   /** What becomes of an event at which the program stopped (rule P4). */
   private async stopAt(fault: Fault): Promise<void> {
     const position = Number(fault.position);
     if (fault.kind === 'threw' && this.generation.onError === 'park') {
-      const nothing = { processed: 1, changed: new Map(), emissions: [], logs: [] };
-      const batch = { events: [], lookedTo: position, hops: new Map<number, number>() };
-      await this.commit(nothing, batch, position, [{ position, message: describeFault(fault) }]);
+      await this.commit(NOTHING, NO_EVENTS, position, [{ position, message: describeFault(fault) }]);
       return this.openProgram();
     }
     // A state that is refused is so again: it is the same, event for event.

@@ -1,4 +1,4 @@
-import { FactstoreError } from '../base/errors.ts';
+import { type ErrorCode, FactstoreError } from '../base/errors.ts';
 import type { Signal } from '../base/signal.ts';
 import type { StatePiece } from './state-copy.ts';
 
@@ -23,6 +23,9 @@ export type FetchOutcome =
   | { readonly kind: 'nobody' }
   | { readonly kind: 'unknown'; readonly reason: string };
 
+/** What may be wrong with a peer or with what comes from it; anything else is this node's own. */
+const OF_PEERS: readonly ErrorCode[] = ['NOT_FOUND', 'UNREACHABLE', 'DATA_LOSS', 'INVALID_ARGUMENT'];
+
 /** Asks one node after another for a state, and has the first that comes installed. */
 export async function fetchState(
   peers: readonly StatePeer[],
@@ -37,7 +40,7 @@ export async function fetchState(
       await install(peer.give(wanted, signal));
       return { kind: 'fetched', nodeId: peer.nodeId };
     } catch (error) {
-      if (!(error instanceof FactstoreError)) throw error;
+      if (!(error instanceof FactstoreError) || !OF_PEERS.includes(error.code)) throw error;
       if (error.code !== 'NOT_FOUND') reasons.push(`${peer.nodeId}: ${error.message}`);
     }
   }

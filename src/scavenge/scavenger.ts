@@ -1,5 +1,4 @@
 import { FactstoreError } from '../base/errors.ts';
-import type { Signal } from '../base/signal.ts';
 import { scanRecordedEvent } from '../model/event.ts';
 import { SCAVENGES_STREAM, startsScavenge } from '../model/scavenge-fact.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -21,10 +20,9 @@ export interface ScavengerPorts {
   /** How much of the log is looked through in a second, at most, and how much of the tables rewritten. */
   readonly bytesPerSecond: number;
   /**
-   * Resolves once nothing on this node is to see what is hidden up to a point as it was any more (rule P1), or the signal is
-   * aborted. Without it, nobody does.
+   * Whether nothing on this node is to see what is hidden up to a point as it was any more (rule P1). Without it, nothing is.
    */
-  readonly passed?: (point: number, signal: Signal) => Promise<void>;
+  readonly passed?: (point: number) => Promise<boolean>;
   /** How many entries one turn reads at most; 256 unless given. */
   readonly turnEntries?: number;
   /** The disk failed, or what is on it makes no sense: the process must end. */
@@ -61,6 +59,7 @@ const TURN_ENTRIES = 256;
 /** So many entries without anything to erase go by until the progress is written. */
 const ENTRIES_PER_ROW = 10_000;
 const WAIT_FOR_APPLY_MS = 5;
+const PASSED_AGAIN_MS = 100;
 
 /**
  * Erases on this node what the log says is hidden at the last scavenge point (rule R2), beside everything else that the
@@ -181,8 +180,7 @@ export class Scavenger {
     const { logIndex } = await index.view().locate(point);
     this.to = logIndex;
     if (this.progress?.point !== point) {
-      await this.ports.passed?.(point, this.stopping.signal);
-      if (!this.goesOn(point)) return;
+      if (!(await this.isPassed(point))) return;
       this.progress = { point, through: 0, events: 0, bytes: 0, done: false };
     }
     logger.info({ event: 'scavenge.started', point }, `scavenging up to position ${point}`);
@@ -194,6 +192,14 @@ export class Scavenger {
       { event: 'scavenge.done', point, events, bytes },
       `scavenged up to position ${point}: ${events} events erased, ${bytes} bytes freed`,
     );
+  }
+
+  /** Waits until nobody on this node is to see any more what is to be erased; false: a fact ended it, or the node stops. */
+  private async isPassed(point: number): Promise<boolean> {
+    const { passed, clock } = this.ports;
+    while (passed && this.goesOn(point) && !(await passed(point)))
+      await clock.sleep(PASSED_AGAIN_MS, this.stopping.signal);
+    return this.goesOn(point);
   }
 
   /** False: a fact ended it, or the node stops. */

@@ -150,6 +150,23 @@ describe('a state whose events a scavenge has erased', () => {
       expect(await countsOn(n, 'by-stream', position)).toMatchObject({ ...LEFT, 'kept-1': 11 });
   });
 
+  test('P1: a restart goes on with the state of a projection to which nothing was said lately', async () => {
+    nodes = await TestNodes.start(1);
+    const db = await nodes.client();
+    await db.projections.create(
+      'kept',
+      "fromStream('kept-1').when({ $init: () => ({ count: 0 }), $any(s) { s.count++ } })",
+    );
+    await fill(db);
+    await eraseSome(db, 1);
+    await nodes.stopNode(0);
+    await nodes.startNode(0);
+    const again = await nodes.client();
+    const { position } = await again.append('kept-1', [{ type: 'Happened', data: {} }]);
+    expect(await countsOn(0, 'kept', position)).toEqual({ '': 11 });
+    expect((await again.projections.get('kept')).active?.generation).toBe(0n);
+  });
+
   test('P1: is seen by a projection that lags: the node erases nothing before it has passed the scavenge point', async () => {
     const gate = deferred<void>();
     nodes = await TestNodes.prepare(1);
