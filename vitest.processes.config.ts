@@ -16,6 +16,7 @@ export const PROCESS_TESTS: readonly string[] = [
   'test/e2e/projections-history.test.ts',
   'test/e2e/recover.test.ts',
   'test/e2e/scavenge-kills.test.ts',
+  'test/e2e/state-fetch-kills.test.ts',
 ];
 
 export default defineConfig({

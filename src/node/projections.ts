@@ -59,6 +59,7 @@ const DIGESTS_TIMEOUT_MS = 3_000;
 /** How often it is asked again whether this node is up to date. */
 const AGAIN_MS = 100;
 const MIB = 1 << 20;
+const LOOKED_BYTES = MIB;
 const STORE_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
 /** The row that says of which cluster the states are; no generation's key begins so. */
 const OWNER = Uint8Array.of(0);
@@ -121,18 +122,20 @@ export class Projections implements NodeProjections {
   }
 
   /** The state of a generation, for another node. Ends in NOT_FOUND where this one will not come to it either. */
-  state({ clusterId, projection, generation, atLeast }: StateRequest): AsyncIterable<StatePiece> {
-    if (!bytesEqual(clusterId, this.ports.clusterId)) throw refused('cluster', 'this node is of another cluster');
-    if (this.ports.run && !this.running) throw new FactstoreError('NOT_READY', 'its projections are being opened');
-    const runner = this.running?.host.generation(projection, generation);
-    if (!runner || runner.lacking) throw noState('does not have it');
-    if (runner.divergences.size > 0) throw noState('has one that differs from that of another node');
-    if (runner.keeps(atLeast)) return runner.store.copy();
-    if (runner.faulted || runner.stopped) throw noState(`stands still at position ${runner.checkpoint.value}`);
-    throw new FactstoreError(
-      'NOT_READY',
-      `it is at position ${runner.checkpoint.value} and has not come to ${atLeast} yet`,
-    );
+  async *state({ clusterId, projection, generation, atLeast }: StateRequest): AsyncGenerator<StatePiece> {
+    const { ports, running } = this;
+    if (!bytesEqual(clusterId, ports.clusterId)) throw refused('cluster', 'this node is of another cluster');
+    if (!ports.run) throw noState('runs no projections');
+    // What it does not know yet of the projection, it must not deny.
+    if (!running || ports.replica.head.value < atLeast) throw notYet('it has not come so far');
+    if (await running.host.hasNot(projection, generation)) throw noState('does not have it');
+    const runner = running.host.generation(projection, generation);
+    if (runner?.lacking) throw noState('does not have it');
+    if (!runner || runner.stopped || runner.faulted) throw notYet('its projection does not run');
+    if (runner.divergences.size > this.otherMembers().length / 2)
+      throw notYet('its state differs from those of others');
+    if (!runner.keeps(atLeast)) throw notYet(`it is at position ${runner.checkpoint.value}, and not at ${atLeast} yet`);
+    yield* runner.store.copy();
   }
 
   /** Whether no projection of this node is to be given an event up to a position any more, durably. */
@@ -140,17 +143,31 @@ export class Projections implements NodeProjections {
     if (!this.ports.run) return true;
     const { running } = this;
     if (!running) return false;
-    const late = running.host.runners().filter(({ runner }) => !runner.hasPassed(position));
+    const late = await running.host.passed(position);
     if (late.length > 0 && this.toldLateAt !== position) {
       this.toldLateAt = position;
-      const names = late.map(({ projection }) => projection).join(', ');
-      const text = `the scavenge up to position ${position} waits for projections that are not there yet: ${names}`;
+      const text = `the scavenge up to position ${position} waits for projections that are not there yet: ${late.join(', ')}`;
       this.ports.logger.info({ event: 'scavenge.waits', position }, text);
     }
     if (late.length > 0) return false;
     // Checkpoints may have been written without a sync.
     await running.store.write([ownerRow(this.ports.clusterId)], true);
     return true;
+  }
+
+  /** Looked for when a generation is opened that a scavenge has gone past: that is rare, and the first one found ends it. */
+  private async hasStubs(after: number, upTo: number): Promise<boolean> {
+    const { index, log, clock } = this.ports;
+    const view = index.view();
+    if (after >= Math.min(upTo, view.head)) return false;
+    const last = (await view.locate(Math.min(upTo, view.head))).logIndex;
+    for (let next = (await view.locate(after + 1)).logIndex; next <= last; ) {
+      const records = await log.read(next, last, LOOKED_BYTES);
+      if (records.length === 0 || records.some(({ erased }) => erased)) return true;
+      next += records.length;
+      await clock.yieldTurn();
+    }
+    return false;
   }
 
   private otherMembers() {
@@ -208,11 +225,13 @@ export class Projections implements NodeProjections {
   /** A source runs again from the first event on, as another generation, unless that was said already. */
   private async beginAnew(name: string, generation: number, signal: Signal): Promise<void> {
     const { active, building } = this.registry.get(name);
-    const isActive = active.generation === generation;
+    // One that is being built takes over, whatever becomes of the one before it.
+    const isActive = active.generation === generation && !building;
     if (!isActive && building?.generation !== generation) return;
     const { source, onError } = isActive ? active : (building as Generation);
     const change = isActive ? ({ kind: 'reset' } as const) : ({ kind: 'update', source, onError } as const);
-    const stands = (known: Projection) => (isActive ? known.active : known.building)?.generation === generation;
+    const stands = (known: Projection) =>
+      isActive ? known.active.generation === generation && !known.building : known.building?.generation === generation;
     await this.changes.make(name, change, new Uint8Array(0), signal, stands);
   }
 
@@ -236,7 +255,8 @@ export class Projections implements NodeProjections {
       takeOver: async (name, generation, signal) =>
         void (await changes.make(name, { kind: 'takeOver', generation }, new Uint8Array(0), signal)),
       upToDate: (signal) => this.upToDate(signal),
-      erasures: () => ({ ...ports.scavenging.erasures, alone: this.otherMembers().length === 0 }),
+      erasures: () => ports.scavenging.erasures,
+      hasStubs: (after, upTo) => this.hasStubs(after, upTo),
       fetchState: (wanted, install, signal) => fetchState(this.statePeers(), wanted, install, signal),
       beginAnew: (name, generation, signal) => this.beginAnew(name, generation, signal),
       fatal: (error) => ports.fatal(error),
@@ -258,6 +278,10 @@ function ownerRow(clusterId: Uint8Array): Operation {
 
 function noState(reason: string): FactstoreError {
   return new FactstoreError('NOT_FOUND', `this node ${reason}`);
+}
+
+function notYet(reason: string): FactstoreError {
+  return new FactstoreError('NOT_READY', reason);
 }
 
 /** What is there of another cluster, or cannot be opened, is removed: all of it follows from the log. */

@@ -102,8 +102,13 @@ async function send(call: ServerCall, request: Buffer, give: GiveState): Promise
 
 function drained(call: ServerCall): Promise<void> {
   return new Promise((resolve) => {
-    call.once('drain', resolve);
-    call.once('cancelled', () => resolve());
+    const done = () => {
+      call.off('drain', done);
+      call.off('cancelled', done);
+      resolve();
+    };
+    call.once('drain', done);
+    call.once('cancelled', done);
   });
 }
 

@@ -4,23 +4,23 @@ export interface Erasures {
   readonly point: number;
   /** Whether this node has begun to erase up to it, or has done so. */
   readonly begun: boolean;
-  /** Whether it is still to begin, or under way. */
+  /** Whether something up to it is still to be erased on this node. */
   readonly pending: boolean;
   /** The last event that came to this node as a stub since it was started: others had erased it before; 0: none. */
   readonly stub: number;
-  /** No other node can have sent it stubs. */
-  readonly alone: boolean;
 }
 
 /**
  * How a generation can go on from its checkpoint:
  * - `build`: this node's log has all that the others were given.
  * - `wait`: it has more than they have; they were given what the last scavenge left.
- * - `fetch`: it may have less than they were given, so only a state that has come so far may be gone on from.
+ * - `look`: it has, unless others sent it what they had left while nobody watched: its log has to be looked through.
+ * - `fetch`: it has less than they were given, so only a state that has come so far may be gone on from.
  */
 export type Way =
   | { readonly kind: 'build' }
   | { readonly kind: 'wait'; readonly point: number }
+  | { readonly kind: 'look'; readonly point: number }
   | { readonly kind: 'fetch'; readonly atLeast: number };
 
 /**
@@ -31,12 +31,12 @@ export type Way =
  */
 export function wayForward(
   { began, checkpoint, opening }: { readonly began: number; readonly checkpoint: number; readonly opening: boolean },
-  { point, begun, pending, stub, alone }: Erasures,
+  { point, begun, pending, stub }: Erasures,
 ): Way {
   const isLater = point > began;
-  const incomplete = begun || (opening && !alone);
-  if (isLater && checkpoint < point && incomplete) return { kind: 'fetch', atLeast: point };
+  if (isLater && checkpoint < point && begun) return { kind: 'fetch', atLeast: point };
   if (stub > began && checkpoint < stub) return { kind: 'fetch', atLeast: isLater ? Math.max(stub, point) : stub };
+  if (isLater && checkpoint < point && opening) return { kind: 'look', point };
   if (!isLater && checkpoint < point && pending) return { kind: 'wait', point };
   return { kind: 'build' };
 }

@@ -83,6 +83,35 @@ export class ProjectionHost {
     );
   }
 
+  /**
+   * Whether no event up to a position is to be given to a program here any more. What is disabled, stands still by a fault
+   * or can emit no more is not waited for.
+   */
+  async passed(position: number): Promise<readonly string[]> {
+    await Promise.all(this.turns.values());
+    return this.ports.registry
+      .list()
+      .filter(({ enabled, name }) => enabled && !this.hasPassed(name, position))
+      .map(({ name }) => name);
+  }
+
+  private hasPassed(name: string, position: number): boolean {
+    const hosted = this.byName.get(name);
+    if (!hosted) return false;
+    const { active, building } = hosted.projection;
+    if (hosted.emitter?.refused) return true;
+    const open = [active, building].every((generation) => !generation || hosted.generations.has(generation.generation));
+    return open && [...hosted.generations.values()].every((runner) => runner.hasPassed(position));
+  }
+
+  /** Whether everything that is known of a projection is carried out, and none of its generations has this number. */
+  async hasNot(name: string, generation: number): Promise<boolean> {
+    await this.turns.get(name);
+    const { active, building } = this.ports.registry.find(name) ?? {};
+    const wanted = active?.generation === generation || building?.generation === generation;
+    return !wanted && !this.byName.get(name)?.generations.has(generation);
+  }
+
   /** Those that run here, by name and number; undefined: it is not open. */
   generation(name: string, generation: number): GenerationRunner | undefined {
     return this.byName.get(name)?.generations.get(generation);
@@ -168,9 +197,12 @@ export class ProjectionHost {
   private async retire({ projection, generations, emitter, retired }: Hosted): Promise<void> {
     const { active, building, previous } = projection;
     for (const [number, runner] of generations) {
+      const lost = runner.lost && number !== active.generation && number !== building?.generation;
+      // What it has emitted and nobody has appended cannot be known any more; the next one must not wait for it.
+      if (lost) retired.add(number);
       if ([active, building, previous].some((generation) => generation?.generation === number)) continue;
       const { until } = rangeOf(projection, number);
-      if (!emitter || runner.checkpoint.value < until || runner.store.outboxRows > 0) continue;
+      if (!lost && (!emitter || runner.checkpoint.value < until || runner.store.outboxRows > 0)) continue;
       await runner.stop();
       await runner.store.retire();
       retired.add(number);
@@ -194,6 +226,9 @@ export class ProjectionHost {
       range: () => rangeOf(hosted.projection, number),
       written: (partitions, position) => {
         if (answering(hosted)?.generation.generation === number) hosted.watchers.changed(partitions, position);
+      },
+      replaced: () => {
+        if (answering(hosted)?.generation.generation === number) hosted.watchers.changedAtLarge();
       },
     });
     hosted.generations.set(number, runner);
@@ -224,6 +259,9 @@ export class ProjectionHost {
       await clock.sleep(ROUND_MS, this.stopping.signal);
       for (const [name, hosted] of this.byName) {
         if (!hosted.projection.enabled || this.stopping.signal.aborted) continue;
+        if ([...hosted.generations.values()].some(({ stopped }) => stopped)) {
+          await this.inTurn(name, () => this.carryOut(name));
+        }
         await this.inTurn(name, () => this.retire(hosted));
         await this.takeOver(hosted, wanted);
       }

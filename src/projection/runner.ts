@@ -8,7 +8,6 @@ import { Watched } from '../runtime/watched.ts';
 import type { EventReader } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
 import { emissionRefusal } from './emission.ts';
-import { type Erasures, type Way, wayForward } from './erased-history.ts';
 import { EventSource, type SourceBatch } from './event-source.ts';
 import type { GenerationStore, ParkedEvent } from './generation-store.ts';
 import { outboxRows } from './outbox.ts';
@@ -16,12 +15,11 @@ import type { BatchOutcome, Fault, Program } from './program.ts';
 import { Progress } from './progress.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { withResultStreams } from './result-stream.ts';
-import type { StatePiece } from './state-copy.ts';
 import { isDigestPlace, StateDigest } from './state-digest.ts';
-import type { FetchOutcome, WantedState } from './state-fetch.ts';
+import { type RecoveryPorts, StateRecovery } from './state-recovery.ts';
 
 /** What runners are built on. */
-export interface RunnerPorts {
+export interface RunnerPorts extends RecoveryPorts {
   /** The last applied position. */
   readonly head: Watched;
   readonly reader: EventReader;
@@ -31,17 +29,6 @@ export interface RunnerPorts {
   openProgram(source: string): Promise<Program>;
   /** How far a producer has come, as this node has applied it. */
   cursor(producer: string): Promise<number>;
-  /** Resolves once this node has applied all that was committed when it was asked, or the signal is aborted. */
-  upToDate(signal: Signal): Promise<void>;
-  erasures(): Erasures;
-  /** Has a state installed that another node has. */
-  fetchState(
-    wanted: WantedState,
-    install: (pieces: AsyncIterable<StatePiece>) => Promise<void>,
-    signal: Signal,
-  ): Promise<FetchOutcome>;
-  /** Says in a fact that a generation, which no node can build any more, is to be built anew as another one. */
-  beginAnew(projection: string, generation: number, signal: Signal): Promise<void>;
   /** State that can no longer be trusted. */
   fatal(error: unknown): void;
 }
@@ -64,9 +51,6 @@ const SYNC_EVERY_MS = 1_000;
 /** How often a fault that is this node's own is tried again in a fresh sandbox before it stands (rule P4). */
 const RETRIES = 3;
 const RETRY_MS = 1_000;
-/** How often what keeps it is looked at again. */
-const KEPT_MS = 500;
-const BEGIN_ANEW_MS = 10_000;
 /** A checkpoint is written, though no event was the program's, each time that it has moved by so much. */
 const QUIET_CHECKPOINT = 10_000;
 
@@ -99,10 +83,7 @@ export class GenerationRunner {
   private syncedMs = 0;
   private digest: StateDigest;
   private digestAt = 0;
-  /** Set until it is known that this node's log has what the state on the disk is to be gone on from with. */
-  private opening = true;
-  private obstacle: string | undefined;
-  private lacksState = false;
+  private readonly recovery: StateRecovery;
   /** The checkpoint is to be written once it has come here, though no event was the program's. */
   private keepTo = 0;
   private nudge = deferred<void>();
@@ -112,7 +93,12 @@ export class GenerationRunner {
     projection: Projection,
     generation: Generation,
     store: GenerationStore,
-    options: { readonly range: () => RunnerRange; readonly written: BatchListener },
+    options: {
+      readonly range: () => RunnerRange;
+      readonly written: BatchListener;
+      /** All of the state has become another one. */
+      readonly replaced: () => void;
+    },
   ) {
     this.ports = ports;
     this.projection = projection;
@@ -123,6 +109,20 @@ export class GenerationRunner {
     this.checkpoint = new Watched(store.checkpoint.position);
     this.progress = new Progress(ports.clock);
     this.digest = new StateDigest(store.checkpoint.position);
+    this.recovery = new StateRecovery({
+      ...ports,
+      name: projection.name,
+      generation,
+      store,
+      checkpoint: this.checkpoint,
+      until: () => this.range().until,
+      stopping: this.stopping,
+      closeProgram: () => this.closeProgram(),
+      replaced: (position) => {
+        this.digest = new StateDigest(position);
+        options.replaced();
+      },
+    });
   }
 
   /** The last position of this run at which its states were digested; 0: none was. */
@@ -142,12 +142,17 @@ export class GenerationRunner {
 
   /** Why it neither processes events nor stands still by a fault; undefined: nothing keeps it. */
   get waitsFor(): string | undefined {
-    return this.obstacle;
+    return this.recovery.obstacle;
   }
 
   /** Whether there is no state here to be asked for: it has to come from another node. */
   get lacking(): boolean {
-    return this.lacksState;
+    return this.recovery.lacking;
+  }
+
+  /** Whether no node has the state, which cannot be built any more. */
+  get lost(): boolean {
+    return this.recovery.lost;
   }
 
   /**
@@ -155,7 +160,7 @@ export class GenerationRunner {
    * only its checkpoint on the disk is behind, it is written soon.
    */
   hasPassed(position: number): boolean {
-    if (this.generation.began > position || !this.running || this.stopped || this.fault || this.lacksState) return true;
+    if (this.generation.began > position || this.fault || this.lacking) return true;
     return this.keeps(Math.min(position, this.range().until));
   }
 
@@ -192,7 +197,7 @@ export class GenerationRunner {
     try {
       await this.ports.upToDate(signal);
       while (!signal.aborted && !this.fault) {
-        if (await this.isKept()) continue;
+        if (await this.recovery.comesFirst()) continue;
         if (!this.program) {
           await this.openProgram();
           continue;
@@ -204,73 +209,16 @@ export class GenerationRunner {
         await Promise.race([more, this.nudge.promise]);
         this.nudge = deferred();
       }
+      if (this.checkpoint.value > this.store.checkpoint.position && !this.lacking) {
+        await this.commit(NOTHING, NO_EVENTS, this.checkpoint.value, []);
+      }
     } catch (error) {
       // The program's own failures end in a fault; what is left is the disk, or a bug.
       if (!signal.aborted) this.ports.fatal(error);
     } finally {
       await this.source?.end();
-      await this.program?.close();
-      this.program = undefined;
+      await this.closeProgram();
     }
-  }
-
-  /** Whether something has to come first, and was worked at (rule P1). */
-  private async isKept(): Promise<boolean> {
-    const { ports, generation, range } = this;
-    const checkpoint = this.checkpoint.value;
-    const { until } = range();
-    const way: Way =
-      checkpoint >= until
-        ? { kind: 'build' }
-        : wayForward({ began: generation.began, checkpoint, opening: this.opening }, ports.erasures());
-    if (way.kind === 'build') {
-      this.opening = false;
-      this.obstacle = undefined;
-      return false;
-    }
-    if (way.kind === 'wait')
-      this.obstacle = `this node is still to erase what the scavenge up to position ${way.point} erases`;
-    else if (await this.fetch(Math.min(way.atLeast, until))) return true;
-    await ports.clock.sleep(KEPT_MS, this.stopping.signal);
-    return true;
-  }
-
-  /** Takes over the state of another node; false: not yet. */
-  private async fetch(atLeast: number): Promise<boolean> {
-    const { ports, store, generation } = this;
-    const { signal } = this.stopping;
-    const { name } = this.projection;
-    this.lacksState = true;
-    this.obstacle ??= `a scavenge has erased what it is made of, up to position ${atLeast}: its state is being fetched from another node`;
-    await this.program?.close();
-    this.program = undefined;
-    const wanted = { projection: name, generation: generation.generation, atLeast };
-    const outcome = await ports.fetchState(wanted, (pieces) => store.replace(pieces), signal);
-    if (outcome.kind === 'fetched') {
-      const { position } = store.checkpoint;
-      this.digest = new StateDigest(position);
-      this.checkpoint.raise(position);
-      this.lacksState = false;
-      const { nodeId } = outcome;
-      const text = `the state of projection ${name} was fetched from ${nodeId}: it has come to position ${position}`;
-      ports.logger.info({ event: 'projection.fetched', projection: name, peer: nodeId, position }, text);
-      return true;
-    }
-    if (outcome.kind === 'nobody') await this.beginAnew(atLeast);
-    else this.obstacle = `its state is to come from another node, but ${outcome.reason}`;
-    return false;
-  }
-
-  private async beginAnew(atLeast: number): Promise<void> {
-    const { ports, generation } = this;
-    const { name } = this.projection;
-    this.obstacle = `a scavenge has erased what it is made of, up to position ${atLeast}, and no node has its state: it is to be begun anew`;
-    ports.logger.warn({ event: 'projection.begunAnew', projection: name }, `projection ${name}: ${this.obstacle}`);
-    await ports.beginAnew(name, generation.generation, this.stopping.signal).catch((error: Error) => {
-      this.obstacle = `it is to be begun anew, but ${error.message}`;
-    });
-    // The fact stops this run, unless it is of a generation that nobody needs any more.
-    await ports.clock.sleep(BEGIN_ANEW_MS, this.stopping.signal);
   }
 
   /** One batch; false: there is nothing to process now. */
@@ -286,6 +234,9 @@ export class GenerationRunner {
     }
     const batch = await (this.source as ReadAhead).read(after, until);
     if (batch.lookedTo <= after) return false;
+    // What was read may be known to be a stub only now: the head is told of an entry after everything else.
+    await ports.head.reached(batch.lookedTo, signal);
+    if (!this.recovery.mayBuild) return true;
     await this.process(batch);
     await ports.clock.yieldTurn();
     return true;
@@ -335,7 +286,8 @@ export class GenerationRunner {
     const { emitted } = store.checkpoint;
     const quiet = outcome.changed.size + outcome.emissions.length + parked.length === 0;
     const ends = isDigestPlace(position);
-    if (quiet && !ends && !this.mustKeep(position)) return this.checkpoint.raise(position);
+    const goesOn = !this.stopped && !this.fault;
+    if (quiet && !ends && goesOn && !this.mustKeep(position)) return this.checkpoint.raise(position);
     const producer = producerOf(projection);
     const outbox =
       outcome.emissions.length === 0
@@ -399,9 +351,13 @@ export class GenerationRunner {
     return true;
   }
 
-  private async openProgram(): Promise<void> {
+  private async closeProgram(): Promise<void> {
     await this.program?.close();
     this.program = undefined;
+  }
+
+  private async openProgram(): Promise<void> {
+    await this.closeProgram();
     try {
       this.program = await this.ports.openProgram(this.generation.source);
     } catch (error) {

@@ -55,7 +55,8 @@ export async function install(store: Store, keys: GenerationKeys, pieces: AsyncI
         await removeRows(store, keys.all);
       }
     }
-    await store.write(operations, false);
+    // Synced, as the checkpoint alone vouches for them: a sync reaches only the file that LevelDB writes at that moment.
+    await store.write(operations, true);
   }
   if (!whole || !checkpoint) throw notWhole('it ended early, or its digest is another one');
   await store.write([{ type: 'put', key: keys.checkpoint, value: checkpoint }], true);

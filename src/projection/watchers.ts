@@ -22,6 +22,11 @@ export class Watchers {
     for (const watcher of this.open) watcher.add(names, position);
   }
 
+  /** More may have changed than can be named. */
+  changedAtLarge(): void {
+    for (const watcher of this.open) watcher.miss();
+  }
+
   watch(wanted: (partition: string) => boolean): Watcher {
     const watcher: Watcher = new Watcher(wanted, () => this.open.delete(watcher));
     if (this.closed) watcher.close();
@@ -58,9 +63,14 @@ export class Watcher {
     if (this.pending.size > 0) this.rounds.raise(this.rounds.value + 1);
   }
 
+  miss(): void {
+    this.missed = true;
+    this.rounds.raise(this.rounds.value + 1);
+  }
+
   /** Resolves once something has changed; undefined: the signal was aborted, or the projection is no more. */
   async next(signal: Signal): Promise<Changes | undefined> {
-    while (this.pending.size === 0) {
+    while (this.pending.size === 0 && !this.missed) {
       if (!(await this.rounds.reached(this.rounds.value + 1, signal))) return undefined;
     }
     const changes = { partitions: [...this.pending], missed: this.missed };

@@ -76,6 +76,8 @@ export class Scavenger {
   private running: Promise<void> | undefined;
   private started = false;
   private stubAt = 0;
+  /** The point up to which this run has erased everything; rewriting the tables may still be under way. */
+  private erasedTo = 0;
 
   constructor(ports: ScavengerPorts) {
     this.ports = ports;
@@ -115,12 +117,8 @@ export class Scavenger {
   get erasures(): { point: number; begun: boolean; pending: boolean; stub: number } {
     const { progress, stubAt } = this;
     const point = Math.max(this.word?.starts ? this.word.position : 0, progress?.point ?? 0);
-    return {
-      point,
-      begun: progress?.point === point && point > 0,
-      pending: this.pending() !== undefined,
-      stub: stubAt,
-    };
+    const pending = this.pending() !== undefined && this.erasedTo !== point;
+    return { point, begun: progress?.point === point && point > 0, pending, stub: stubAt };
   }
 
   /** Entries were applied; what came here as a stub had been erased by others. */
@@ -185,6 +183,7 @@ export class Scavenger {
     }
     logger.info({ event: 'scavenge.started', point }, `scavenging up to position ${point}`);
     if (!(await this.eraseTo(logIndex, point))) return;
+    this.erasedTo = point;
     if (!(await this.compact(logIndex, point))) return;
     await this.keep([], { ...this.progress, done: true });
     const { events, bytes } = this.progress;

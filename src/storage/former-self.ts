@@ -20,7 +20,16 @@ export interface ReturnNote {
 }
 
 /** What a member is made of. The identity goes last: until then the move can be done again. */
-const MOVED = ['log', 'log.rewritten', 'log.damaged', 'damaged.json', 'peers.json', 'promise', 'identity.json'];
+const MOVED = [
+  'log',
+  'log.rewritten',
+  'log.damaged',
+  'damaged.json',
+  'diverged.json',
+  'peers.json',
+  'promise',
+  'identity.json',
+];
 /** What follows from the log is of no use to anybody without it. */
 const REMOVED = ['index', 'projections'];
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Erasures, wayForward } from '../../src/projection/erased-history.ts';
 
-const nothing: Erasures = { point: 0, begun: false, pending: false, stub: 0, alone: false };
+const nothing: Erasures = { point: 0, begun: false, pending: false, stub: 0 };
 const way = (began: number, checkpoint: number, erasures: Partial<Erasures>, opening = false) =>
   wayForward({ began, checkpoint, opening }, { ...nothing, ...erasures });
 
@@ -17,10 +17,9 @@ describe('P1: how a generation goes on behind what was erased', () => {
     expect(way(10, 0, { point: 50, begun: true }, true)).toEqual({ kind: 'fetch', atLeast: 50 });
   });
 
-  test('P1: as long as this node has erased nothing it goes on, unless it was away and others sent it what they had left', () => {
+  test('P1: as long as this node has erased nothing it goes on, and looks through its log where it was away', () => {
     expect(way(10, 20, { point: 50, pending: true })).toEqual({ kind: 'build' });
-    expect(way(10, 20, { point: 50, pending: true }, true)).toEqual({ kind: 'fetch', atLeast: 50 });
-    expect(way(10, 20, { point: 50, pending: true, alone: true }, true)).toEqual({ kind: 'build' });
+    expect(way(10, 20, { point: 50, pending: true }, true)).toEqual({ kind: 'look', point: 50 });
   });
 
   test('P1: one that meets what others had erased has to have a state from behind it, before it knows the scavenge', () => {

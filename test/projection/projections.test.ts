@@ -145,6 +145,25 @@ test('a disabled projection stands still and answers; enabled it goes on; delete
   expect((await db.projections.state('count', 'a', { atLeast: later })).state).toEqual({ count: 5, last: '4' });
 });
 
+test('status tells how far a projection that catches up has come, and how fast it goes', async () => {
+  const db = await start(1);
+  gate = deferred();
+  await db.projections.create('late', `${COUNT} /* waits */`);
+  const events = Array.from({ length: 3_000 }, (_, n) => ({ type: 'Happened', data: { n } }));
+  const { position } = await db.append('a', events);
+  const { active: before } = await db.projections.get('late', { atLeast: position });
+  expect(before).toMatchObject({ state: 'catchingUp', eventsPerSecond: 0 });
+  expect(before?.percent).toBeLessThan(50);
+  expect(before?.lag).toBeGreaterThanOrEqual(1_500n);
+  gate.resolve();
+  await db.projections.state('late', '', { atLeast: position });
+  const after = await until('a rate is told', async () => {
+    const { active } = await db.projections.get('late');
+    return active && active.eventsPerSecond > 0 ? active : undefined;
+  });
+  expect(after).toMatchObject({ state: 'running', percent: 100, lag: 0n, fault: undefined, waitsFor: undefined });
+});
+
 test('P1: a node that builds the state late is fed what was hidden meanwhile, and hears of each deletion at its place', async () => {
   const db = await start(1);
   await appendMany(db, 3, 'gone-1');

@@ -75,6 +75,21 @@ async function loseStates(n: number): Promise<void> {
   await startNode(n);
 }
 
+/** Programs that process nothing until the gate is open, or ten a second where it is slow. */
+function gated() {
+  const gate = deferred<'open' | 'slow'>();
+  const openGated = async (source: string): Promise<Program> => {
+    const program = await openSmallProgram(source);
+    const process: Program['process'] = async (events, load) => {
+      if ((await gate.promise) === 'open') return program.process(events, load);
+      await new Promise((done) => setTimeout(done, 100));
+      return program.process(events.slice(0, 1), load);
+    };
+    return { description: program.description, memoryBytes: 0, process, close: () => program.close() };
+  };
+  return { gate, openGated };
+}
+
 const WHOLE = { 'kept-1': 10, gone: 10, 'kept-2': 10 };
 const LEFT = { 'kept-1': 10, gone: 5, 'kept-2': 10 };
 
@@ -168,16 +183,8 @@ describe('a state whose events a scavenge has erased', () => {
   });
 
   test('P1: is seen by a projection that lags: the node erases nothing before it has passed the scavenge point', async () => {
-    const gate = deferred<void>();
+    const { gate, openGated } = gated();
     nodes = await TestNodes.prepare(1);
-    const openGated = async (source: string) => {
-      const program = await openSmallProgram(source);
-      const process: Program['process'] = async (events, load) => {
-        await gate.promise;
-        return program.process(events, load);
-      };
-      return { description: program.description, memoryBytes: 0, process, close: () => program.close() };
-    };
     await nodes.startNode(0, {}, { openProgram: openGated });
     await nodes.leader();
     const db = await nodes.client();
@@ -191,11 +198,81 @@ describe('a state whose events a scavenge has erased', () => {
     });
     const { position } = await db.append('kept-1', [{ type: 'Happened', data: {} }]);
     expect(await db.admin.scavengeStatus()).toMatchObject([{ state: 'running', through: 0n }]);
-    gate.resolve();
+    gate.resolve('open');
     expect(await countsOn(0, 'by-stream', position)).toMatchObject({ ...WHOLE, 'kept-1': 11 });
     await until('it is through', async () => {
       const [member] = await db.admin.scavengeStatus();
       return member?.reachable && member.state === 'done';
+    });
+  });
+
+  test('P1: is not given up where nodes are restarted before they have erased anything', async () => {
+    const [before, after] = [gated(), gated()];
+    nodes = await TestNodes.prepare(3);
+    const all = [0, 1, 2];
+    await Promise.all(all.map((n) => nodes?.startNode(n, {}, { openProgram: before.openGated })));
+    await nodes.leader();
+    const db = await nodes.client();
+    await db.projections.create('by-stream', BY_STREAM);
+    await fill(db);
+    await db.streams.erase('gone', { from: 0n, to: 5n });
+    await db.admin.startScavenge();
+    await until('all nodes wait for the projection', async () => {
+      const members = await db.admin.scavengeStatus();
+      return members.every((member) => member.reachable && member.to > 0n && member.through === 0n);
+    });
+    // A node ends when the batch is processed that is under way.
+    before.gate.resolve('slow');
+    await Promise.all(all.map((n) => nodes?.stopNode(n)));
+    await Promise.all(all.map((n) => nodes?.startNode(n, {}, { openProgram: after.openGated })));
+    await nodes.leader();
+    after.gate.resolve('open');
+    const again = await nodes.client();
+    const { position } = await again.append('kept-1', [{ type: 'Happened', data: {} }]);
+    for (const n of all) expect(await countsOn(n, 'by-stream', position)).toMatchObject({ ...WHOLE, 'kept-1': 11 });
+    expect((await again.projections.get('by-stream')).active?.generation).toBe(0n);
+  });
+
+  test('P1: that is begun anew emits what comes, and lets the next scavenge begin', async () => {
+    nodes = await TestNodes.start(1);
+    const db = await nodes.client();
+    await db.projections.create(
+      'echo',
+      "fromStream('kept-1').when({ Happened(s, e) { emit('derived', 'Derived', e.data) } })",
+    );
+    await fill(db);
+    const derived = async (client: FactstoreClient) =>
+      (
+        await client
+          .read('derived')
+          .toArray()
+          .catch(() => [])
+      ).length;
+    await until('all is emitted', async () => (await derived(db)) === 10);
+    await eraseSome(db, 1);
+    await nodes.stopNode(0);
+    await rm(join(nodes.data(0), 'projections'), { recursive: true });
+    await nodes.startNode(0);
+    const again = await nodes.client();
+    await until('it is begun anew', async () => (await again.projections.get('echo')).active?.generation === 1n);
+    await again.append('kept-1', [{ type: 'Happened', data: {} }]);
+    await until('what came is emitted', async () => (await derived(again)) === 11);
+    await eraseSome(again, 1);
+  });
+
+  test('P1: of generations that are over is not waited for by a node that never had them', async () => {
+    const db = await start(3);
+    await db.projections.create('by-stream', BY_STREAM);
+    await fill(db);
+    for (let n = 0; n < 3; n++) await db.projections.reset('by-stream');
+    await eraseSome(db, 3);
+    const n = (await nodes?.addNode({}, { openProgram: openSmallProgram })) as number;
+    const { position } = await db.append('gone', [{ type: 'Happened', data: {} }]);
+    expect(await countsOn(n, 'by-stream', position)).toMatchObject({ ...WHOLE, gone: 11 });
+    await db.admin.startScavenge();
+    await until('the new node is through as well', async () => {
+      const members = await db.admin.scavengeStatus();
+      return members.length === 4 && members.every((member) => member.reachable && member.state === 'done');
     });
   });
 });

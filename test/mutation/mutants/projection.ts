@@ -22,7 +22,7 @@ export const PROJECTION_MUTANTS: readonly Mutant[] = [
   {
     id: 'erased-history-not-seen',
     file: 'src/projection/erased-history.ts',
-    search: '  if (isLater && checkpoint < point && incomplete) return',
+    search: '  if (isLater && checkpoint < point && begun) return',
     replacement: '  if (false as boolean) return',
     bug: 'a node that lost a state builds it from what a scavenge has left, and answers otherwise than the others',
     rule: 'P1',
@@ -44,6 +44,24 @@ export const PROJECTION_MUTANTS: readonly Mutant[] = [
     replacement: '    if (this.checkpoint.value >= position) return true;',
     bug: 'a node erases what a projection has passed, but not on the disk, and begins it anew after a restart',
     rule: 'P1',
+    test: 'projection/state-fetch.test.ts',
+  },
+  {
+    id: 'opening-is-lacking',
+    file: 'src/projection/state-recovery.ts',
+    search: '        if (await ports.hasStubs(',
+    replacement: '        if (true as boolean) this.stubAt = way.point;\n        else if (await ports.hasStubs(',
+    bug: 'nodes that are restarted while a scavenge waits for a projection give its state up everywhere',
+    rule: 'P1',
+    test: 'projection/state-fetch.test.ts',
+  },
+  {
+    id: 'lost-generation-blocks-emissions',
+    file: 'src/projection/host.ts',
+    search: '      if (lost) retired.add(number);\n',
+    replacement: '',
+    bug: 'a projection that was begun anew never emits again, and no scavenge begins any more',
+    rule: 'P2',
     test: 'projection/state-fetch.test.ts',
   },
   {
