@@ -2,7 +2,9 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { writeDamageNote } from '../../src/storage/damage-note.ts';
 import { DataDirectory } from '../../src/storage/data-directory.ts';
+import { writeDivergenceNote } from '../../src/storage/divergence-note.ts';
 import { formerSelfPath, leaveFormerSelf, readReturnNote } from '../../src/storage/former-self.ts';
 
 let path: string;
@@ -24,8 +26,13 @@ async function aMember() {
 
 test('what a former member promised and kept is put aside, what follows from it is removed [D7]', async () => {
   const note = await aMember();
+  // What was found of its log is not true of the log of the next one.
+  await writeDamageNote(path, { kind: 'belowCommit', index: 7, text: 'it is missing' });
+  await writeDivergenceNote(path, 'another history');
   await leaveFormerSelf(path, note);
-  expect((await readdir(formerSelfPath(path, note))).sort()).toEqual(['identity.json', 'log', 'promise']);
+  expect((await readdir(formerSelfPath(path, note))).sort()).toEqual([
+    ...['damaged.json', 'diverged.json', 'identity.json', 'log', 'promise'],
+  ]);
   expect((await readdir(path)).sort()).toEqual(['ballast', `former-${note.former}`, 'lock', 'return.json']);
   const directory = await DataDirectory.open(path, options);
   expect(directory.identity).toMatchObject({ clusterId: null, nodeId: 'n1', incarnation: 0 });
