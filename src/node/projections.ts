@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { bytesEqual, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import type { Signal } from '../base/signal.ts';
@@ -21,6 +22,7 @@ import type { MemberId } from '../raft/types.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { Turnstile } from '../runtime/turnstile.ts';
 import type { AppendRoute } from '../server/append-routing.ts';
 import type { NodeProjections } from '../server/projections-service.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
@@ -60,6 +62,8 @@ const DIGESTS_TIMEOUT_MS = 3_000;
 const AGAIN_MS = 100;
 const MIB = 1 << 20;
 const LOOKED_BYTES = MIB;
+/** One that is stuck must not keep all others from their work, on a machine with one core either. */
+const SANDBOXES_MIN = 2;
 const STORE_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
 /** The row that says of which cluster the states are; no generation's key begins so. */
 const OWNER = Uint8Array.of(0);
@@ -170,6 +174,13 @@ export class Projections implements NodeProjections {
     return false;
   }
 
+  private async chainAt(position: number): Promise<Uint8Array | undefined> {
+    const { index, log } = this.ports;
+    const view = index.view();
+    if (position < 1 || position > view.head) return undefined;
+    return (await log.placeAt((await view.locate(position)).logIndex)).chain;
+  }
+
   private otherMembers() {
     const { members, self } = this.ports;
     return members.all.filter(({ memberId }) => memberId !== self);
@@ -249,6 +260,8 @@ export class Projections implements NodeProjections {
       reader: new EventReader({ log, recent: (at) => this.inMemory(at), yieldTurn: clock.yieldTurn }),
       view: () => index.view(),
       openProgram: (source) => ports.openProgram(source),
+      sandboxes: new Turnstile(Math.max(SANDBOXES_MIN, availableParallelism())),
+      chainAt: (position) => this.chainAt(position),
       openRoute: () => ports.openRoute(),
       leads: () => replica.role === 'leader' && replica.acceptsProposals,
       cursor: async (producer) => (await index.lookup([], [producer])).cursor(producer)?.current ?? 0,

@@ -1,3 +1,4 @@
+import { FactstoreError } from '../base/errors.ts';
 import { eachRow, type Operation, removeRows, type Store } from '../storage/store.ts';
 import { GenerationKeys, generationOfKey } from './keys.ts';
 import { decodePartition, encodePartition, type PartitionState } from './partition-row.ts';
@@ -13,6 +14,8 @@ export interface Checkpoint {
   readonly emitted: number;
   /** How many batches were written. */
   readonly sequence: number;
+  /** The chain hash of the log at the position, hex: a state is worth something beside that log alone (rule P5). */
+  readonly chain?: string;
 }
 
 /** An event at which a handler threw, and which was left out (rule P4). */
@@ -36,6 +39,8 @@ export interface StoredDigest {
 /** What one batch changes. */
 export interface StateBatch {
   readonly position: number;
+  /** Of the log at the position. */
+  readonly chain?: Uint8Array | undefined;
   readonly emitted: number;
   readonly changed: BatchOutcome['changed'];
   readonly parked: readonly ParkedEvent[];
@@ -75,10 +80,12 @@ export class GenerationStore {
     name: string,
     generation: number,
     onDamage: (reason: string) => void = () => {},
+    chainAt: (position: number) => Promise<Uint8Array | undefined> = async () => undefined,
   ): Promise<GenerationStore> {
     const keys = new GenerationKeys(name, generation);
     const checkpoint = await readCheckpoint(store, keys);
-    const damage = checkpoint && (await journalDamage(store, keys, checkpoint));
+    const damage =
+      checkpoint && ((await journalDamage(store, keys, checkpoint)) ?? (await otherHistory(checkpoint, chainAt)));
     if (damage !== undefined) onDamage(damage);
     // Without a checkpoint there may be rows of a copy that did not come to its end.
     if (damage !== undefined || !checkpoint) await removeRows(store, keys.all);
@@ -114,10 +121,11 @@ export class GenerationStore {
     const { keys } = this;
     const before = this.current;
     const sequence = before.sequence + 1;
-    const checkpoint = { position: batch.position, emitted: batch.emitted, sequence };
+    const chain = batch.chain && { chain: Buffer.from(batch.chain).toString('hex') };
+    const checkpoint = { position: batch.position, emitted: batch.emitted, sequence, ...chain };
     const operations: Operation[] = [
       put(keys.checkpoint, json(checkpoint)),
-      put(keys.journal(sequence), json([before.position, batch.position])),
+      put(keys.journal(sequence), json([before.position, batch.position, before.chain])),
     ];
     if (sequence > JOURNAL_ROWS) operations.push({ type: 'del', key: keys.journal(sequence - JOURNAL_ROWS) });
     for (const [partition, { state, result }] of batch.changed) {
@@ -202,7 +210,10 @@ export class GenerationStore {
   }
 
   /** Puts what another node has in the place of all of it. Where that fails, there may be nothing left. */
-  async replace(pieces: AsyncIterable<StatePiece>): Promise<void> {
+  async replace(
+    pieces: AsyncIterable<StatePiece>,
+    chainAt: (position: number) => Promise<Uint8Array | undefined> = async () => undefined,
+  ): Promise<void> {
     await this.trimming;
     try {
       await install(this.store, this.keys, pieces);
@@ -210,6 +221,12 @@ export class GenerationStore {
       this.current = (await readCheckpoint(this.store, this.keys)) ?? BEGINNING;
       this.waiting = await countOutbox(this.store, this.keys);
     }
+    const other = await otherHistory(this.current, chainAt);
+    if (other === undefined) return;
+    await removeRows(this.store, this.keys.all);
+    this.current = BEGINNING;
+    this.waiting = 0;
+    throw new FactstoreError('DATA_LOSS', `the state that came is not this cluster's: ${other}`);
   }
 
   /** Forgets what was appended: everything up to a position. */
@@ -261,6 +278,16 @@ function parse(row: Uint8Array): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Why a state is not of the log that a node has; undefined: it is, or the log does not reach it. */
+async function otherHistory(
+  { position, chain }: Checkpoint,
+  chainAt: (position: number) => Promise<Uint8Array | undefined>,
+): Promise<string | undefined> {
+  const own = chain === undefined ? undefined : await chainAt(position);
+  if (!own || Buffer.from(own).toString('hex') === chain) return undefined;
+  return `it is of another history: the chain hash of the log at position ${position} is another one`;
 }
 
 async function countOutbox(store: Store, keys: GenerationKeys): Promise<number> {

@@ -216,12 +216,12 @@ export class ProjectionHost {
     const known = hosted.generations.get(number);
     if (known && !(run && known.stopped)) return;
     const { store, logger } = this.ports;
-    const rows = await GenerationStore.open(store, name, number, (reason) =>
+    const damaged = (reason: string) =>
       logger.warn(
         { event: 'projection.rebuilt', projection: name, generation: number, reason },
         `the state of projection ${name} is damaged (${reason}) and is built anew from the log`,
-      ),
-    );
+      );
+    const rows = await GenerationStore.open(store, name, number, damaged, (position) => this.ports.chainAt(position));
     const runner = new GenerationRunner(this.ports, hosted.projection, generation, rows, {
       range: () => rangeOf(hosted.projection, number),
       written: (partitions, position) => {

@@ -4,6 +4,7 @@ import { type Generation, type Projection, producerOf, type Segment } from '../m
 import type { Clock } from '../runtime/clock.ts';
 import { deferred } from '../runtime/deferred.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Turnstile } from '../runtime/turnstile.ts';
 import { Watched } from '../runtime/watched.ts';
 import type { EventReader } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
@@ -27,6 +28,8 @@ export interface RunnerPorts extends RecoveryPorts {
   readonly logger: Logger;
   view(): IndexView;
   openProgram(source: string): Promise<Program>;
+  /** Of all sandboxes of the node, no more are at work at a time than it has cores for (rule P5). */
+  readonly sandboxes: Turnstile;
   /** How far a producer has come, as this node has applied it. */
   cursor(producer: string): Promise<number>;
   /** State that can no longer be trusted. */
@@ -267,8 +270,10 @@ export class GenerationRunner {
     const [first] = events;
     if (!first || !this.program) return NOTHING;
     try {
-      const outcome = await this.program.process(events, (partitions) => this.store.states(partitions));
-      const { options } = this.program.description;
+      const { program } = this;
+      const load = (partitions: readonly string[]) => this.store.states(partitions);
+      const outcome = await this.ports.sandboxes.through(() => program.process(events, load));
+      const { options } = program.description;
       return { ...outcome, emissions: withResultStreams(outcome.emissions, this.projection.name, options) };
     } catch (error) {
       const fault = { message: (error as Error).message, position: first.position, kind: 'died' as const };
@@ -305,8 +310,9 @@ export class GenerationRunner {
     const nowMs = ports.clock.monotonicMs();
     const sync = nowMs - this.syncedMs >= SYNC_EVERY_MS;
     if (sync) this.syncedMs = nowMs;
+    const chain = await ports.chainAt(position);
     await store.commit(
-      { position, emitted: outbox.emitted, changed: outcome.changed, parked, outbox: outbox.rows, digest },
+      { position, chain, emitted: outbox.emitted, changed: outcome.changed, parked, outbox: outbox.rows, digest },
       sync,
     );
     if (digest) this.digestAt = position;

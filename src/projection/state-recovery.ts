@@ -14,6 +14,8 @@ export interface RecoveryPorts {
   /** Resolves once this node has applied all that was committed when it was asked, or the signal is aborted. */
   upToDate(signal: Signal): Promise<void>;
   erasures(): Erasures;
+  /** The chain hash of the entry that holds the event at a position; undefined: this node has not come there. */
+  chainAt(position: number): Promise<Uint8Array | undefined>;
   /** Whether an entry that holds one of the events in (after, upTo] was erased, in part or as a whole. */
   hasStubs(after: number, upTo: number): Promise<boolean>;
   /** Has a state installed that another node has. */
@@ -140,7 +142,7 @@ export class StateRecovery {
     const wanted = { projection: name, generation: generation.generation, atLeast };
     const install = (pieces: AsyncIterable<StatePiece>) => {
       this.replacing = true;
-      return store.replace(pieces);
+      return store.replace(pieces, (position) => ports.chainAt(position));
     };
     const outcome = await ports.fetchState(wanted, install, signal);
     if (outcome.kind === 'fetched') {

@@ -46,6 +46,38 @@ describe('what a generation has on the disk', () => {
     }
   });
 
+  test('P5: a state beside another log than the one that it was made from is begun anew, and not taken over', async () => {
+    const [own, other] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    const open = async (store: MemoryStore, chain: Buffer | undefined) => {
+      const reasons: string[] = [];
+      const opened = await GenerationStore.open(
+        store,
+        'p',
+        0,
+        (reason) => reasons.push(reason),
+        async (position) => (position === 7 ? chain : undefined),
+      );
+      return { opened, reasons };
+    };
+    const store = new MemoryStore();
+    await (await GenerationStore.open(store, 'p', 0)).commit(batch(7, { chain: own, changed: changed('a') }), true);
+    // Where the log does not reach the position yet, nobody can tell.
+    for (const chain of [own, undefined]) {
+      const { opened, reasons } = await open(store, chain);
+      expect(reasons).toEqual([]);
+      expect(opened.checkpoint.position).toBe(7);
+    }
+    const { opened: given } = await open(store, own);
+    const taken = await GenerationStore.open(new MemoryStore(), 'p', 0);
+    await expect(taken.replace(given.copy(), async () => other)).rejects.toMatchObject({ code: 'DATA_LOSS' });
+    expect(taken.checkpoint.position).toBe(0);
+    expect(await taken.partitions('', '', 10)).toEqual([]);
+    const { opened, reasons } = await open(store, other);
+    expect(reasons).toEqual([expect.stringContaining('of another history')]);
+    expect(opened.checkpoint.position).toBe(0);
+    expect(await opened.partitions('', '', 10)).toEqual([]);
+  });
+
   test('P2: what is emitted while the outbox is trimmed is counted', async () => {
     const generation = await GenerationStore.open(new MemoryStore(), 'p', 0);
     await generation.commit(batch(1, { outbox: new Map([[1, bytes('x')]]) }), false);
