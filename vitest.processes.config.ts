@@ -17,6 +17,7 @@ export const PROCESS_TESTS: readonly string[] = [
   'test/e2e/recover.test.ts',
   'test/e2e/scavenge-kills.test.ts',
   'test/e2e/state-fetch-kills.test.ts',
+  'test/e2e/state-fetch.test.ts',
 ];
 
 export default defineConfig({

@@ -40,12 +40,21 @@ export function countCalls(
     if (!stream) return call as ReturnType<ServerInterceptor>;
     const began = monotonicMs();
     const unary = !method.requestStream && !method.responseStream;
-    traffic.openCalls++;
-    stream.on('close', () => {
+    let ended = false;
+    const end = (code: status | undefined) => {
+      if (ended || code === undefined) return;
+      ended = true;
       traffic.openCalls--;
-      traffic.calls.add(`${method.path} ${status[statusSent(stream)]}`);
+      traffic.calls.add(`${method.path} ${status[code]}`);
       if (unary) traffic.took(method.path, (monotonicMs() - began) / 1000);
-    });
+    };
+    traffic.openCalls++;
+    // A status goes out with the headers, where nothing was sent before, or with trailers, which gRPC sends when it is asked
+    // for them. A client may keep its side open for long behind that.
+    stream.on('finish', () => end(statusSent(stream)));
+    stream.on('wantTrailers', () => queueMicrotask(() => end(statusSent(stream))));
+    // Nobody says one where the client went away.
+    stream.on('close', () => end(statusSent(stream) ?? status.CANCELLED));
     if (traffic.openCalls > openCallsMax) {
       const error = tooMany(openCallsMax);
       const { details = error.message, metadata = null } = statusOf(error, logger);
@@ -55,10 +64,10 @@ export function countCalls(
   };
 }
 
-/** In the trailers, or in the headers where nothing else was sent; nobody says one where the client went away. */
-function statusSent({ sentTrailers, sentHeaders }: ServerHttp2Stream): status {
+/** Undefined: none was sent yet. */
+function statusSent({ sentTrailers, sentHeaders }: ServerHttp2Stream): status | undefined {
   const sent = sentTrailers?.['grpc-status'] ?? sentHeaders?.['grpc-status'];
-  return sent === undefined ? status.CANCELLED : Number(sent);
+  return sent === undefined ? undefined : Number(sent);
 }
 
 function tooMany(limit: number): FactstoreError {
