@@ -35,10 +35,13 @@ export class ChainComparison {
   private index = 0;
   private differing: readonly string[] = [];
   private verdict: string | undefined;
+  /** The verdict is kept for later starts. */
+  private noted: boolean;
 
   constructor(ports: ChainComparisonPorts) {
     this.ports = ports;
     this.verdict = ports.known;
+    this.noted = ports.known !== undefined;
   }
 
   /** Why this node must serve nothing: the cluster has another history. It stays so, whatever is started anew. */
@@ -73,13 +76,15 @@ export class ChainComparison {
     const text = `the log of ${nodeId} has another history than that of ${names}: their chain hashes at entry ${index} differ`;
     const judged = this.verdict === undefined ? this.judgement(differing, voters) : undefined;
     if (judged !== undefined) {
-      this.verdict = `${text}. ${judged}, and not with ${nodeId}, which serves nothing any more. Stop it, move its data directory away and start it again: it comes back as a new member. Keep the directory, and report this`;
+      this.verdict = `${text}. ${judged}, and not with ${nodeId}, which serves nothing any more. ${voters === 2 ? 'The cluster still needs its vote: add a third member first. Then stop' : 'Stop'} it, move its data directory away and start it again: it comes back as a new member. Keep the directory, and report this`;
     }
     const what =
       this.verdict ??
       `${text}. Which of them is wrong the other members tell: those that a majority disagrees with stop serving`;
     logger.error({ event: 'log.diverged', index, members: differing.map(([name]) => name) }, what);
-    if (judged !== undefined) await this.ports.fenced(this.verdict as string);
+    if (this.verdict === undefined || this.noted) return;
+    await this.ports.fenced(this.verdict);
+    this.noted = true;
   }
 
   /** Who agrees with the history that is not this node's, and makes it the cluster's; undefined: nobody can tell. */

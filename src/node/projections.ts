@@ -16,6 +16,7 @@ import { ProjectionHost } from '../projection/host.ts';
 import type { Program } from '../projection/program.ts';
 import { ProjectionQueries } from '../projection/queries.ts';
 import type { ProjectionRegistry } from '../projection/registry.ts';
+import type { GenerationRunner } from '../projection/runner.ts';
 import type { StatePiece } from '../projection/state-copy.ts';
 import { fetchState, type StatePeer } from '../projection/state-fetch.ts';
 import type { MemberId } from '../raft/types.ts';
@@ -136,10 +137,15 @@ export class Projections implements NodeProjections {
     const runner = running.host.generation(projection, generation);
     if (runner?.lacking) throw noState('does not have it');
     if (!runner || runner.stopped || runner.faulted) throw notYet('its projection does not run');
-    if (runner.divergences.size > this.otherMembers().length / 2)
-      throw notYet('its state differs from those of others');
+    if (this.isOutvoted(runner)) throw notYet('its state differs from those of others');
     if (!runner.keeps(atLeast)) throw notYet(`it is at position ${runner.checkpoint.value}, and not at ${atLeast} yet`);
     yield* runner.store.copy();
+  }
+
+  /** Whether a majority of all members has come to another state. */
+  private isOutvoted({ divergences }: GenerationRunner): boolean {
+    const others = this.otherMembers();
+    return others.filter(({ nodeId }) => divergences.has(nodeId)).length > (others.length + 1) / 2;
   }
 
   /** Whether no projection of this node is to be given an event up to a position any more, durably. */
@@ -160,12 +166,12 @@ export class Projections implements NodeProjections {
   }
 
   /** Looked for when a generation is opened that a scavenge has gone past: that is rare, and the first one found ends it. */
-  private async hasStubs(after: number, upTo: number): Promise<boolean> {
+  private async hasStubs(after: number, upTo: number, signal: Signal): Promise<boolean> {
     const { index, log, clock } = this.ports;
     const view = index.view();
     if (after >= Math.min(upTo, view.head)) return false;
     const last = (await view.locate(Math.min(upTo, view.head))).logIndex;
-    for (let next = (await view.locate(after + 1)).logIndex; next <= last; ) {
+    for (let next = (await view.locate(after + 1)).logIndex; next <= last && !signal.aborted; ) {
       const records = await log.read(next, last, LOOKED_BYTES);
       if (records.length === 0 || records.some(({ erased }) => erased)) return true;
       next += records.length;
@@ -269,7 +275,7 @@ export class Projections implements NodeProjections {
         void (await changes.make(name, { kind: 'takeOver', generation }, new Uint8Array(0), signal)),
       upToDate: (signal) => this.upToDate(signal),
       erasures: () => ports.scavenging.erasures,
-      hasStubs: (after, upTo) => this.hasStubs(after, upTo),
+      hasStubs: (after, upTo, signal) => this.hasStubs(after, upTo, signal),
       fetchState: (wanted, install, signal) => fetchState(this.statePeers(), wanted, install, signal),
       beginAnew: (name, generation, signal) => this.beginAnew(name, generation, signal),
       fatal: (error) => ports.fatal(error),

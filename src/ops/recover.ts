@@ -11,6 +11,7 @@ import { allMembers, allVoters, isQuorum, isVoter } from '../raft/configuration.
 import type { MemberId } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { DirectoryLock } from '../storage/directory-lock.ts';
+import { removeDivergenceNote } from '../storage/divergence-note.ts';
 import { isThere } from '../storage/files.ts';
 import { type Identity, readIdentity, writeIdentity } from '../storage/identity.ts';
 import { LevelStore } from '../storage/level-store.ts';
@@ -99,6 +100,8 @@ export class Recovery {
     await writeIdentity(join(path, 'identity.json'), { ...identity, clusterId, foundedAs, directoryId });
     // What was seen of the members that are left behind means nothing for those to come.
     await rm(join(path, 'peers.json'), { force: true });
+    // Whoever recovers goes on with this log, whatever others had.
+    await removeDivergenceNote(path);
     await removeRecoveryNote(path);
     return clusterId;
   }

@@ -165,6 +165,8 @@ export class ProjectionHost {
     };
     hosted.projection = wanted;
     this.byName.set(name, hosted);
+    // What was rolled back to is wanted again, whatever became of it.
+    hosted.retired.delete(wanted.active.generation);
     const kept = await this.needed(hosted);
     for (const [number, runner] of hosted.generations) {
       if (kept.some(({ generation }) => generation === number)) continue;
@@ -197,7 +199,7 @@ export class ProjectionHost {
   private async retire({ projection, generations, emitter, retired }: Hosted): Promise<void> {
     const { active, building, previous } = projection;
     for (const [number, runner] of generations) {
-      const lost = runner.lost && number !== active.generation && number !== building?.generation;
+      const lost = runner.lost && runner.lacking && number !== active.generation && number !== building?.generation;
       // What it has emitted and nobody has appended cannot be known any more; the next one must not wait for it.
       if (lost) retired.add(number);
       if ([active, building, previous].some((generation) => generation?.generation === number)) continue;

@@ -123,6 +123,7 @@ export class GenerationRunner {
       closeProgram: () => this.closeProgram(),
       replaced: (position) => {
         this.digest = new StateDigest(position);
+        this.divergences.clear();
         options.replaced();
       },
     });

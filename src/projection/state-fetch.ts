@@ -26,6 +26,11 @@ export type FetchOutcome =
 /** What may be wrong with a peer or with what comes from it; anything else is this node's own. */
 const OF_PEERS: readonly ErrorCode[] = ['NOT_FOUND', 'UNREACHABLE', 'DATA_LOSS', 'INVALID_ARGUMENT'];
 
+/** Damage that this node's own database tells of names where that is. */
+function isOfDisk({ code, details }: FactstoreError): boolean {
+  return code === 'DATA_LOSS' && details.path !== undefined;
+}
+
 /** Asks one node after another for a state, and has the first that comes installed. */
 export async function fetchState(
   peers: readonly StatePeer[],
@@ -40,7 +45,7 @@ export async function fetchState(
       await install(peer.give(wanted, signal));
       return { kind: 'fetched', nodeId: peer.nodeId };
     } catch (error) {
-      if (!(error instanceof FactstoreError) || !OF_PEERS.includes(error.code)) throw error;
+      if (!(error instanceof FactstoreError) || !OF_PEERS.includes(error.code) || isOfDisk(error)) throw error;
       if (error.code !== 'NOT_FOUND') reasons.push(`${peer.nodeId}: ${error.message}`);
     }
   }

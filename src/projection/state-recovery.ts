@@ -17,7 +17,7 @@ export interface RecoveryPorts {
   /** The chain hash of the entry that holds the event at a position; undefined: this node has not come there. */
   chainAt(position: number): Promise<Uint8Array | undefined>;
   /** Whether an entry that holds one of the events in (after, upTo] was erased, in part or as a whole. */
-  hasStubs(after: number, upTo: number): Promise<boolean>;
+  hasStubs(after: number, upTo: number, signal: Signal): Promise<boolean>;
   /** Has a state installed that another node has. */
   fetchState(
     wanted: WantedState,
@@ -108,8 +108,7 @@ export class StateRecovery {
       case 'build':
         return this.beginsAgain();
       case 'look':
-        if (await ports.hasStubs(this.ports.checkpoint.value, way.point)) this.stubAt = way.point;
-        this.opening = false;
+        await this.look(way.point);
         return true;
       case 'wait':
         this.kept = `this node is still to erase what the scavenge up to position ${way.point} erases`;
@@ -119,6 +118,18 @@ export class StateRecovery {
     }
     await ports.clock.sleep(KEPT_MS, this.ports.stopping.signal);
     return true;
+  }
+
+  /** What this node itself has erased before the generation began, the generation is meant to go without. */
+  private async look(point: number): Promise<void> {
+    const { ports } = this;
+    const { signal } = ports.stopping;
+    const { erased } = ports.erasures();
+    const behind = Math.max(ports.checkpoint.value, erased <= ports.generation.began ? erased : 0);
+    const found = await ports.hasStubs(behind, point, signal);
+    if (signal.aborted) return;
+    if (found) this.stubAt = point;
+    this.opening = false;
   }
 
   /** A state that was to come and is needed no more may be half of one: then the host opens what is there anew. */
@@ -147,6 +158,8 @@ export class StateRecovery {
     const outcome = await ports.fetchState(wanted, install, signal);
     if (outcome.kind === 'fetched') {
       this.replacing = false;
+      this.refusals = 0;
+      this.unobtainable = false;
       const { position } = store.checkpoint;
       ports.checkpoint.raise(position);
       this.lacksState = false;

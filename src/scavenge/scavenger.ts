@@ -114,11 +114,12 @@ export class Scavenger {
   }
 
   /** What was erased, as far as this node knows: by itself, or by others before an entry came here. */
-  get erasures(): { point: number; begun: boolean; pending: boolean; stub: number } {
+  get erasures(): { point: number; erased: number; begun: boolean; pending: boolean; stub: number } {
     const { progress, stubAt } = this;
     const point = Math.max(this.word?.starts ? this.word.position : 0, progress?.point ?? 0);
     const pending = this.pending() !== undefined && this.erasedTo !== point;
-    return { point, begun: progress?.point === point && point > 0, pending, stub: stubAt };
+    const erased = progress?.done ? progress.point : 0;
+    return { point, erased, begun: progress?.point === point && point > 0, pending, stub: stubAt };
   }
 
   /** Entries were applied; what came here as a stub had been erased by others. */

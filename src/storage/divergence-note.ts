@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing, replaceFile } from './files.ts';
 
@@ -23,6 +23,10 @@ export async function readDivergenceNote(directory: string): Promise<string | un
     // The note itself is damaged.
   }
   return `the log of ${directory} was found to have another history than the cluster's, and ${NAME} can no longer tell where. Stop the node, move its data directory away and start it again: it comes back as a new member. Keep the directory, and report this`;
+}
+
+export function removeDivergenceNote(directory: string): Promise<void> {
+  return rm(join(directory, NAME), { force: true });
 }
 
 export function writeDivergenceNote(directory: string, text: string): Promise<void> {

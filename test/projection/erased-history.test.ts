@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Erasures, wayForward } from '../../src/projection/erased-history.ts';
 
-const nothing: Erasures = { point: 0, begun: false, pending: false, stub: 0 };
+const nothing: Erasures = { point: 0, erased: 0, begun: false, pending: false, stub: 0 };
 const way = (began: number, checkpoint: number, erasures: Partial<Erasures>, opening = false) =>
   wayForward({ began, checkpoint, opening }, { ...nothing, ...erasures });
 

@@ -122,6 +122,32 @@ describe('a state whose events a scavenge has erased, on a lone node', () => {
     expect((await again.projections.get('by-stream')).active?.generation).toBe(0n);
   });
 
+  test('P1: is built on after a restart, where what an earlier scavenge had erased is all that its log lacks', async () => {
+    const [before, after] = [gated(), gated()];
+    const nodes = ended(await TestNodes.prepare(1));
+    await nodes.startNode(0, {}, { openProgram: before.openGated });
+    await nodes.leader();
+    const db = await nodes.client();
+    await fill(db);
+    await eraseSome(db, 1);
+    await db.projections.create('by-stream', BY_STREAM);
+    await db.streams.erase('kept-2', { from: 0n, to: 3n });
+    await db.admin.startScavenge();
+    await until('the second scavenge waits', async () => {
+      const [member] = await db.admin.scavengeStatus();
+      return member?.reachable && member.state === 'running' && member.to > 0n;
+    });
+    before.gate.resolve('slow');
+    await nodes.stopNode(0);
+    await nodes.startNode(0, {}, { openProgram: after.openGated });
+    await nodes.leader();
+    after.gate.resolve('open');
+    const again = await nodes.client();
+    const { position } = await again.append('kept-1', [{ type: 'Happened', data: {} }]);
+    expect(await countsOn(nodes, 0, 'by-stream', position)).toMatchObject({ ...LEFT, 'kept-1': 11 });
+    expect((await again.projections.get('by-stream')).active?.generation).toBe(0n);
+  });
+
   test('P1: that is begun anew emits what comes, and lets the next scavenge begin', async () => {
     const nodes = ended(await TestNodes.start(1));
     const db = await nodes.client();

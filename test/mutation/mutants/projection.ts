@@ -49,8 +49,8 @@ export const PROJECTION_MUTANTS: readonly Mutant[] = [
   {
     id: 'opening-is-lacking',
     file: 'src/projection/state-recovery.ts',
-    search: '        if (await ports.hasStubs(',
-    replacement: '        if (true as boolean) this.stubAt = way.point;\n        else if (await ports.hasStubs(',
+    search: '    if (found) this.stubAt = point;',
+    replacement: '    if (found || !found) this.stubAt = point;',
     bug: 'nodes that are restarted while a scavenge waits for a projection give its state up everywhere',
     rule: 'P1',
     test: 'projection/state-fetch.test.ts',
