@@ -40,22 +40,24 @@ export function countCalls(
     if (!stream) return call as ReturnType<ServerInterceptor>;
     const began = monotonicMs();
     const unary = !method.requestStream && !method.responseStream;
+    // One that is refused is never open.
+    const isRefused = traffic.openCalls >= openCallsMax;
+    if (!isRefused) traffic.openCalls++;
     let ended = false;
     const end = (code: status | undefined) => {
       if (ended || code === undefined) return;
       ended = true;
-      traffic.openCalls--;
+      if (!isRefused) traffic.openCalls--;
       traffic.calls.add(`${method.path} ${status[code]}`);
       if (unary) traffic.took(method.path, (monotonicMs() - began) / 1000);
     };
-    traffic.openCalls++;
     // A status goes out with the headers, where nothing was sent before, or with trailers, which gRPC sends when it is asked
     // for them. A client may keep its side open for long behind that.
     stream.on('finish', () => end(statusSent(stream)));
     stream.on('wantTrailers', () => queueMicrotask(() => end(statusSent(stream))));
     // Nobody says one where the client went away.
     stream.on('close', () => end(statusSent(stream) ?? status.CANCELLED));
-    if (traffic.openCalls > openCallsMax) {
+    if (isRefused) {
       const error = tooMany(openCallsMax);
       const { details = error.message, metadata = null } = statusOf(error, logger);
       call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details, metadata });
