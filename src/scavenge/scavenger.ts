@@ -59,7 +59,7 @@ const TURN_ENTRIES = 256;
 /** So many entries without anything to erase go by until the progress is written. */
 const ENTRIES_PER_ROW = 10_000;
 const WAIT_FOR_APPLY_MS = 5;
-const PASSED_AGAIN_MS = 100;
+const PASSED_AGAIN_MS = 10;
 
 /**
  * Erases on this node what the log says is hidden at the last scavenge point (rule R2), beside everything else that the

@@ -15,7 +15,9 @@ afterEach(async () => {
 });
 
 describe('a scavenge whose node is killed again and again', () => {
-  test('ends with what is hidden gone from the disk, and with everything else as it was [R2] [D4] [D5]', async () => {
+  test('ends with what is hidden gone from the disk, and with everything else as it was [R2] [D4] [D5]', {
+    timeout: 90_000,
+  }, async () => {
     const prng = new Prng(11);
     // A second or two for all of it, and for the compaction behind it.
     cluster = await ProcessCluster.prepare(1, ['--scavenge-bytes-per-second', '6000000']);
