@@ -8,7 +8,7 @@ export interface Signal {
 /**
  * A Signal together with the end that aborts it, for what begins with every call. Node 20 makes hidden classes for each
  * AbortSignal, and V8 then keeps all that belongs to the call until the next major collection: a linearizable read of one
- * event cost a node twice as much.
+ * event cost the nodes half as much again (bench/EXPERIMENTS.md).
  */
 export class Cancellation implements Signal {
   aborted = false;

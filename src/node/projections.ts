@@ -181,10 +181,12 @@ export class Projections implements NodeProjections {
   }
 
   private async chainAt(position: number): Promise<Uint8Array | undefined> {
-    const { index, log } = this.ports;
+    const { index, log, replica } = this.ports;
     const view = index.view();
     if (position < 1 || position > view.head) return undefined;
-    return (await log.placeAt((await view.locate(position)).logIndex)).chain;
+    const { logIndex } = await view.locate(position);
+    // Erasing leaves the chain as it is, so memory will do, which has the entries that came last.
+    return (replica.inMemory(logIndex) ?? (await log.placeAt(logIndex))).chain;
   }
 
   private otherMembers() {

@@ -14,6 +14,7 @@ import {
 import { type ErrorCode, FactstoreError } from '../base/errors.ts';
 import type { Signal } from '../base/signal.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
 
 const MIB = 1024 * 1024;
 /** An append message carries up to about 4 MiB of entries, or one entry of up to 17 MiB. */
@@ -183,11 +184,18 @@ const ENDS: Partial<Record<ErrorCode, status>> = {
 };
 
 /** With what a call ends that this error has ended. */
-export function endOf(error: FactstoreError): { code: status; details: string } {
+function endOf(error: FactstoreError): { code: status; details: string } {
   return {
     code: ENDS[error.code] ?? status.FAILED_PRECONDITION,
     details: error.message.slice(0, STATUS_TEXT_MAX),
   };
+}
+
+/** The same for whatever a handler has thrown: what no error of ours is goes to the log, and not to the peer. */
+export function endOfFailure(error: unknown, logger: Logger): { code: status; details: string } {
+  if (error instanceof FactstoreError) return endOf(error);
+  logger.error({ event: 'peer.handlerFailed', err: error }, 'a call of a peer failed');
+  return { code: status.ABORTED, details: 'internal error; the log of this node says more' };
 }
 
 /** Ends a call with an error: the other side sees its text. */

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
-import { Server, ServerCredentials, type sendUnaryData, status } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type sendUnaryData } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { EntryRecord } from '../storage/record.ts';
@@ -13,7 +13,7 @@ import {
   type Identification,
 } from './founding-codec.ts';
 import {
-  endOf,
+  endOfFailure,
   endWithError,
   peerServerOptions,
   peerService,
@@ -137,9 +137,7 @@ async function answer(done: sendUnaryData<Buffer>, logger: Logger, make: () => P
   try {
     done(null, await make());
   } catch (error) {
-    if (error instanceof FactstoreError) return done(endOf(error));
-    logger.error({ event: 'peer.handlerFailed', err: error }, 'a call of a peer failed');
-    done({ code: status.ABORTED, details: 'internal error; the log of this node says more' });
+    done(endOfFailure(error, logger));
   }
 }
 

@@ -4,7 +4,7 @@ import { MessageReader } from '../proto/message-reader.ts';
 import { MessageWriter } from '../proto/message-writer.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { id16 } from './codec.ts';
-import { describeStatus, endOf, openStream, type ServerCall } from './grpc.ts';
+import { describeStatus, endOfFailure, openStream, type ServerCall } from './grpc.ts';
 
 /** What a node asks that cannot build the state of a generation from its own log any more. */
 export interface StateRequest {
@@ -78,10 +78,7 @@ export function serveState(call: ServerCall, give: GiveState, logger: Logger): v
   call.on('error', () => undefined);
   call.once('data', (bytes: Buffer) => {
     send(call, bytes, give).catch((error: unknown) => {
-      if (call.cancelled) return;
-      if (error instanceof FactstoreError) return void call.emit('error', endOf(error));
-      logger.error({ event: 'peer.handlerFailed', err: error }, 'a call of a peer failed');
-      call.emit('error', endOf(new FactstoreError('INTERNAL', 'internal error; the log of this node says more')));
+      if (!call.cancelled) call.emit('error', endOfFailure(error, logger));
     });
   });
 }

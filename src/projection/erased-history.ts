@@ -2,12 +2,12 @@
 export interface Erasures {
   /** The last scavenge point in the log; 0: none. */
   readonly point: number;
-  /** The point up to which this node has erased everything itself; 0: none. */
-  readonly erased: number;
   /** Whether this node has begun to erase up to it, or has done so. */
   readonly begun: boolean;
   /** Whether something up to it is still to be erased on this node. */
   readonly pending: boolean;
+  /** The last point up to which this node has erased everything itself, and rewritten its tables; 0: none. */
+  readonly erased: number;
   /** The last event that came to this node as a stub since it was started: others had erased it before; 0: none. */
   readonly stub: number;
 }

@@ -206,16 +206,14 @@ export class GenerationRunner {
           await this.openProgram();
           continue;
         }
-        if (this.mustKeep(this.checkpoint.value)) await this.commit(NOTHING, NO_EVENTS, this.checkpoint.value, []);
+        await this.keepQuiet();
         if (await this.turn()) continue;
         const next = this.checkpoint.value + 1;
         const more = next > this.range().until ? this.rangeChange(signal) : this.ports.head.reached(next, signal);
         await Promise.race([more, this.nudge.promise]);
         this.nudge = deferred();
       }
-      if (this.checkpoint.value > this.store.checkpoint.position && !this.lacking) {
-        await this.commit(NOTHING, NO_EVENTS, this.checkpoint.value, []);
-      }
+      if (!this.lacking) await this.keepQuiet();
     } catch (error) {
       // The program's own failures end in a fault; what is left is the disk, or a bug.
       if (!signal.aborted) this.ports.fatal(error);
@@ -291,9 +289,7 @@ export class GenerationRunner {
     const { store, ports, projection } = this;
     const { emitted } = store.checkpoint;
     const quiet = outcome.changed.size + outcome.emissions.length + parked.length === 0;
-    const ends = isDigestPlace(position);
-    const goesOn = !this.stopped && !this.fault;
-    if (quiet && !ends && goesOn && !this.mustKeep(position)) return this.checkpoint.raise(position);
+    if (quiet && !this.mustKeep(position)) return this.checkpoint.raise(position);
     const producer = producerOf(projection);
     const outbox =
       outcome.emissions.length === 0
@@ -307,7 +303,7 @@ export class GenerationRunner {
             batch,
           });
     for (const [partition, { state, result }] of outcome.changed) this.digest.changed(partition, state, result);
-    const digest = ends ? this.digest.take() : undefined;
+    const digest = isDigestPlace(position) ? this.digest.take() : undefined;
     const nowMs = ports.clock.monotonicMs();
     const sync = nowMs - this.syncedMs >= SYNC_EVERY_MS;
     if (sync) this.syncedMs = nowMs;
@@ -321,9 +317,19 @@ export class GenerationRunner {
     this.written(outcome.changed.keys(), position);
   }
 
+  /** Writes how far it has come, where that is to be on the disk. */
+  private async keepQuiet(): Promise<void> {
+    const { value } = this.checkpoint;
+    if (this.mustKeep(value)) await this.commit(NOTHING, NO_EVENTS, value, []);
+  }
+
+  /** Whether a position is to be written as the checkpoint, though no event since the one on the disk was the program's. */
   private mustKeep(position: number): boolean {
     const kept = this.store.checkpoint.position;
-    return position - kept >= QUIET_CHECKPOINT || (kept < this.keepTo && position >= this.keepTo);
+    if (position <= kept) return false;
+    const isAwaited = kept < this.keepTo && position >= this.keepTo;
+    const ends = this.stopped || this.fault !== undefined;
+    return ends || isAwaited || isDigestPlace(position) || position - kept >= QUIET_CHECKPOINT;
   }
 
   /** What becomes of an event at which the program stopped (rule P4). */

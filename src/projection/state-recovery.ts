@@ -91,13 +91,12 @@ export class StateRecovery {
   }
 
   private way(): Way {
-    const { generation } = this.ports;
-    const { opening } = this;
-    const checkpoint = this.ports.checkpoint.value;
-    if (checkpoint >= this.ports.until()) return { kind: 'build' };
-    const erasures = this.ports.erasures();
-    const stub = Math.max(erasures.stub, this.stubAt);
-    return wayForward({ began: generation.began, checkpoint, opening }, { ...erasures, stub });
+    const { opening, stubAt } = this;
+    const { generation, checkpoint, until, erasures } = this.ports;
+    if (checkpoint.value >= until()) return { kind: 'build' };
+    const known = erasures();
+    const from = { began: generation.began, checkpoint: checkpoint.value, opening };
+    return wayForward(from, { ...known, stub: Math.max(known.stub, stubAt) });
   }
 
   /** Whether something has to come before the next event, and was worked at. */
@@ -114,9 +113,9 @@ export class StateRecovery {
         this.kept = `this node is still to erase what the scavenge up to position ${way.point} erases`;
         break;
       case 'fetch':
-        if (await this.fetch(Math.min(way.atLeast, this.ports.until()))) return true;
+        if (await this.fetch(Math.min(way.atLeast, ports.until()))) return true;
     }
-    await ports.clock.sleep(KEPT_MS, this.ports.stopping.signal);
+    await ports.clock.sleep(KEPT_MS, ports.stopping.signal);
     return true;
   }
 
@@ -179,16 +178,17 @@ export class StateRecovery {
   private async beginAnew(atLeast: number): Promise<void> {
     const { ports } = this;
     const { generation, name } = ports;
+    const { signal } = ports.stopping;
     const why = `a scavenge has erased what it is made of, up to position ${atLeast}, and no node has its state`;
     const first = !this.unobtainable;
     this.unobtainable = true;
     this.kept = why;
     const text = `generation ${generation.generation} of projection ${name}: ${why}`;
     if (first) ports.logger.warn({ event: 'projection.unobtainable', projection: name }, text);
-    await ports.beginAnew(name, generation.generation, this.ports.stopping.signal).catch((error: Error) => {
+    await ports.beginAnew(name, generation.generation, signal).catch((error: Error) => {
       this.kept = `${why}; it is to be begun anew, but ${error.message}`;
     });
     // The fact stops this run, unless it is of a generation that is not to be built any more.
-    await ports.clock.sleep(BEGIN_ANEW_MS, this.ports.stopping.signal);
+    await ports.clock.sleep(BEGIN_ANEW_MS, signal);
   }
 }

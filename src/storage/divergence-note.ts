@@ -1,6 +1,6 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing, replaceFile } from './files.ts';
+import { readNote, replaceFile } from './files.ts';
 
 const NAME = 'diverged.json';
 
@@ -9,19 +9,9 @@ const NAME = 'diverged.json';
  * the directory: a node that is started on it serves nothing from its first moment. An unreadable one says the same.
  */
 export async function readDivergenceNote(directory: string): Promise<string | undefined> {
-  let text: string;
-  try {
-    text = await readFile(join(directory, NAME), 'utf8');
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-  try {
-    const { text: what } = JSON.parse(text) as { text: unknown };
-    if (typeof what === 'string') return what;
-  } catch {
-    // The note itself is damaged.
-  }
+  const note = await readNote(join(directory, NAME));
+  if (!note) return undefined;
+  if (typeof note.text === 'string') return note.text;
   return `the log of ${directory} was found to have another history than the cluster's, and ${NAME} can no longer tell where. Stop the node, move its data directory away and start it again: it comes back as a new member. Keep the directory, and report this`;
 }
 

@@ -1,4 +1,4 @@
-import { access, open, rename } from 'node:fs/promises';
+import { access, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Makes names that were created, renamed or removed in a directory durable. */
@@ -23,6 +23,17 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   }
   await rename(temporary, path);
   await syncDirectory(dirname(path));
+}
+
+/** The fields of a JSON object in a file; undefined: there is no such file. One that is damaged has none. */
+export async function readNote(path: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+  try {
+    return Object(JSON.parse(await readFile(path, 'utf8'))) as Record<string, unknown>;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
 }
 
 /** Whether there is a file or a directory. */

@@ -1,7 +1,7 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FactstoreError } from '../base/errors.ts';
-import { isMissing, isThere, replaceFile } from './files.ts';
+import { isThere, readNote, replaceFile } from './files.ts';
 import { isUuid } from './identity.ts';
 
 /** What a directory is to become: the first member of a cluster that goes on with its log. */
@@ -18,13 +18,10 @@ const NAME = 'recovery.json';
 
 export async function readRecoveryNote(directory: string): Promise<RecoveryNote | undefined> {
   const path = join(directory, NAME);
-  try {
-    const { clusterId, directoryId } = JSON.parse(await readFile(path, 'utf8')) as Partial<RecoveryNote>;
-    if (isUuid(clusterId) && isUuid(directoryId)) return { clusterId, directoryId };
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    if (!(error instanceof SyntaxError)) throw error;
-  }
+  const note = await readNote(path);
+  if (!note) return undefined;
+  const { clusterId, directoryId } = note;
+  if (isUuid(clusterId) && isUuid(directoryId)) return { clusterId, directoryId };
   throw new FactstoreError('DATA_LOSS', `${path} is damaged, so the recovery that it tells of cannot be finished`, {
     path,
   });

@@ -69,29 +69,34 @@ describe('a scrubber', () => {
   });
 });
 
+/** Starts nodes, forges the log of a follower, and tells which one, and how it says that it is fenced. */
+async function fenced(size: number): Promise<{ n: number; told: string }> {
+  nodes = await TestNodes.start(size, {
+    ...{ shutdownTimeoutMs: 1_000, chainCheckSeconds: 1 },
+    // The first entry of a new leader would not continue the forged log, and end the node.
+    electionTimeoutMs: 5_000,
+  });
+  const client = await nodes.client();
+  await fill(client, 20, 1);
+  const n = await nodes.follower();
+  await until('it knows that all is committed', async () => {
+    const { members } = await client.cluster.status();
+    return new Set(members.map((member) => member.reachable && member.appliedIndex)).size === 1;
+  });
+  await nodes.stopNode(n);
+  await forgeEntry(nodes.data(n));
+  await nodes.startNode(n);
+  const told = await until('it is fenced', async () => {
+    const { members } = await client.cluster.status();
+    const member = members.find((one) => one.nodeId === `n${n + 1}`);
+    return member?.reachable && member.notReady.includes('another history') && member.notReady;
+  });
+  return { n, told };
+}
+
 describe('a node whose log has another history than those of a majority', () => {
   test('serves nothing any more, and says what to do [D4, Q3]', async () => {
-    nodes = await TestNodes.start(3, {
-      ...{ shutdownTimeoutMs: 1_000, chainCheckSeconds: 1 },
-      // The first entry of a new leader would not continue the forged log, and end the node.
-      electionTimeoutMs: 5_000,
-    });
-    const client = await nodes.client();
-    await fill(client, 20, 1);
-    const n = await nodes.follower();
-    const nodeId = `n${n + 1}`;
-    await until('it knows that all is committed', async () => {
-      const { members } = await client.cluster.status();
-      return new Set(members.map((member) => member.reachable && member.appliedIndex)).size === 1;
-    });
-    await nodes.stopNode(n);
-    await forgeEntry(nodes.data(n));
-    await nodes.startNode(n);
-    const told = await until('it is fenced', async () => {
-      const { members } = await client.cluster.status();
-      const member = members.find((one) => one.nodeId === nodeId);
-      return member?.reachable && member.notReady.includes('another history') && member.notReady;
-    });
+    const { n, told } = await fenced(3);
     expect(told).toMatch(/their chain hashes at entry \d+ differ.*move its data directory away/);
     const raw = new RawClient(nodes.urls[n] as string);
     const request = { backwards: false, start: undefined, limit: 0, userEvents: true };
@@ -110,28 +115,9 @@ describe('a node whose log has another history than those of a majority', () => 
   });
 
   test('is told by its leader where there are only two, and serves no more [D4, Q3]', async () => {
-    nodes = await TestNodes.start(2, {
-      ...{ shutdownTimeoutMs: 1_000, chainCheckSeconds: 1 },
-      electionTimeoutMs: 5_000,
-    });
-    const client = await nodes.client();
-    await fill(client, 20, 1);
-    const n = await nodes.follower();
-    await until('it knows that all is committed', async () => {
-      const { members } = await client.cluster.status();
-      return new Set(members.map((member) => member.reachable && member.appliedIndex)).size === 1;
-    });
-    await nodes.stopNode(n);
-    await forgeEntry(nodes.data(n));
-    await nodes.startNode(n);
-    const told = await until('it is fenced', async () => {
-      const { members } = await client.cluster.status();
-      const member = members.find((one) => one.nodeId === `n${n + 1}`);
-      return member?.reachable && member.notReady.includes('another history') && member.notReady;
-    });
+    const { n, told } = await fenced(2);
     expect(told).toMatch(/goes on with that of its leader.*move its data directory away/);
-    const leader = 1 - n;
-    expect(nodes.node(leader).role).toBe('leader');
+    expect(nodes.node(1 - n).role).toBe('leader');
   });
 });
 

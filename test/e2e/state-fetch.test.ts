@@ -1,30 +1,21 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
-import { BY_STREAM, countsOn, eraseSome, fill, LEFT, loseStates, startSmall, WHOLE } from '../projection/scavenged.ts';
+import { describe, expect, test } from 'vitest';
+import {
+  BY_STREAM,
+  countsOn,
+  dropStates,
+  eraseSome,
+  fill,
+  LEFT,
+  loseStates,
+  start,
+  WHOLE,
+} from '../projection/scavenged.ts';
 import { openSmallProgram } from '../projection/small-program.ts';
-import type { TestNodes } from '../support/test-node.ts';
 import { until } from '../support/wait.ts';
-
-let running: TestNodes | undefined;
-afterEach(async () => {
-  await running?.dispose();
-  running = undefined;
-});
-
-function ended(nodes: TestNodes): TestNodes {
-  running = nodes;
-  return nodes;
-}
-
-async function started(size: number) {
-  const { nodes, db } = await startSmall(size);
-  return { nodes: ended(nodes), db };
-}
 
 describe('a state whose events a scavenge has erased', () => {
   test('P1: is fetched by a node that lost it, and goes on from there as on the others', async () => {
-    const { nodes, db } = await started(3);
+    const { nodes, db } = await start(3);
     await db.projections.create('by-stream', BY_STREAM);
     await fill(db);
     for (const n of [0, 1, 2]) expect(await countsOn(nodes, n, 'by-stream', 30n)).toMatchObject(WHOLE);
@@ -39,25 +30,22 @@ describe('a state whose events a scavenge has erased', () => {
   });
 
   test('P1: is fetched by a node that joins later', async () => {
-    const { nodes, db } = await started(3);
+    const { nodes, db } = await start(3);
     await db.projections.create('by-stream', BY_STREAM);
     await fill(db);
     await eraseSome(db, 3);
-    const n = (await nodes.addNode({}, { openProgram: openSmallProgram })) as number;
+    const n = await nodes.addNode({}, { openProgram: openSmallProgram });
     const { position } = await db.append('gone', [{ type: 'Happened', data: {} }]);
     expect(await countsOn(nodes, n, 'by-stream', position)).toMatchObject({ ...WHOLE, gone: 11 });
   });
 
   test('P1: that no node has any more is begun anew by a fact, once, and is the same everywhere', async () => {
-    const { nodes, db } = await started(3);
+    const { nodes, db } = await start(3);
     await db.projections.create('by-stream', BY_STREAM);
     await fill(db);
     await countsOn(nodes, 0, 'by-stream', 30n);
     await eraseSome(db, 3);
-    for (const n of [0, 1, 2]) await nodes.stopNode(n);
-    for (const n of [0, 1, 2]) {
-      await rm(join(nodes.data(n), 'projections'), { recursive: true });
-    }
+    for (const n of [0, 1, 2]) await dropStates(nodes, n);
     await Promise.all([0, 1, 2].map((n) => nodes.startNode(n, {}, { openProgram: openSmallProgram })));
     await nodes.leader();
     const again = await nodes.client();
@@ -73,7 +61,7 @@ describe('a state whose events a scavenge has erased', () => {
   });
 
   test('P1: a projection that was created behind the scavenge is built from what it left', async () => {
-    const { nodes, db } = await started(3);
+    const { nodes, db } = await start(3);
     await fill(db);
     await db.streams.erase('gone', { from: 0n, to: 5n });
     await db.admin.startScavenge();
@@ -85,12 +73,12 @@ describe('a state whose events a scavenge has erased', () => {
   });
 
   test('P1: of generations that are over is not waited for by a node that never had them', async () => {
-    const { nodes, db } = await started(3);
+    const { nodes, db } = await start(3);
     await db.projections.create('by-stream', BY_STREAM);
     await fill(db);
     for (let n = 0; n < 3; n++) await db.projections.reset('by-stream');
     await eraseSome(db, 3);
-    const n = (await nodes.addNode({}, { openProgram: openSmallProgram })) as number;
+    const n = await nodes.addNode({}, { openProgram: openSmallProgram });
     const { position } = await db.append('gone', [{ type: 'Happened', data: {} }]);
     expect(await countsOn(nodes, n, 'by-stream', position)).toMatchObject({ ...WHOLE, gone: 11 });
     await db.admin.startScavenge();

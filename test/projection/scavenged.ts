@@ -1,6 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import type { FactstoreClient } from '../../src/client/index.ts';
+import type { NodeDependencies } from '../../src/node.ts';
 import { TestNodes } from '../support/test-node.ts';
 import { until } from '../support/wait.ts';
 import { openSmallProgram } from './small-program.ts';
@@ -10,10 +12,13 @@ export const BY_STREAM = `{
   handle: (state = { count: 0 }, { event }) => ({ count: state.count + 1, last: String(event.revision) }),
 }`;
 
-/** Nodes that run small programs, and a client of theirs. */
-export async function startSmall(size: number): Promise<{ nodes: TestNodes; db: FactstoreClient }> {
+const SMALL: Partial<NodeDependencies> = { openProgram: openSmallProgram };
+
+/** Nodes with these programs, small ones unless told, and a client of theirs; gone when the test has ended. */
+export async function start(size: number, dependencies = SMALL): Promise<{ nodes: TestNodes; db: FactstoreClient }> {
   const nodes = await TestNodes.prepare(size);
-  await Promise.all(Array.from({ length: size }, (_, n) => nodes.startNode(n, {}, { openProgram: openSmallProgram })));
+  onTestFinished(() => nodes.dispose());
+  await Promise.all(Array.from({ length: size }, (_, n) => nodes.startNode(n, {}, dependencies)));
   await nodes.leader();
   return { nodes, db: await nodes.client() };
 }
@@ -62,10 +67,16 @@ export async function countsOn(
   });
 }
 
-export async function loseStates(nodes: TestNodes, n: number): Promise<void> {
+/** A node stops, and its states are gone. */
+export async function dropStates(nodes: TestNodes, n: number): Promise<void> {
   await nodes.stopNode(n);
   await rm(join(nodes.data(n), 'projections'), { recursive: true });
-  await nodes.startNode(n, {}, { openProgram: openSmallProgram });
+}
+
+/** The same, and it starts again. */
+export async function loseStates(nodes: TestNodes, n: number, dependencies = SMALL): Promise<void> {
+  await dropStates(nodes, n);
+  await nodes.startNode(n, {}, dependencies);
 }
 
 export const WHOLE = { 'kept-1': 10, gone: 10, 'kept-2': 10 };

@@ -342,8 +342,9 @@ export class Faults {
       const to = attempt(() => step(from, changes));
       if (!to || replica.changeRefusal(to) !== undefined || !this.hasQuorum(to)) return;
       proposed = replica.proposeMembers(membersPayload(to));
-      if (proposed) this.proposed = [...this.proposed.slice(-PROPOSED_KEPT), to];
-      if (proposed) this.note(() => `${leading.id} proposes ${configurationText(to)}`);
+      if (!proposed) return;
+      this.proposed = [...this.proposed.slice(-PROPOSED_KEPT), to];
+      this.note(() => `${leading.id} proposes ${configurationText(to)}`);
     });
     return proposed;
   }
