@@ -34,6 +34,7 @@ export class Integrity {
     this.scrubber = new Scrubber({
       log: storage.log,
       index: storage.indexStore,
+      indexTables: () => storage.tablesOfIndex(),
       bytesPerSecond: options.scrubBytesPerSecond,
       restMs: options.scrubRestMinutes * 60_000,
       clock,

@@ -154,11 +154,12 @@ export class Member {
     const facts = new Facts({ founded: storage.founding.featureLevel, known, logger });
     const registry = new ProjectionRegistry();
     let scavenger: Scavenger | undefined;
-    const index = await storage.openIndex(logger, ports.fatal, (event) => {
+    const onSystemEvent = (event: Uint8Array) => {
       facts.applied(event);
       registry.applied(event);
       scavenger?.hear(event);
-    });
+    };
+    const index = await storage.openIndex({ logger, clock: ports.clock, fatal: ports.fatal, onSystemEvent });
     const recent = () => undefined;
     const reader = new EventReader({ log: storage.log, recent, yieldTurn: ports.clock.yieldTurn });
     await facts.load(new Reads(index, reader, storage.log));

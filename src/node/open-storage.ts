@@ -7,12 +7,15 @@ import { APPEND_ID_GAP_MAX_MS, APPEND_ID_KEPT_MS, APPEND_ID_WINDOW_APPENDS } fro
 import { ENTRIES_BYTES_MAX, type EntriesRequest } from '../peer/entries.ts';
 import { clusterOf, decodeFoundingRecord, type FoundingRecord } from '../peer/founding-codec.ts';
 import { EntryType } from '../raft/types.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Damage, damageError, damageIn, isDerivedDamage } from '../storage/damage.ts';
 import { readDamageNote, removeDamageNote, writeDamageNote } from '../storage/damage-note.ts';
 import type { DataDirectory } from '../storage/data-directory.ts';
 import { readDivergenceNote, writeDivergenceNote } from '../storage/divergence-note.ts';
+import { checkedStore } from '../storage/index/checked-store.ts';
 import { EventIndex } from '../storage/index/event-index.ts';
+import { Kind } from '../storage/index/keys.ts';
 import type { StaleIndex } from '../storage/index/open-index.ts';
 import { LevelStore } from '../storage/level-store.ts';
 import { dropDamagedLog, rewrittenLogPath, settleSwap, swapLogs } from '../storage/log-swap.ts';
@@ -23,11 +26,20 @@ import { type FetchEntries, type RewriteProgress, rewriteLog } from '../storage/
 import { entryKey } from '../storage/raft-log-rows.ts';
 import { EntryRecord, genesisChain, recordDamage, sealEntry } from '../storage/record.ts';
 import type { Store } from '../storage/store.ts';
+import { TableCheck } from '../storage/table-check.ts';
 
 const MIB = 1 << 20;
 const INDEX_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
 /** The founding record is entry 1 of every log, and of term 1, in which nobody votes. */
 const FOUNDING = { index: 1, term: 1, type: EntryType.membership, firstPosition: 1, count: 0 };
+
+export interface IndexPorts {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Ends the node, with the reason. */
+  readonly fatal: (error: unknown) => void;
+  readonly onSystemEvent: (event: Uint8Array) => void;
+}
 
 /** The raft log of a data directory, which may not belong to a cluster yet. */
 export class NodeStorage {
@@ -40,7 +52,8 @@ export class NodeStorage {
   private readonly measured: (store: Store) => Store;
   private store: LevelStore;
   private opened: RaftLog | undefined;
-  private index: { readonly index: EventIndex; readonly store: LevelStore } | undefined;
+  private index: { readonly index: EventIndex; readonly store: Store } | undefined;
+  private indexTables: { readonly check: TableCheck; readonly done: Promise<void> } | undefined;
   private found: Damage | undefined;
   private diverged: string | undefined;
   private indexDamaged = false;
@@ -207,28 +220,22 @@ export class NodeStorage {
   }
 
   /** The index of this log. One that LevelDB cannot open, or that has lost rows, is built anew: it follows from the log. */
-  async openIndex(
-    logger: Logger,
-    fatal: (error: unknown) => void,
-    onSystemEvent: (event: Uint8Array) => void,
-  ): Promise<EventIndex> {
+  async openIndex(ports: IndexPorts): Promise<EventIndex> {
     try {
-      return await this.openExistingIndex(logger, fatal, onSystemEvent);
+      return await this.openExistingIndex(ports);
     } catch (error) {
       if (!isDerivedDamage(error)) throw error;
       const why = error instanceof Error ? error.message : '';
-      logger.warn({ event: 'index.rebuilt' }, `the index is damaged and is built anew from the log: ${why}`);
+      ports.logger.warn({ event: 'index.rebuilt' }, `the index is damaged and is built anew from the log: ${why}`);
     }
     await rm(this.directory.indexPath, { recursive: true });
-    return this.openExistingIndex(logger, fatal, onSystemEvent);
+    return this.openExistingIndex(ports);
   }
 
-  private async openExistingIndex(
-    logger: Logger,
-    fatal: (error: unknown) => void,
-    onSystemEvent: (event: Uint8Array) => void,
-  ): Promise<EventIndex> {
-    const store = await LevelStore.open(this.directory.indexPath, INDEX_OPTIONS);
+  private async openExistingIndex(ports: IndexPorts): Promise<EventIndex> {
+    const { logger, fatal, onSystemEvent } = ports;
+    const { done } = await this.checkIndexTables(ports);
+    const store = checkedStore(await LevelStore.open(this.directory.indexPath, INDEX_OPTIONS), done);
     const { log } = this;
     try {
       const index = await EventIndex.open(store, async (logIndex) => (await log.get(logIndex))?.chain, {
@@ -253,7 +260,31 @@ export class NodeStorage {
     }
   }
 
+  /**
+   * Rows that change are checked before any is read, as an older one may be found in the place of one that is lost; of the
+   * others only look-ups by name wait.
+   */
+  private async checkIndexTables({ clock, fatal }: IndexPorts): Promise<{ readonly done: Promise<void> }> {
+    const pace = () => clock.yieldTurn();
+    const check = await TableCheck.begin(this.directory.indexPath);
+    await check.run(pace, check.canWait ? Uint8Array.of(Kind.head) : undefined);
+    const done = check.run(pace);
+    done.catch((error) => {
+      if (isDerivedDamage(error)) this.onIndexDamage(error);
+      else if (!check.isStopped) fatal(error);
+    });
+    this.indexTables = { check, done };
+    return this.indexTables;
+  }
+
+  /** The tables that the index has now. */
+  tablesOfIndex(): Promise<TableCheck> {
+    return TableCheck.begin(this.directory.indexPath);
+  }
+
   async close(): Promise<void> {
+    this.indexTables?.check.stop();
+    await this.indexTables?.done.catch(() => undefined);
     await this.index?.index.close();
     await this.index?.store.close();
     if (this.indexDamaged) await rm(this.directory.indexPath, { recursive: true, force: true });

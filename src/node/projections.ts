@@ -32,6 +32,7 @@ import { LevelStore } from '../storage/level-store.ts';
 import type { RaftLog } from '../storage/raft-log.ts';
 import type { EntryRecord } from '../storage/record.ts';
 import type { Operation } from '../storage/store.ts';
+import { TableCheck } from '../storage/table-check.ts';
 import type { Members } from './members.ts';
 import type { Scavenging } from './scavenging.ts';
 
@@ -306,9 +307,9 @@ function notYet(reason: string): FactstoreError {
 }
 
 /** What is there of another cluster, or cannot be opened, is removed: all of it follows from the log. */
-async function openStore({ path, clusterId, logger }: ProjectionsPorts): Promise<LevelStore> {
+async function openStore({ path, clusterId, clock, logger }: ProjectionsPorts): Promise<LevelStore> {
   const owner = uuidText(clusterId);
-  const store = await LevelStore.open(path, STORE_OPTIONS).catch((error: unknown) => {
+  const store = await openWhole(path, clock).catch((error: unknown) => {
     if (error instanceof FactstoreError && error.code === 'DATA_LOSS') return undefined;
     throw error;
   });
@@ -325,4 +326,11 @@ async function openStore({ path, clusterId, logger }: ProjectionsPorts): Promise
   const fresh = await LevelStore.open(path, STORE_OPTIONS);
   await fresh.write([ownerRow(clusterId)], true);
   return fresh;
+}
+
+/** A state that a damaged table hides would begin anew, or go on from an older one: so all of them are looked at before. */
+async function openWhole(path: string, clock: Clock): Promise<LevelStore> {
+  const check = await TableCheck.begin(path);
+  await check.run(clock.yieldTurn);
+  return LevelStore.open(path, STORE_OPTIONS);
 }

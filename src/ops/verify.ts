@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { uuidBytes } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { DirectoryLock } from '../storage/directory-lock.ts';
 import { isThere } from '../storage/files.ts';
 import { type Identity, readIdentity } from '../storage/identity.ts';
@@ -13,6 +14,7 @@ import { RaftLogReader } from '../storage/raft-log-reader.ts';
 import { brokenPromise, readHardState } from '../storage/raft-log-recovery.ts';
 import { verifyLog } from '../storage/raft-log-verify.ts';
 import { genesisChain } from '../storage/record.ts';
+import { TableCheck } from '../storage/table-check.ts';
 
 /** What a check of a data directory found. */
 export interface DirectoryReport {
@@ -74,9 +76,16 @@ class DirectoryCheck {
     return { nodeId: identity?.nodeId ?? '', clusterId: identity?.clusterId ?? '', entries, bytes, indexRows, damages };
   }
 
+  /** The checksums of LevelDB's own, before it opens the database and may rewrite it. */
+  private async checkTables(database: 'log' | 'index'): Promise<void> {
+    await this.noting(async () => (await TableCheck.begin(join(this.path, database))).run(systemClock.yieldTurn));
+  }
+
   private async checkDatabases({ clusterId, foundedAs }: Identity): Promise<void> {
     const genesisId = foundedAs ?? clusterId;
     const clusterBytes = genesisId === null ? undefined : uuidBytes(genesisId);
+    await this.checkTables('log');
+    await this.checkTables('index');
     await this.noting(async () => {
       const log = await LevelStore.open(join(this.path, 'log'), RAFT_LOG_DATABASE);
       try {
@@ -125,7 +134,8 @@ class DirectoryCheck {
     try {
       const { rows, damages } = await verifyIndex(index);
       this.indexRows = rows;
-      for (const damage of damages) this.report(`index: ${damage} (the index follows from the log: delete index/)`);
+      for (const damage of damages)
+        this.report(`index: ${damage.replace(/^index: /, '')} (the index follows from the log: delete index/)`);
       const { newest: seal } = await newestSeal(index);
       if (!seal) return;
       const entry = await reader.get(seal.logIndex);

@@ -1,10 +1,11 @@
-import { readdir, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { FactstoreClient } from '../../src/client/index.ts';
 import { Kind, kindRange } from '../../src/storage/index/keys.ts';
 import { LevelStore } from '../../src/storage/level-store.ts';
-import type { Operation } from '../../src/storage/store.ts';
+import { eachRow, type Operation } from '../../src/storage/store.ts';
+import { runCli } from '../support/run-cli.ts';
 import { TestNodes } from '../support/test-node.ts';
 
 let nodes: TestNodes;
@@ -73,7 +74,67 @@ describe('a damaged index', () => {
     expect(await tagged(client)).toBe(EVENTS / 10);
     expect(await client.append('s-0', [{ type: 'Counted', data: {} }])).toMatchObject({ revision: 1_000n });
   });
+
+  test('that hides rows from a query is never taken for the whole: the query is refused, or complete [D7]', async () => {
+    nodes = await TestNodes.start(1);
+    await fill(await nodes.client());
+    await nodes.stopNode(0);
+    await hideRow(nodes.data(0));
+    const { stdout } = await runCli(['verify', nodes.data(0), '--json']);
+    expect(JSON.parse(stdout).damages).toContainEqual(
+      expect.stringMatching(/^table .*\.ldb: the checksum of its block/),
+    );
+    const node = await nodes.startNode(0);
+    const found = await nodes
+      .client()
+      .then((client) => client.query({ tags: ['tag:0'] }).toArray())
+      .catch((error) => error);
+    expect(found).toMatchObject({ code: expect.stringMatching(/^(DATA_LOSS|UNAVAILABLE)$/) });
+    expect(await node.ended).toMatchObject({ code: 'DATA_LOSS', message: expect.stringMatching(/^table .*\.ldb: /) });
+    expect(node.mendable).toBe(true);
+    await nodes.stopNode(0);
+    await nodes.startNode(0);
+    expect(await (await nodes.client()).query({ tags: ['tag:0'] }).toArray()).toHaveLength(EVENTS / 10);
+  });
 });
+
+/** Has the rows of a tag stand in a table of their own, whose first key has a flipped bit: LevelDB does not find that row. */
+async function hideRow(data: string): Promise<void> {
+  const index = join(data, 'index');
+  const options = { writeBufferBytes: 1 << 20, tableBytes: 8 << 20, cacheBytes: 0 };
+  const tables = async () => (await readdir(index)).filter((name) => name.endsWith('.ldb'));
+  const change = async (use: (store: LevelStore) => Promise<unknown>) => {
+    const store = await LevelStore.open(index, options);
+    await use(store);
+    await store.close();
+  };
+  const { from, to } = kindRange(Kind.tag);
+  const rows: [Buffer, Buffer][] = [];
+  await change(async (store) => {
+    await eachRow(store, { from, to }, (key, value) => rows.push([key, value]));
+    await store.write(
+      rows.map(([key]) => ({ type: 'del', key })),
+      true,
+    );
+    await store.compact(Uint8Array.of(0), Uint8Array.of(0xff), async () => true);
+  });
+  const before = new Set(await tables());
+  await change((store) =>
+    store.write(
+      rows.map(([key, value]) => ({ type: 'put', key, value })),
+      true,
+    ),
+  );
+  // What is in the write-ahead file when a database is opened becomes a table.
+  await change(async () => undefined);
+  const [made, ...more] = (await tables()).filter((name) => !before.has(name));
+  expect(more).toEqual([]);
+  const bytes = await readFile(join(index, made as string));
+  const at = bytes.indexOf('tag:0');
+  expect(at).toBeGreaterThan(0);
+  bytes[at]! ^= 0x40;
+  await writeFile(join(index, made as string), bytes);
+}
 
 async function cutTable(index: string): Promise<void> {
   const tables = (await readdir(index)).filter((name) => name.endsWith('.ldb'));

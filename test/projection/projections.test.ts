@@ -1,3 +1,5 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { FactstoreClient } from '../../src/client/index.ts';
 import type { Program } from '../../src/projection/program.ts';
@@ -456,4 +458,30 @@ test('virtual streams give the events of a category, of a type and of a correlat
   const { position } = await db.projections.create('sum', source);
   expect((await db.projections.state('sum', '', { atLeast: position })).state).toBe(8);
   await expect(db.append('$ce-order', [{ type: 'X' }])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+});
+
+test('states in a table that is damaged are built anew from the log when the node starts', async () => {
+  const db = await start(1);
+  for (let n = 0; n < 20; n++) await appendMany(db, 3, `s-${n}`);
+  await db.projections.create('by-stream', BY_STREAM);
+  const position = await appendMany(db, 1, 's-0');
+  await db.projections.state('by-stream', 's-0', { atLeast: position });
+  // What is in the write-ahead file when a database is opened becomes a table.
+  await nodes?.stopNode(0);
+  await startNode(0);
+  await nodes?.stopNode(0);
+  const directory = join(nodes!.data(0), 'projections');
+  const tables = (await readdir(directory)).filter((name) => name.endsWith('.ldb'));
+  expect(tables).not.toHaveLength(0);
+  for (const name of tables) {
+    const bytes = await readFile(join(directory, name));
+    bytes[20]! ^= 1;
+    await writeFile(join(directory, name), bytes);
+  }
+  await startNode(0);
+  const client = await nodes!.client();
+  for (let n = 0; n < 20; n++) {
+    const state = { count: n === 0 ? 4 : 3, last: n === 0 ? '3' : '2' };
+    expect(await client.projections.state('by-stream', `s-${n}`, { atLeast: position })).toMatchObject({ state });
+  }
 });

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import type { FactstoreError } from '../../src/base/errors.ts';
+import { FactstoreError } from '../../src/base/errors.ts';
 import { Scrubber, type ScrubberPorts } from '../../src/scrub/scrubber.ts';
 import type { Damage } from '../../src/storage/damage.ts';
 import { EventIndex } from '../../src/storage/index/event-index.ts';
@@ -37,6 +37,7 @@ async function aScrubber(index: MemoryStore, more: Partial<ScrubberPorts> = {}) 
   const scrubber = new Scrubber({
     log: { verify: () => aLog(100) },
     index,
+    indexTables: async () => ({ run: async () => undefined }),
     clock: time.clock(),
     logger: silent,
     bytesPerSecond: 1_000_000,
@@ -84,6 +85,16 @@ it('a scrubber finds a row that queries miss without a word [D5]', async () => {
       message: expect.stringMatching(/^index: block 1 has \d+ rows/),
     },
   ]);
+});
+
+it('a scrubber finds a table that is damaged where no scan looks, also while rows are being changed [D5]', async () => {
+  const error = new FactstoreError('DATA_LOSS', 'table 000007.ldb: the checksum of its block at 0 is wrong');
+  const indexTables = async () => ({ run: () => Promise.reject(error) });
+  let asked = 0;
+  const { scrubber, found, pass } = await aScrubber(await anIndex(), { indexTables, rowsAtRest: () => `${asked++}` });
+  await pass();
+  expect(found).toMatchObject([{ code: 'DATA_LOSS', message: `index: ${error.message}` }]);
+  expect(scrubber.progress.damages).toBe(1);
 });
 
 it('a scrubber leaves rows alone that are being changed, also where that began meanwhile [R2]', async () => {

@@ -1,7 +1,7 @@
+import { VarintReader } from '../varint-reader.ts';
 import { getU32, getU53, Kind } from './keys.ts';
 import { decodePlaces } from './place-rows.ts';
 import type { RowWriter } from './row-writer.ts';
-import { VarintReader } from './varint-reader.ts';
 
 /**
  * The values of rows that belong to one block (integers big-endian). They never change once their block is sealed. A

@@ -1,9 +1,9 @@
 import { decodeUtf8, EMPTY, encodeUtf8 } from '../../base/bytes.ts';
+import { VarintReader } from '../varint-reader.ts';
 import type { IndexView } from './index-view.ts';
 import { blockOfKey, createdNamesKey } from './keys.ts';
 import type { OpenBlock } from './open-block.ts';
 import { damagedIndex, decodeRow, type RowWriter } from './row-writer.ts';
-import { VarintReader } from './varint-reader.ts';
 
 /**
  * The names of the streams that begin in a block, in the order of their bytes, some in a row. The key of a row holds its last

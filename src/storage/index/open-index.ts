@@ -12,7 +12,7 @@ import {
   type Seal,
 } from './block-rows.ts';
 import { appendIdsKey, blockOfKey, formatKey, Kind, kindRange, sealKey } from './keys.ts';
-import { decodeRow, RowWriter } from './row-writer.ts';
+import { damagedIndex, decodeRow, RowWriter } from './row-writer.ts';
 
 /** The chain hash of the raft log at an index; undefined where the log has no such entry. */
 export type ChainAt = (logIndex: number) => Promise<Uint8Array | undefined>;
@@ -153,17 +153,22 @@ export async function loadAppendIds(
 ): Promise<void> {
   if (!newest) return;
   const from = await firstBlockOfWindow(store, sealedBlocks, newest, limits);
-  const times = new Map<number, number>();
-  await eachSeal(store, from, sealedBlocks, (block, seal) => times.set(block, seal.idTimeUs));
+  const seals = new Map<number, Seal>();
+  let missing = 0;
+  await eachSeal(store, from, sealedBlocks, (block, seal) => {
+    seals.set(block, seal);
+    missing += seal.appendIds;
+  });
   const scan = store.scan({ from: appendIdsKey(from, 0), to: appendIdsKey(sealedBlocks, 0) });
   try {
     for (;;) {
       // Eight rows are 4,096 ids: about a millisecond.
       const rows = await scan.next(8);
-      if (rows.length === 0) return;
+      if (rows.length === 0) break;
       for (const [key, value] of rows) {
         const { ids, logIndexes } = decodeRow(key, value, decodeAppendIds);
-        const timeUs = times.get(blockOfKey(key)) ?? newest.idTimeUs;
+        const timeUs = seals.get(blockOfKey(key))?.idTimeUs ?? newest.idTimeUs;
+        missing -= logIndexes.length;
         logIndexes.forEach((logIndex, i) => {
           window.add(ids, i * 16, logIndex, timeUs);
         });
@@ -172,6 +177,8 @@ export async function loadAppendIds(
   } finally {
     await scan.close();
   }
+  // A repeat of an append whose id is lost would be appended again.
+  if (missing !== 0) throw damagedIndex(`${missing} append ids of sealed blocks are missing`);
 }
 
 async function firstBlockOfWindow(store: Store, sealed: number, newest: Seal, limits: WindowLimits): Promise<number> {

@@ -6,8 +6,8 @@ export const SCAVENGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'scrubbed-while-scavenged',
     file: 'src/scrub/scrubber.ts',
-    search: ' || before !== rowsAtRest()',
-    replacement: '',
+    search: '...(before === rowsAtRest() ? miscounts : []),',
+    replacement: '...miscounts,',
     bug: 'an index is thrown away because a scavenge took rows out of it while they were counted',
     rule: 'R2',
     test: 'scrub/scrubber.test.ts',

@@ -3,7 +3,15 @@ import { InvariantViolation } from '../../../src/base/assert.ts';
 import { Prng } from '../../../src/base/prng.ts';
 import { EntryType } from '../../../src/raft/types.ts';
 import { EventIndex } from '../../../src/storage/index/event-index.ts';
-import { formatKey, Kind, locateKey, nameKey, sealKey, streamKey } from '../../../src/storage/index/keys.ts';
+import {
+  appendIdsKey,
+  formatKey,
+  Kind,
+  locateKey,
+  nameKey,
+  sealKey,
+  streamKey,
+} from '../../../src/storage/index/keys.ts';
 import type { StaleIndex } from '../../../src/storage/index/open-index.ts';
 import { verifyIndex } from '../../../src/storage/index/verify-index.ts';
 import { EntryRecord } from '../../../src/storage/record.ts';
@@ -384,7 +392,7 @@ describe('damage', () => {
     for (let i = 0; i < 40; i++) log.append(one(`s-${i % 3}`, 4));
     const { index, store } = await indexOf(log);
     await index.idle();
-    return { store, index: await EventIndex.open(store, log.chainAt, { blockEvents: 16, cachedStreams: 1 }) };
+    return { log, store, index: await EventIndex.open(store, log.chainAt, { blockEvents: 16, cachedStreams: 1 }) };
   }
 
   it('of a row that is read ends in DATA_LOSS with the way out [D5]', async () => {
@@ -402,6 +410,13 @@ describe('damage', () => {
     await expect(index.lookup(['s-1'])).rejects.toThrow(/"s-1" has events, but no row that tells its head/);
     await expect(index.lookup(['s-1'])).rejects.toMatchObject({ code: 'DATA_LOSS' });
     expect((await index.lookup(['new'])).head('new')).toMatchObject({ state: 'none' });
+  });
+
+  it('by a lost row of append ids is met when the index is opened: a repeat would be appended again [S6]', async () => {
+    const { log, store } = await damaged();
+    store.poke(appendIdsKey(3, 0), undefined);
+    const opened = EventIndex.open(store, log.chainAt, { blockEvents: 16 });
+    await expect(opened).rejects.toThrow(/append ids of sealed blocks are missing/);
   });
 
   it('by a lost row shows as a gap in its stream, and in the count of its block [D5]', async () => {
