@@ -30,6 +30,8 @@ import { TableCheck } from '../storage/table-check.ts';
 
 const MIB = 1 << 20;
 const INDEX_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
+/** Between two chunks of a block of the index, of which there may be a hundred. */
+const SEAL_PAUSE_MS = 20;
 /** The founding record is entry 1 of every log, and of term 1, in which nobody votes. */
 const FOUNDING = { index: 1, term: 1, type: EntryType.membership, firstPosition: 1, count: 0 };
 
@@ -233,7 +235,7 @@ export class NodeStorage {
   }
 
   private async openExistingIndex(ports: IndexPorts): Promise<EventIndex> {
-    const { logger, fatal, onSystemEvent } = ports;
+    const { logger, clock, fatal, onSystemEvent } = ports;
     const { done } = await this.checkIndexTables(ports);
     const store = checkedStore(await LevelStore.open(this.directory.indexPath, INDEX_OPTIONS), done);
     const { log } = this;
@@ -243,6 +245,7 @@ export class NodeStorage {
         appendIdsMin: APPEND_ID_WINDOW_APPENDS,
         appendIdWindowUs: APPEND_ID_KEPT_MS * 1000,
         appendIdGapMaxUs: APPEND_ID_GAP_MAX_MS * 1000,
+        pause: () => clock.sleep(SEAL_PAUSE_MS),
         onSystemEvent,
         onWriteError: fatal,
         onDamage: (error) => this.onIndexDamage(error),

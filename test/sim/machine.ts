@@ -32,7 +32,6 @@ export class Machine {
   /** How far its wall clock is off. */
   private skewUs = 0;
   /** How far it was off when the process began. */
-  private skewAtStartUs = 0;
   /** Nothing happens to it any more. */
   immune = false;
   /** False: it stands ready to come in the place of another one. */
@@ -75,7 +74,6 @@ export class Machine {
     if (this.up || this.refuses !== undefined || !this.installed) return;
     const { time, trace } = this.ports;
     const process = new Process(time, () => this.skewUs);
-    this.skewAtStartUs = this.skewUs;
     this.process = process;
     this.ports.starting(this.id);
     trace.note(this.id, () => 'starts');
@@ -97,8 +95,11 @@ export class Machine {
 
   /** A node whose clock jumped by more than a day takes no appends until it is started again (rule S15). */
   setClock(skewUs: number): void {
+    const movedUs = Math.abs(skewUs - this.skewUs);
     this.skewUs = skewUs;
-    if (!this.up || Math.abs(skewUs - this.skewAtStartUs) < DAY_US || !this.immune) return;
+    // A node that is starting may have read its clock before this, or will.
+    const jumped = this.node?.replica.clockHasJumped ?? movedUs >= DAY_US;
+    if (!this.up || !jumped || !this.immune) return;
     this.kill();
     this.start();
   }

@@ -18,32 +18,38 @@ export interface ChunkLimits {
   readonly bytes: number;
 }
 
+/** How a block is written; asked anew before each chunk. */
+export interface WritingPace {
+  limits(): ChunkLimits;
+  /** Waited for behind each chunk. */
+  rest(): Promise<void> | undefined;
+  stopped(): boolean;
+}
+
 /**
  * Writes a full block's rows in chunks and then its seal. A chunk encodes at most so many rows before the event loop
- * gets its turn, which it does while the chunk is being written. `stopped` is asked between the chunks.
+ * gets its turn, which it does while the chunk is being written. False: it was stopped between two of them.
  *
  * Each chunk is synced, not the seal alone: LevelDB may begin a new write-ahead file between two chunks, a sync reaches
  * only the newest one, and so a power loss could keep the seal and lose rows that it vouches for. Each carries a row that
  * marks it, which is lost together with the others and which the seal counts.
  */
-export async function writeBlock(
-  store: Store,
-  block: OpenBlock,
-  limits: ChunkLimits,
-  stopped: () => boolean,
-): Promise<boolean> {
+export async function writeBlock(store: Store, block: OpenBlock, pace: WritingPace): Promise<boolean> {
   const writer = new RowWriter();
   let chunks = 0;
   const writeChunk = () => {
     putChunk(writer, block.number, chunks++);
     return store.write(writer.take(), true);
   };
+  let limits = pace.limits();
   for (const _ of fillRows(block, writer)) {
     if (writer.rows < limits.rows && writer.bytes < limits.bytes) continue;
-    if (stopped()) return false;
+    if (pace.stopped()) return false;
     await writeChunk();
+    await pace.rest();
+    limits = pace.limits();
   }
-  if (stopped()) return false;
+  if (pace.stopped()) return false;
   await writeChunk();
   putSeal(writer, block.number, block.seal(lastingRows(block), chunks));
   await store.write(writer.take(), true);

@@ -8,6 +8,7 @@ import { isDerivedDamage } from '../damage.ts';
 import type { EntryRecord } from '../record.ts';
 import type { CompactionRest, Store } from '../store.ts';
 import { AppendIdWindow } from './append-id-window.ts';
+import { BlockPace } from './block-pace.ts';
 import { type ChunkLimits, writeBlock } from './block-writer.ts';
 import { EventScanner } from './event-scan.ts';
 import { type ErasedName, forgetNames } from './forget-names.ts';
@@ -35,6 +36,8 @@ export interface IndexOptions {
   readonly hashSeed?: number;
   /** How much of a block is encoded and written in one go. */
   readonly chunk?: ChunkLimits;
+  /** A while during which a full block is not written, between two of its chunks. */
+  readonly pause?: () => Promise<void>;
   /** Has the index built again from the log, as after damage was met in it. */
   readonly rebuild?: boolean;
   /** Told before an index that is not one of this log is wiped; by throwing it keeps it, and `open` fails. */
@@ -419,7 +422,8 @@ export class EventIndex {
     try {
       if (this.forgetting) await this.forgetting.catch(() => undefined);
       while (memory.blocks.length > 1) {
-        const sealed = await writeBlock(this.store, memory.blocks[0] as OpenBlock, settings.chunk, () => this.closed);
+        const pace = new BlockPace(memory, settings, () => this.closed);
+        const sealed = await writeBlock(this.store, memory.blocks[0] as OpenBlock, pace);
         if (!sealed) break;
         memory.settle();
         if (memory.blocks.length <= 2) this.wake();
