@@ -7,6 +7,7 @@ export const PROCESS_TESTS: readonly string[] = [
   'test/e2e/cluster-stop.test.ts',
   'test/e2e/damage-matrix.test.ts',
   'test/e2e/damaged-log.test.ts',
+  'test/e2e/examples.test.ts',
   'test/e2e/feature-level.test.ts',
   'test/e2e/full-disk.test.ts',
   'test/e2e/integrity.test.ts',
@@ -16,6 +17,7 @@ export const PROCESS_TESTS: readonly string[] = [
   'test/e2e/projections-history.test.ts',
   'test/e2e/recover.test.ts',
   'test/e2e/scavenge-kills.test.ts',
+  'test/e2e/scavenge.test.ts',
   'test/e2e/state-fetch-kills.test.ts',
   'test/e2e/state-fetch.test.ts',
 ];
