@@ -226,6 +226,7 @@ export class NodeStorage {
     try {
       return await this.openExistingIndex(ports);
     } catch (error) {
+      await this.endTableCheck();
       if (!isDerivedDamage(error)) throw error;
       const why = error instanceof Error ? error.message : '';
       ports.logger.warn({ event: 'index.rebuilt' }, `the index is damaged and is built anew from the log: ${why}`);
@@ -280,14 +281,18 @@ export class NodeStorage {
     return this.indexTables;
   }
 
+  private async endTableCheck(): Promise<void> {
+    this.indexTables?.check.stop();
+    await this.indexTables?.done.catch(() => undefined);
+  }
+
   /** The tables that the index has now. */
   tablesOfIndex(): Promise<TableCheck> {
     return TableCheck.begin(this.directory.indexPath);
   }
 
   async close(): Promise<void> {
-    this.indexTables?.check.stop();
-    await this.indexTables?.done.catch(() => undefined);
+    await this.endTableCheck();
     await this.index?.index.close();
     await this.index?.store.close();
     if (this.indexDamaged) await rm(this.directory.indexPath, { recursive: true, force: true });
