@@ -57,6 +57,34 @@ describe('a state whose events a scavenge has erased, on a lone node', () => {
     expect((await again.projections.get('by-stream')).active?.generation).toBe(1n);
   });
 
+  test('P1: a lone node that lost it begins nothing anew while an update is being built, which takes over', async () => {
+    const update = gated();
+    const openProgram = (source: string) =>
+      source.includes('update') ? update.openGated(source) : openSmallProgram(source);
+    const { nodes, db } = await start(1, { openProgram });
+    await db.projections.create('by-stream', BY_STREAM);
+    await fill(db);
+    await eraseSome(db, 1);
+    const { generation } = await db.projections.update('by-stream', `/* update */ ${BY_STREAM}`);
+    await loseStates(nodes, 0, { openProgram });
+    const again = await nodes.client();
+    await until('no node is known to have the state', async () => {
+      const [member] = await again.projections.status('by-stream');
+      return member && 'info' in member && member.info.active?.waitsFor?.includes('no node has its state');
+    });
+    expect(await again.projections.get('by-stream')).toMatchObject({
+      active: { generation: 0n },
+      building: { generation },
+    });
+    update.gate.resolve('open');
+    const { position } = await again.append('kept-1', [{ type: 'Happened', data: {} }]);
+    expect(await countsOn(nodes, 0, 'by-stream', position)).toMatchObject({ ...LEFT, 'kept-1': 11 });
+    await until('the update has taken over', async () => {
+      const { active } = await again.projections.get('by-stream');
+      return active?.generation === generation;
+    });
+  });
+
   test('P1: a restart goes on with the state of a projection to which nothing was said lately', async () => {
     const { nodes, db } = await start(1, {});
     await db.projections.create(
