@@ -16,6 +16,8 @@ export default defineConfig({
     ],
     pool: 'forks',
     maxWorkers: 2,
+    // No test leaves anything behind in a module; loading all of them anew for each file takes a fifth of the time.
+    isolate: false,
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },
