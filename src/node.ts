@@ -472,6 +472,7 @@ export class Node {
     for (const timer of this.timers) timer.cancel();
     this.member?.endSubscriptions();
     await this.server?.close(graceMs / 2);
+    this.storage?.stopChecking();
     await this.joining;
     await this.integrity?.stop();
     await this.member?.stop();

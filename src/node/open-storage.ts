@@ -55,7 +55,8 @@ export class NodeStorage {
   private store: LevelStore;
   private opened: RaftLog | undefined;
   private index: { readonly index: EventIndex; readonly store: Store } | undefined;
-  private indexTables: { readonly check: TableCheck; readonly done: Promise<void> } | undefined;
+  private tableCheck: TableCheck | undefined;
+  private tablesChecked: Promise<void> = Promise.resolve();
   private found: Damage | undefined;
   private diverged: string | undefined;
   private indexDamaged = false;
@@ -223,6 +224,15 @@ export class NodeStorage {
 
   /** The index of this log. One that LevelDB cannot open, or that has lost rows, is built anew: it follows from the log. */
   async openIndex(ports: IndexPorts): Promise<EventIndex> {
+    const index = await this.openOrRebuildIndex(ports);
+    this.tablesChecked.catch((error) => {
+      if (isDerivedDamage(error)) this.onIndexDamage(error);
+      else if (!this.tableCheck?.isStopped) ports.fatal(error);
+    });
+    return index;
+  }
+
+  private async openOrRebuildIndex(ports: IndexPorts): Promise<EventIndex> {
     try {
       return await this.openExistingIndex(ports);
     } catch (error) {
@@ -237,8 +247,9 @@ export class NodeStorage {
 
   private async openExistingIndex(ports: IndexPorts): Promise<EventIndex> {
     const { logger, clock, fatal, onSystemEvent } = ports;
-    const { done } = await this.checkIndexTables(ports);
-    const store = checkedStore(await LevelStore.open(this.directory.indexPath, INDEX_OPTIONS), done);
+    await this.checkIndexTables(ports);
+    const level = await LevelStore.open(this.directory.indexPath, INDEX_OPTIONS);
+    const store = checkedStore(level, this.tablesChecked);
     const { log } = this;
     try {
       const index = await EventIndex.open(store, async (logIndex) => (await log.get(logIndex))?.chain, {
@@ -268,27 +279,29 @@ export class NodeStorage {
    * Rows that change are checked before any is read, as an older one may be found in the place of one that is lost; of the
    * others only look-ups by name wait.
    */
-  private async checkIndexTables({ clock, fatal }: IndexPorts): Promise<{ readonly done: Promise<void> }> {
+  private async checkIndexTables({ clock }: IndexPorts): Promise<void> {
     const pace = () => clock.yieldTurn();
-    const check = await TableCheck.begin(this.directory.indexPath);
-    await check.run(pace, check.canWait ? Uint8Array.of(Kind.head) : undefined);
-    const done = check.run(pace);
-    done.catch((error) => {
-      if (isDerivedDamage(error)) this.onIndexDamage(error);
-      else if (!check.isStopped) fatal(error);
-    });
-    this.indexTables = { check, done };
-    return this.indexTables;
+    const check = await TableCheck.hold(this.directory.indexPath);
+    this.tableCheck = check;
+    await check.run(pace, check.holds ? Uint8Array.of(Kind.head) : undefined);
+    this.tablesChecked = check.run(pace);
+    // Whoever waits for it is told; `openIndex` tells of it otherwise.
+    this.tablesChecked.catch(() => undefined);
   }
 
   private async endTableCheck(): Promise<void> {
-    this.indexTables?.check.stop();
-    await this.indexTables?.done.catch(() => undefined);
+    this.stopChecking();
+    await this.tablesChecked.catch(() => undefined);
+  }
+
+  /** A check of tables under way ends, and with it the opening of an index that waits for it, in CANCELLED. */
+  stopChecking(): void {
+    this.tableCheck?.stop();
   }
 
   /** The tables that the index has now. */
   tablesOfIndex(): Promise<TableCheck> {
-    return TableCheck.begin(this.directory.indexPath);
+    return TableCheck.inPlace(this.directory.indexPath);
   }
 
   async close(): Promise<void> {

@@ -309,18 +309,17 @@ function notYet(reason: string): FactstoreError {
 /** What is there of another cluster, or cannot be opened, is removed: all of it follows from the log. */
 async function openStore({ path, clusterId, clock, logger }: ProjectionsPorts): Promise<LevelStore> {
   const owner = uuidText(clusterId);
+  let why = 'they are of another cluster';
   const store = await openWhole(path, clock).catch((error: unknown) => {
-    if (error instanceof FactstoreError && error.code === 'DATA_LOSS') return undefined;
-    throw error;
+    if (!(error instanceof FactstoreError && error.code === 'DATA_LOSS')) throw error;
+    why = error.message;
+    return undefined;
   });
   const known = store && (await store.get(OWNER));
   if (store && known?.toString() === owner) return store;
   await store?.close();
   if (!store || known) {
-    logger.warn(
-      { event: 'projection.rebuilt' },
-      'the states of projections are damaged and are built anew from the log',
-    );
+    logger.warn({ event: 'projection.rebuilt' }, `the states of projections are built anew from the log: ${why}`);
   }
   await rm(path, { recursive: true, force: true });
   const fresh = await LevelStore.open(path, STORE_OPTIONS);
@@ -330,7 +329,6 @@ async function openStore({ path, clusterId, clock, logger }: ProjectionsPorts): 
 
 /** A state that a damaged table hides would begin anew, or go on from an older one: so all of them are looked at before. */
 async function openWhole(path: string, clock: Clock): Promise<LevelStore> {
-  const check = await TableCheck.begin(path);
-  await check.run(clock.yieldTurn);
+  await (await TableCheck.inPlace(path)).run(clock.yieldTurn);
   return LevelStore.open(path, STORE_OPTIONS);
 }

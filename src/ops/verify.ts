@@ -78,7 +78,7 @@ class DirectoryCheck {
 
   /** The checksums of LevelDB's own, before it opens the database and may rewrite it. */
   private async checkTables(database: 'log' | 'index'): Promise<void> {
-    await this.noting(async () => (await TableCheck.begin(join(this.path, database))).run(systemClock.yieldTurn));
+    await this.noting(async () => (await TableCheck.inPlace(join(this.path, database))).run(systemClock.yieldTurn));
   }
 
   private async checkDatabases({ clusterId, foundedAs }: Identity): Promise<void> {

@@ -13,7 +13,7 @@ const FIRST_MS = 5_000;
 export interface ScrubberPorts {
   readonly log: Pick<RaftLog, 'verify'>;
   readonly index: Store;
-  /** The tables of the index, as they are when it is called. */
+  /** The tables that the index has when it is called. */
   indexTables(): Promise<Pick<TableCheck, 'run'>>;
   readonly clock: Clock;
   readonly logger: Logger;

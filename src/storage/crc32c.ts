@@ -35,6 +35,11 @@ export function crc32c(bytes: Uint8Array, start: number, end: number): number {
   return ~crc >>> 0;
 }
 
+/** How LevelDB stores a checksum, so that the checksum of what holds checksums is no special case. */
+export function maskedCrc(crc: number): number {
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+}
+
 function makeTables(): readonly Uint32Array[] {
   const tables = Array.from({ length: SLICES }, () => new Uint32Array(256));
   const [first] = tables as [Uint32Array];

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import snappy from 'snappyjs';
 import { FactstoreError } from '../base/errors.ts';
-import { crc32c } from './crc32c.ts';
+import { crc32c, maskedCrc } from './crc32c.ts';
 import { VarintReader } from './varint-reader.ts';
 
 /**
@@ -21,24 +21,27 @@ export class LevelDbTable {
   private readonly name: string;
   /** All that the footer vouches for, in the order of the file. */
   private blocks: readonly BlockHandle[] = [];
-  /** Not before the key of any row. */
-  lastKey: Uint8Array = new Uint8Array(0);
 
   private constructor(file: FileHandle, name: string) {
     this.file = file;
     this.name = name;
   }
 
-  /** Reads and checks where its blocks are and how far its keys go. Errors call it by `name`; DATA_LOSS: it is damaged. */
-  static async open(path: string, name: string = path): Promise<LevelDbTable> {
-    const file = await open(path, 'r');
+  /**
+   * Reads and checks where its blocks are. Errors call it by `name`; DATA_LOSS: it is damaged, or the disk does not give it.
+   * `bytes`: how long it has to be.
+   */
+  static async open(path: string, name: string = path, bytes?: number): Promise<LevelDbTable> {
+    const file = await open(path, 'r').catch((error: unknown) => {
+      throw unreadable(name, error);
+    });
     const table = new LevelDbTable(file, name);
     try {
-      await table.readIndex();
+      await table.readIndex(bytes);
       return table;
     } catch (error) {
       await file.close();
-      throw error instanceof RangeError ? table.damaged(`it makes no sense: ${error.message}`) : error;
+      throw unreadable(name, error);
     }
   }
 
@@ -52,7 +55,10 @@ export class LevelDbTable {
       let to = from + 1;
       const { offset } = this.blocks[from] as BlockHandle;
       while (to < this.blocks.length && behind(this.blocks[to] as BlockHandle) - offset <= READ_BYTES) to++;
-      const bytes = await this.read(offset, behind(this.blocks[to - 1] as BlockHandle) - offset);
+      const length = behind(this.blocks[to - 1] as BlockHandle) - offset;
+      const bytes = await this.read(offset, length).catch((error: unknown) => {
+        throw unreadable(this.name, error);
+      });
       for (const block of this.blocks.slice(from, to)) this.checkBlock(bytes, block.offset - offset, block);
       await pace(bytes.length);
       from = to;
@@ -63,8 +69,9 @@ export class LevelDbTable {
     return this.file.close();
   }
 
-  private async readIndex(): Promise<void> {
+  private async readIndex(bytes: number | undefined): Promise<void> {
     const { size } = await this.file.stat();
+    if (bytes !== undefined && size !== bytes) throw this.damaged(`it has ${size} bytes in place of ${bytes}`);
     if (size < FOOTER_BYTES) throw this.damaged(`it has ${size} bytes, fewer than its footer alone`);
     const footer = await this.read(size - FOOTER_BYTES, FOOTER_BYTES);
     if (footer.readBigUInt64LE(FOOTER_BYTES - 8) !== MAGIC) throw this.damaged('it does not end in a footer');
@@ -79,7 +86,6 @@ export class LevelDbTable {
     const filter = { offset: dataEnd, size: metaindex.offset - dataEnd - TRAILER_BYTES };
     this.blocks = [...blocks, ...(metaindex.offset > dataEnd ? [filter] : []), metaindex, index];
     this.refuseGaps();
-    this.lastKey = entries.at(-1)?.key ?? this.lastKey;
   }
 
   private refuseGaps(): void {
@@ -100,22 +106,37 @@ export class LevelDbTable {
   /** `at`: where the block begins in `bytes`. */
   private checkBlock(bytes: Buffer, at: number, { offset, size }: BlockHandle): void {
     const masked = bytes.readUInt32LE(at + size + 1);
-    if (masked !== mask(crc32c(bytes, at, at + size + 1)))
+    if (masked !== maskedCrc(crc32c(bytes, at, at + size + 1)))
       throw this.damaged(`the checksum of its block at ${offset} is wrong`);
   }
 
   private async read(offset: number, length: number): Promise<Buffer> {
     const bytes = Buffer.allocUnsafe(length);
-    const { bytesRead } = await this.file.read(bytes, 0, length, offset).catch((error: NodeJS.ErrnoException) => {
-      throw error.code === 'EIO' ? this.damaged(`it cannot be read (${error.message})`) : error;
-    });
-    if (bytesRead < length) throw this.damaged(`it ends at ${offset + bytesRead}, in the middle of a block`);
+    for (let at = 0; at < length; ) {
+      const { bytesRead } = await this.file.read(bytes, at, length - at, offset + at);
+      if (bytesRead === 0) throw this.damaged(`it ends at ${offset + at}, in the middle of a block`);
+      at += bytesRead;
+    }
     return bytes;
   }
 
   private damaged(what: string): FactstoreError {
-    return new FactstoreError('DATA_LOSS', `table ${this.name}: ${what}`, { table: this.name });
+    return damagedTable(this.name, what);
   }
+}
+
+function damagedTable(name: string, what: string): FactstoreError {
+  return new FactstoreError('DATA_LOSS', `table ${name}: ${what}`, { table: name });
+}
+
+/** Errors that say nothing of the disk. */
+const OF_THE_PROCESS: readonly unknown[] = ['ENOENT', 'EMFILE', 'ENFILE', 'ENOMEM', 'EACCES'];
+
+/** Whatever keeps a table from being read is damage of it, as it is to LevelDB. */
+function unreadable(name: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof FactstoreError) return error;
+  if ('code' in error && OF_THE_PROCESS.includes(error.code)) return error;
+  return damagedTable(name, `it cannot be read (${error.message})`);
 }
 
 interface BlockHandle {
@@ -133,11 +154,6 @@ const READ_BYTES = 512 << 10;
 
 function behind({ offset, size }: BlockHandle): number {
   return offset + size + TRAILER_BYTES;
-}
-
-/** How LevelDB stores a checksum, so that the checksum of what holds checksums is no special case. */
-function mask(crc: number): number {
-  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
 interface BlockEntry {

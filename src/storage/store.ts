@@ -32,6 +32,8 @@ export interface ScanRange {
   readonly to?: Uint8Array;
   readonly backwards?: boolean;
   readonly limit?: number;
+  /** The caller could not tell if a row were missing. */
+  readonly unnumbered?: boolean;
 }
 
 export interface Scan {

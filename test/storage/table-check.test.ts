@@ -59,7 +59,7 @@ it('tables that are whole are let go of', async () => {
   const directory = await aDatabase();
   const before = await tablesOf(directory);
   expect(before.length).toBeGreaterThanOrEqual(1);
-  const check = await TableCheck.begin(directory);
+  const check = await TableCheck.hold(directory);
   expect(await tablesOf(join(directory, 'check'))).toEqual(before);
   await check.run(noPause);
   expect(existsSync(join(directory, 'check'))).toBe(false);
@@ -68,14 +68,14 @@ it('tables that are whole are let go of', async () => {
 
 it('there is nothing to check of a database that is not there yet', async () => {
   const directory = join(tmpdir(), 'factstore-never-was');
-  await (await TableCheck.begin(directory)).run(noPause);
+  await (await TableCheck.hold(directory)).run(noPause);
   expect(existsSync(directory)).toBe(false);
 });
 
 it('a row that LevelDB has lost is missed, though its compaction gave the damage a checksum that is right [D7]', async () => {
   const directory = await aDatabase();
   await hide(directory, FIRST);
-  const check = await TableCheck.begin(directory);
+  const check = await TableCheck.hold(directory);
   const store = await LevelStore.open(directory, SMALL);
   expect(await store.get(FIRST)).toBeUndefined();
   await store.write([{ type: 'put', key: rowKey(250), value: Buffer.alloc(9) }], true);
@@ -87,13 +87,13 @@ it('a row that LevelDB has lost is missed, though its compaction gave the damage
 it('a check that a crash has ended is done by the next one, of the tables that there were [D7]', async () => {
   const directory = await aDatabase();
   const damaged = await hide(directory, FIRST);
-  await TableCheck.begin(directory);
+  await TableCheck.hold(directory);
   const store = await LevelStore.open(directory, SMALL);
   await store.write([{ type: 'put', key: rowKey(250), value: Buffer.alloc(9) }], true);
   await compact(store);
   await store.close();
   expect(await tablesOf(directory)).not.toContain(damaged);
-  await expect((await TableCheck.begin(directory)).run(noPause)).rejects.toThrow(damaged);
+  await expect((await TableCheck.hold(directory)).run(noPause)).rejects.toThrow(damaged);
 });
 
 it('tables with rows from a key on can be checked before the others', async () => {
@@ -101,7 +101,7 @@ it('tables with rows from a key on can be checked before the others', async () =
   const tables = await tablesOf(directory);
   expect(tables.length).toBeGreaterThanOrEqual(2);
   await hide(directory, FIRST);
-  const check = await TableCheck.begin(directory);
+  const check = await TableCheck.hold(directory);
   await check.run(noPause, Buffer.from('b-'));
   expect((await tablesOf(join(directory, 'check'))).length).toBeLessThan(tables.length);
   await expect(check.run(noPause)).rejects.toMatchObject({ code: 'DATA_LOSS' });
@@ -109,7 +109,7 @@ it('tables with rows from a key on can be checked before the others', async () =
 
 it('a check that is stopped leaves what it has not come to', async () => {
   const directory = await aDatabase();
-  const check = await TableCheck.begin(directory);
+  const check = await TableCheck.hold(directory);
   check.stop();
   await expect(check.run(noPause)).rejects.toMatchObject({ code: 'CANCELLED' });
   expect(await tablesOf(join(directory, 'check'))).toEqual(await tablesOf(directory));
@@ -119,8 +119,55 @@ it('where tables cannot be held, they are checked where they are, at once', asyn
   const directory = await aDatabase();
   await writeFile(join(directory, 'check'), '');
   await hide(directory, FIRST);
-  const check = await TableCheck.begin(directory);
-  expect(check.canWait).toBe(false);
+  const check = await TableCheck.hold(directory);
+  expect(check.holds).toBe(false);
   await expect(check.run(noPause)).rejects.toMatchObject({ code: 'DATA_LOSS' });
   expect(await tablesOf(directory)).not.toHaveLength(0);
+});
+
+it('what a compaction leaves half written when it ends is no table, and raises no alarm', async () => {
+  const directory = await aDatabase();
+  await writeFile(join(directory, '999998.ldb'), '');
+  await writeFile(join(directory, '999999.ldb'), Buffer.alloc(5_000, 7));
+  for (const check of [await TableCheck.hold(directory), await TableCheck.inPlace(directory)]) await check.run(noPause);
+  expect(existsSync(join(directory, 'check'))).toBe(false);
+});
+
+it('a database that is closed in the middle of compactions raises no alarm, nor does one that is at work', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'factstore-tables-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const random = new Prng(4);
+  const noise = Buffer.from(Array.from({ length: 1 << 16 }, () => random.between(0, 256)));
+  const some = (bytes: number) => {
+    const from = random.between(0, noise.length - bytes);
+    return noise.subarray(from, from + bytes);
+  };
+  const row = () => ({ type: 'put' as const, key: some(16), value: some(1_000) });
+  for (let life = 0; life < 4; life++) {
+    await (await TableCheck.hold(directory)).run(noPause);
+    const store = await LevelStore.open(directory, { writeBufferBytes: 1 << 20, tableBytes: 2 << 20, cacheBytes: 0 });
+    for (let batch = 0; batch < 400; batch++) {
+      await store.write(Array.from({ length: 50 }, row), false);
+      if (batch % 100 === 0) await (await TableCheck.inPlace(directory)).run(noPause);
+    }
+    await store.close();
+  }
+});
+
+it('a database without a manifest that can be read is left to LevelDB', async () => {
+  const directory = await aDatabase();
+  await hide(directory, FIRST);
+  const [manifest] = (await readdir(directory)).filter((name) => name.startsWith('MANIFEST'));
+  const path = join(directory, manifest as string);
+  const whole = await readFile(path);
+  const flipped = Buffer.from(whole);
+  flipped[20]! ^= 1;
+  await writeFile(path, flipped);
+  await (await TableCheck.inPlace(directory)).run(noPause);
+  await expect(LevelStore.open(directory, SMALL)).rejects.toMatchObject({ code: 'DATA_LOSS' });
+  // A record that was cut while it was written does not count, and hides none before it.
+  await writeFile(path, Buffer.concat([whole, whole.subarray(0, 20)]));
+  await expect((await TableCheck.inPlace(directory)).run(noPause)).rejects.toMatchObject({ code: 'DATA_LOSS' });
+  await writeFile(join(directory, 'CURRENT'), 'nonsense');
+  await (await TableCheck.inPlace(directory)).run(noPause);
 });

@@ -4,7 +4,8 @@ import { Kind } from './keys.ts';
 /**
  * The store of an index whose tables are still being checked. A row of a type, category or tag, or of names, that LevelDB
  * does not find is missed by nobody but the checksum of its block, so look-ups of these wait for the check, and end in its
- * error. All other rows are missed by who looks for them: revisions, places and blocks are counted without gaps.
+ * error; so do queries that take rows of a stream without counting its revisions. All other rows are missed by who looks for
+ * them: revisions, places and blocks are counted without gaps.
  */
 export function checkedStore(store: Store, check: Promise<void>): Store {
   let passed = false;
@@ -14,7 +15,7 @@ export function checkedStore(store: Store, check: Promise<void>): Store {
     },
     () => undefined,
   );
-  const waits = (key: Uint8Array | undefined) => !passed && needsCheck(key);
+  const waits = (key: Uint8Array) => !passed && needsCheck(key);
   return {
     get: async (key) => {
       if (waits(key)) await check;
@@ -24,7 +25,10 @@ export function checkedStore(store: Store, check: Promise<void>): Store {
       if (keys.some(waits)) await check;
       return store.getMany(keys);
     },
-    scan: (range) => (waits(range.from) ? new LaterScan(check.then(() => store.scan(range))) : store.scan(range)),
+    scan: (range) => {
+      if (passed || !(range.unnumbered || needsCheck(range.from))) return store.scan(range);
+      return new LaterScan(check.then(() => store.scan(range)));
+    },
     write: (operations, sync) => store.write(operations, sync),
     compact: (from, to, rest) => store.compact(from, to, rest),
     close: () => store.close(),

@@ -168,7 +168,8 @@ export class IndexView {
   async rowAt(stream: string, revision: number): Promise<{ firstRevision: number; row: StreamRow } | undefined> {
     let to = streamKey(stream, revision + 1);
     for (;;) {
-      const scan = this.store.scan({ from: streamKey(stream, 0), to, backwards: true, limit: 1 });
+      const range = { from: streamKey(stream, 0), to, backwards: true, limit: 1, unnumbered: true };
+      const scan = this.store.scan(range);
       try {
         const [found] = await scan.next(1);
         if (!found) return undefined;

@@ -70,7 +70,7 @@ export class PostingCursor {
     this.ahead = this.given < this.rows.length ? 1 : Math.min(ROWS_AHEAD_MAX, this.ahead * 2);
     const count = this.ahead;
     const range = this.kind === Kind.stream ? await this.streamRange(block) : this.nameRange(this.kind, block);
-    const scan = this.view.store.scan({ ...range, backwards: this.backwards, limit: count });
+    const scan = this.view.store.scan({ ...range, backwards: this.backwards, limit: count, unnumbered: true });
     try {
       const rows = await scan.next(count);
       this.spend(rows.length + 1);

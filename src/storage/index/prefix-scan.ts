@@ -101,7 +101,7 @@ export class PrefixScan {
   private async read(): Promise<void> {
     const { store } = this.view;
     const count = Math.min(ROWS_AT_ONCE, this.credit);
-    const scan = store.scan({ from: this.from, to: this.to, limit: count });
+    const scan = store.scan({ from: this.from, to: this.to, limit: count, unnumbered: true });
     try {
       const rows = await scan.next(count);
       this.spend(rows.length + 1);

@@ -37,14 +37,18 @@ it('look-ups by name wait until tables are checked, and no others [D7]', async (
   expect(await checked.getMany([HEAD, sealKey(0)])).toHaveLength(2);
   expect(await checked.scan(kindRange(Kind.head)).next(9)).toHaveLength(1);
   expect(await checked.scan({}).next(9)).toHaveLength(3);
+  expect(await checked.scan(kindRange(Kind.stream)).next(9)).toHaveLength(0);
   const scan = checked.scan(kindRange(Kind.tag));
-  const answers = [checked.get(TAG), checked.getMany([HEAD, TAG]), scan.next(9)] as const;
-  expect(await Promise.all(answers.map(isSettled))).toEqual([false, false, false]);
+  const ofStreams = checked.scan({ ...kindRange(Kind.stream), unnumbered: true });
+  const answers = [checked.get(TAG), checked.getMany([HEAD, TAG]), scan.next(9), ofStreams.next(9)] as const;
+  expect(await Promise.all(answers.map(isSettled))).toEqual([false, false, false, false]);
   pass();
   expect((await answers[0])?.toString()).toBe('v');
   expect(await answers[1]).toHaveLength(2);
   expect(await answers[2]).toHaveLength(1);
   await scan.close();
+  expect(await answers[3]).toHaveLength(0);
+  await ofStreams.close();
   expect((await checked.get(TAG))?.toString()).toBe('v');
 });
 
