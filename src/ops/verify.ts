@@ -31,6 +31,7 @@ export interface DirectoryReport {
 
 /** Whoever has so many knows enough. */
 const DAMAGES_MAX = 100;
+const INDEX_WAY_OUT = ' (the index follows from the log: delete index/)';
 
 /**
  * Checks a data directory that no node runs on, end to end: identity, promises, every record, digest and chain hash of
@@ -77,15 +78,16 @@ class DirectoryCheck {
   }
 
   /** The checksums of LevelDB's own, before it opens the database and may rewrite it. */
-  private async checkTables(database: 'log' | 'index'): Promise<void> {
-    await this.noting(async () => (await TableCheck.inPlace(join(this.path, database))).run(systemClock.yieldTurn));
+  private async checkTables(database: 'log' | 'index', wayOut = ''): Promise<void> {
+    const check = await TableCheck.inPlace(join(this.path, database));
+    await this.noting(() => check.run(systemClock.yieldTurn), wayOut);
   }
 
   private async checkDatabases({ clusterId, foundedAs }: Identity): Promise<void> {
     const genesisId = foundedAs ?? clusterId;
     const clusterBytes = genesisId === null ? undefined : uuidBytes(genesisId);
     await this.checkTables('log');
-    await this.checkTables('index');
+    await this.checkTables('index', INDEX_WAY_OUT);
     await this.noting(async () => {
       const log = await LevelStore.open(join(this.path, 'log'), RAFT_LOG_DATABASE);
       try {
@@ -134,8 +136,7 @@ class DirectoryCheck {
     try {
       const { rows, damages } = await verifyIndex(index);
       this.indexRows = rows;
-      for (const damage of damages)
-        this.report(`index: ${damage.replace(/^index: /, '')} (the index follows from the log: delete index/)`);
+      for (const damage of damages) this.report(`index: ${damage.replace(/^index: /, '')}${INDEX_WAY_OUT}`);
       const { newest: seal } = await newestSeal(index);
       if (!seal) return;
       const entry = await reader.get(seal.logIndex);
@@ -147,12 +148,12 @@ class DirectoryCheck {
   }
 
   /** What is wrong enough to end one check hinders none of the others. */
-  private async noting<T>(check: () => Promise<T>): Promise<T | undefined> {
+  private async noting<T>(check: () => Promise<T>, wayOut = ''): Promise<T | undefined> {
     try {
       return await check();
     } catch (error) {
       if (!(error instanceof FactstoreError) || error.code !== 'DATA_LOSS') throw error;
-      this.report(error.message);
+      this.report(`${error.message}${wayOut}`);
       return undefined;
     }
   }
