@@ -5,7 +5,7 @@ import { assert } from '../base/assert.ts';
 import { FactstoreError, invalid } from '../base/errors.ts';
 import { BALLAST_BYTES, ensureBallast, freeBytes, releaseBallast } from './ballast.ts';
 import { DirectoryLock } from './directory-lock.ts';
-import { isThere } from './files.ts';
+import { codeOf, isThere } from './files.ts';
 import { settleReturn } from './former-self.ts';
 import { DIRECTORY_FORMAT, type Identity, isUuid, readIdentity, writeIdentity } from './identity.ts';
 import { PromiseFile } from './promise-file.ts';
@@ -129,7 +129,7 @@ export class DataDirectory {
     try {
       await writeIdentity(join(this.path, 'identity.json'), identity);
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') throw diskFull(this.path, error);
+      if (codeOf(error) === 'ENOSPC') throw diskFull(this.path, error);
       throw error;
     } finally {
       this.writing = false;
@@ -146,7 +146,7 @@ async function makeWritable(path: string): Promise<void> {
     await writeFile(probe, '');
     await rm(probe);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return;
+    if (codeOf(error) === 'ENOSPC') return;
     throw new FactstoreError(
       'FAILED_PRECONDITION',
       `data directory ${path} is not writable: ${(error as Error).message}. Give the user that runs factstore the right to write there, or name another directory`,

@@ -44,7 +44,12 @@ export function isThere(path: string): Promise<boolean> {
   );
 }
 
+/** By what name the system, or LevelDB, calls an error; undefined: it has none. */
+export function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
 /** Whether an error is that of a file which is not there. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return codeOf(error) === 'ENOENT';
 }

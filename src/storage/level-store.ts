@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { Level } from 'level';
 import { FactstoreError } from '../base/errors.ts';
 import { compactionPieces } from './compaction-pieces.ts';
-import { isMissing } from './files.ts';
+import { codeOf, isMissing } from './files.ts';
 import { bytesOf, type CompactionRest, type Operation, type Scan, type ScanRange, type Store } from './store.ts';
 
 export interface LevelOptions {
@@ -205,10 +205,6 @@ function openError(path: string, error: unknown): FactstoreError {
     );
   const code = /no space left/i.test(reasonOf(cause)) ? 'DISK_RESERVE' : isDamage(cause) ? 'DATA_LOSS' : 'INTERNAL';
   return new FactstoreError(code, `database ${path} cannot be opened: ${reasonOf(cause)}`, { path }, { cause });
-}
-
-function codeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 }
 
 function reasonOf(error: unknown): string {

@@ -30,7 +30,7 @@ export async function liveTables(database: string): Promise<readonly LiveTable[]
   }
 }
 
-/** Of `edits`, each of which adds tables and takes others away. Ends in a RangeError for what makes no sense. */
+/** A manifest is made of edits, each of which adds tables and takes others away. Ends in a RangeError where it makes no sense. */
 function tablesNamedIn(manifest: Buffer): readonly LiveTable[] {
   const live = new Map<number, LiveTable>();
   for (const edit of recordsIn(manifest)) {

@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import snappy from 'snappyjs';
 import { FactstoreError } from '../base/errors.ts';
 import { crc32c, maskedCrc } from './crc32c.ts';
+import { codeOf } from './files.ts';
 import { VarintReader } from './varint-reader.ts';
 
 /**
@@ -80,8 +81,8 @@ export class LevelDbTable {
     const index = handleIn(handles);
     if (behind(metaindex) !== index.offset || behind(index) !== size - FOOTER_BYTES)
       throw this.damaged('its footer does not fit its length');
-    const entries = blockEntries(await this.contents(index));
-    const blocks = entries.map(({ value }) => handleIn(new VarintReader(value, 0)));
+    const values = valuesIn(await this.contents(index));
+    const blocks = values.map((value) => handleIn(new VarintReader(value, 0)));
     const dataEnd = blocks.length > 0 ? behind(blocks.at(-1) as BlockHandle) : 0;
     const filter = { offset: dataEnd, size: metaindex.offset - dataEnd - TRAILER_BYTES };
     this.blocks = [...blocks, ...(metaindex.offset > dataEnd ? [filter] : []), metaindex, index];
@@ -135,7 +136,7 @@ const OF_THE_PROCESS: readonly unknown[] = ['ENOENT', 'EMFILE', 'ENFILE', 'ENOME
 /** Whatever keeps a table from being read is damage of it, as it is to LevelDB. */
 function unreadable(name: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof FactstoreError) return error;
-  if ('code' in error && OF_THE_PROCESS.includes(error.code)) return error;
+  if (OF_THE_PROCESS.includes(codeOf(error))) return error;
   return damagedTable(name, `it cannot be read (${error.message})`);
 }
 
@@ -156,25 +157,19 @@ function behind({ offset, size }: BlockHandle): number {
   return offset + size + TRAILER_BYTES;
 }
 
-interface BlockEntry {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
-
-/** Ends in a RangeError where the contents make no sense. */
-function blockEntries(contents: Buffer): readonly BlockEntry[] {
+/** The values of a block's entries. Ends in a RangeError where the contents make no sense. */
+function valuesIn(contents: Buffer): readonly Uint8Array[] {
   const restarts = 4 + 4 * contents.readUInt32LE(contents.length - 4);
   const reader = new VarintReader(contents.subarray(0, contents.length - restarts), 0);
-  const entries: BlockEntry[] = [];
-  let before: Uint8Array = new Uint8Array(0);
+  const values: Uint8Array[] = [];
   while (reader.more()) {
-    const shared = reader.next();
-    const [further, length] = [reader.next(), reader.next()];
-    const key = Buffer.concat([before.subarray(0, shared), taken(reader, further)]);
-    entries.push({ key, value: taken(reader, length) });
-    before = key;
+    // How much of the key is that of the entry before.
+    reader.next();
+    const [keyBytes, valueBytes] = [reader.next(), reader.next()];
+    taken(reader, keyBytes);
+    values.push(taken(reader, valueBytes));
   }
-  return entries;
+  return values;
 }
 
 function taken(reader: VarintReader, length: number): Uint8Array {

@@ -1,7 +1,7 @@
 import { link, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FactstoreError } from '../base/errors.ts';
-import { isMissing } from './files.ts';
+import { codeOf, isMissing } from './files.ts';
 import { type LiveTable, liveTables } from './leveldb-manifest.ts';
 import { LevelDbTable } from './leveldb-table.ts';
 
@@ -115,7 +115,7 @@ async function namesIn(directory: string): Promise<readonly string[]> {
 }
 
 function unlessThere(error: unknown): void {
-  if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  if (codeOf(error) !== 'EEXIST') throw error;
 }
 
 /** One that is missing from the database itself is LevelDB's to tell when it opens it. */

@@ -1,4 +1,4 @@
-/** Reads what RowWriter wrote as varints; `bad` once the bytes do not hold what was asked for. */
+/** Reads varints, of rows of the index and of files of LevelDB; `bad` once the bytes do not hold what was asked for. */
 export class VarintReader {
   private readonly from: Uint8Array;
   private at: number;

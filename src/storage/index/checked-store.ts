@@ -15,16 +15,9 @@ export function checkedStore(store: Store, check: Promise<void>): Store {
     },
     () => undefined,
   );
-  const waits = (key: Uint8Array) => !passed && needsCheck(key);
   return {
-    get: async (key) => {
-      if (waits(key)) await check;
-      return store.get(key);
-    },
-    getMany: async (keys) => {
-      if (keys.some(waits)) await check;
-      return store.getMany(keys);
-    },
+    get: (key) => (passed || !needsCheck(key) ? store.get(key) : check.then(() => store.get(key))),
+    getMany: (keys) => (passed || !keys.some(needsCheck) ? store.getMany(keys) : check.then(() => store.getMany(keys))),
     scan: (range) => {
       if (passed || !(range.unnumbered || needsCheck(range.from))) return store.scan(range);
       return new LaterScan(check.then(() => store.scan(range)));
