@@ -27,7 +27,7 @@ describe.skipIf(process.platform !== 'linux')('a node under attack', () => {
     cluster = await ProcessCluster.prepare(1, ['--connections-max', String(CONNECTIONS_MAX), '--log-level', 'debug']);
     node = cluster.nodes[0] as ProcessNode;
     cluster.startAll();
-    db = await connect(node.url, { connectTimeoutMs: 15_000 });
+    db = await node.client();
     await db.append('before', [{ type: 'T', data: 1 }]);
   });
   afterEach(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { connect, type FactstoreClient } from '../../src/client/index.ts';
+import type { FactstoreClient } from '../../src/client/index.ts';
 import { type Cluster, isConsistent, isMonotonic, isParallel } from '../support/boundary-conformance.ts';
 import { ProcessCluster } from '../support/process-cluster.ts';
 import { TestNodes } from '../support/test-node.ts';
@@ -40,7 +40,7 @@ describe('consistency boundaries on three nodes whose leader is killed in the mi
   beforeAll(async () => {
     cluster = await ProcessCluster.prepare(3);
     cluster.startAll();
-    clients = await Promise.all(Array.from({ length: 3 }, () => connect(cluster.url, { connectTimeoutMs: 20_000 })));
+    clients = await Promise.all(Array.from({ length: 3 }, () => cluster.client()));
   });
   afterAll(async () => {
     await Promise.all(clients.map((client) => client.close()));

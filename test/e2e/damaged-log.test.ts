@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
-import { connect, type FactstoreClient } from '../../src/client/index.ts';
+import type { FactstoreClient } from '../../src/client/index.ts';
 import { LevelStore } from '../../src/storage/level-store.ts';
 import { RAFT_LOG_DATABASE } from '../../src/storage/raft-log.ts';
 import { entryKey } from '../../src/storage/raft-log-rows.ts';
@@ -97,7 +97,7 @@ describe('a node whose log is damaged below its commit index', () => {
     const cluster = await ProcessCluster.prepare(3);
     onTestFinished(() => cluster.dispose());
     cluster.startAll();
-    const client = await connect(cluster.url);
+    const client = await cluster.client();
     onTestFinished(() => client.close());
     // A start verifies the last 10,000 entries.
     await fill(client, 10_200);
@@ -106,8 +106,7 @@ describe('a node whose log is damaged below its commit index', () => {
     await damage(node.data, [60]);
     node.output.length = 0;
     node.start();
-    await until('it listens', () => said(node, 'started'));
-    const own = await connect(node.url);
+    const own = await node.client();
     onTestFinished(() => own.close());
     await until('the damaged entry is met', async () => {
       // Once it is gone the client goes on at another node, which has the entry.

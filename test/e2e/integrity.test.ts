@@ -85,8 +85,13 @@ async function fenced(size: number): Promise<{ n: number; told: string }> {
   });
   await nodes.stopNode(n);
   await forgeEntry(nodes.data(n));
-  await nodes.startNode(n);
+  const again = await nodes.startNode(n);
+  let ended: Error | undefined;
+  void again.ended.then((error) => {
+    ended = error;
+  });
   const told = await until('it is fenced', async () => {
+    if (ended) throw ended;
     const { members } = await client.cluster.status();
     const member = members.find((one) => one.nodeId === `n${n + 1}`);
     return member?.reachable && member.notReady.includes('another history') && member.notReady;

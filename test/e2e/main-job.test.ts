@@ -12,7 +12,7 @@ import {
   replay,
   SHARED_HISTORY,
 } from '../../bench/datasets/git-history.ts';
-import { connect, type FactstoreClient, type ReachableMember } from '../../src/client/index.ts';
+import type { FactstoreClient, ReachableMember } from '../../src/client/index.ts';
 import { ProcessCluster } from '../support/process-cluster.ts';
 import { runCli } from '../support/run-cli.ts';
 import { until } from '../support/wait.ts';
@@ -42,7 +42,7 @@ describe('three nodes importing a git history', () => {
     expected.paths = await livePaths();
     cluster = await ProcessCluster.prepare(3);
     cluster.startAll();
-    client = await connect(cluster.url);
+    client = await cluster.client();
   }, 60_000);
 
   afterAll(async () => {
@@ -79,7 +79,7 @@ describe('three nodes importing a git history', () => {
     const members = await converged();
     expect(new Set(members.map((member) => member.chainHash)).size).toBe(1);
     for (const node of cluster.nodes) {
-      const own = await connect(node.url);
+      const own = await node.client();
       try {
         await checkNode(own, expected);
       } finally {

@@ -5,7 +5,7 @@ import { runCli } from '../support/run-cli.ts';
 import { until } from '../support/wait.ts';
 
 async function clientOf(cluster: ProcessCluster): Promise<FactstoreClient> {
-  const client = await connect(cluster.url);
+  const client = await cluster.client();
   onTestFinished(() => client.close());
   return client;
 }
@@ -118,7 +118,7 @@ it('two of three are lost for good: the third goes on as a new cluster, grows to
   expect([recovered.code, recovered.stderr]).toEqual([0, '']);
   expect(recovered.stdout).toMatch(/What may be lost: whatever n2, n3 acknowledged without n1/);
   n1.start();
-  const alone = await connect(n1.url);
+  const alone = await n1.client();
   onTestFinished(() => alone.close());
   await alone.append('s', [{ type: 'Counted', data: { n: 20 } }], { timeoutMs: 30_000 });
   await cluster.addNode(n1.peerAddress);
@@ -128,7 +128,7 @@ it('two of three are lost for good: the third goes on as a new cluster, grows to
 
   // An old member comes back, and is left out: also of the new cluster's elections.
   cluster.node('n2').start();
-  const old = await connect(cluster.node('n2').url);
+  const old = await cluster.node('n2').client();
   onTestFinished(() => old.close());
   const reason = await until(
     'it is told why',

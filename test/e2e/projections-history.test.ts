@@ -89,7 +89,7 @@ describe('projections of a git history on three nodes', () => {
     }
     cluster = await ProcessCluster.prepare(3);
     cluster.startAll();
-    client = await connect(cluster.url, { connectTimeoutMs: 30_000 });
+    client = await cluster.client();
   }, 60_000);
 
   afterAll(async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
-import { connect, type FactstoreClient } from '../../src/client/index.ts';
+import type { FactstoreClient } from '../../src/client/index.ts';
 import { verifyDirectory } from '../../src/ops/verify.ts';
 import { foundOnDisk } from '../support/disk-bytes.ts';
 import { ProcessCluster } from '../support/process-cluster.ts';
@@ -24,7 +24,7 @@ describe('a scavenge whose node is killed again and again', () => {
     cluster.startAll();
     const [node] = cluster.nodes;
     if (!node) throw new Error('there is no node');
-    db = await connect(cluster.url);
+    db = await cluster.client();
     const erased: string[] = [];
     const pending: Promise<unknown>[] = [];
     for (let n = 0; n < 6_000; n++) {

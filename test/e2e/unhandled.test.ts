@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { afterEach, describe, expect, it } from 'vitest';
-import { connect } from '../../src/client/index.ts';
 import { eventsService } from '../../src/proto/services.ts';
 import { ProcessCluster } from '../support/process-cluster.ts';
 import { until } from '../support/wait.ts';
@@ -31,7 +30,7 @@ describe('a node to which much is sent and nothing whole', () => {
     const [node] = cluster.nodes;
     if (!node) throw new Error('no node');
     cluster.startAll();
-    const db = await connect(node.url, { connectTimeoutMs: 15_000 });
+    const db = await node.client();
     await db.append('before', [{ type: 'T', data: 1 }]);
     const before = await peakBytes(node.pid);
 

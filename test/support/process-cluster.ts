@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { type ConnectOptions, connect, type FactstoreClient } from '../../src/client/index.ts';
 import { freePorts } from './ports.ts';
 import { until } from './wait.ts';
 
@@ -19,12 +20,15 @@ export class ProcessNode {
   readonly output: string[] = [];
   private readonly flags: readonly string[];
   private child: ChildProcess | undefined;
+  /** Settles once the process that was started last serves, or has ended before it did. */
+  private serves: Promise<void> = Promise.reject(new Error('it was never started'));
 
   constructor(id: string, address: string, data: string, flags: readonly string[]) {
     this.id = id;
     this.address = address;
     this.data = data;
     this.flags = flags;
+    this.serves.catch(() => {});
   }
 
   get url(): string {
@@ -60,10 +64,28 @@ export class ProcessNode {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
     });
-    for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream }).on('line', (line) => this.output.push(line));
-    }
+    this.serves = new Promise((resolve, reject) => {
+      for (const stream of [child.stdout, child.stderr]) {
+        createInterface({ input: stream }).on('line', (line) => {
+          this.output.push(line);
+          if (line.startsWith('{"started"')) resolve();
+        });
+      }
+      child.once('exit', () => reject(new Error(`${this.id} ended before it served:\n${this.output.join('\n')}`)));
+    });
+    this.serves.catch(() => {});
     this.child = child;
+  }
+
+  /** Resolves once the node serves, however long that takes on a busy disk; fails if it ends before. */
+  serving(): Promise<void> {
+    return this.serves;
+  }
+
+  /** A client of this node, as soon as it serves. */
+  async client(options?: ConnectOptions): Promise<FactstoreClient> {
+    await this.serves;
+    return connect(this.url, options);
   }
 
   /** Ends the process and resolves once it is gone. */
@@ -153,6 +175,12 @@ export class ProcessCluster {
     const found = this.nodes.find((node) => node.id === id);
     if (!found) throw new Error(`there is no node ${id}`);
     return found;
+  }
+
+  /** A client of all nodes, as soon as one of them serves. */
+  async client(options?: ConnectOptions): Promise<FactstoreClient> {
+    await Promise.any(this.nodes.filter((node) => node.running).map((node) => node.serving()));
+    return connect(this.url, options);
   }
 
   /** Resolves once a node leads and takes appends, as `leaderOf` tells. */
