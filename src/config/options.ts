@@ -276,7 +276,7 @@ const limits = {
     8 * MIB,
     64 * 1024,
     64 * GIB,
-    'How much of its index and its log a node reads in a second, at most, to find what its disk has damaged.',
+    'How much of its index and its log a node reads in a second, at most, to find what its disk has damaged. For each millisecond of that it rests four, so a busy node reads less.',
   ),
   scrubRestMinutes: whole(
     'minutes',

@@ -9,6 +9,12 @@ import type { TableCheck } from '../storage/table-check.ts';
 
 /** A node that has just started has more urgent things to read. */
 const FIRST_MS = 5_000;
+/**
+ * For each millisecond that it read and decoded, the scrubber rests so many. Bytes alone are no measure of what it takes from
+ * appends and reads: rows of the index cost ten times as much as those of the log. On a busy node everything takes longer,
+ * and so do the rests.
+ */
+const REST_TIMES = 4;
 
 export interface ScrubberPorts {
   readonly log: Pick<RaftLog, 'verify'>;
@@ -151,13 +157,18 @@ export class Scrubber {
   private pacer(): (bytes: number) => Promise<void> {
     const { clock, bytesPerSecond } = this.ports;
     const { signal } = this.stopping;
-    let dueMs = clock.monotonicMs();
+    let resumedMs = clock.monotonicMs();
+    let bytesDueMs = resumedMs;
+    let restDueMs = resumedMs;
     return async (bytes) => {
       this.now.bytes += bytes;
-      dueMs = Math.max(dueMs, clock.monotonicMs() - 1_000) + (bytes * 1_000) / bytesPerSecond;
-      const restMs = dueMs - clock.monotonicMs();
+      const nowMs = clock.monotonicMs();
+      bytesDueMs = Math.max(bytesDueMs, nowMs - 1_000) + (bytes * 1_000) / bytesPerSecond;
+      restDueMs = Math.max(restDueMs, resumedMs) + (nowMs - resumedMs) * (REST_TIMES + 1);
+      const restMs = Math.max(bytesDueMs, restDueMs) - nowMs;
       if (restMs >= 1) await clock.sleep(restMs, signal);
       else await clock.yieldTurn();
+      resumedMs = clock.monotonicMs();
       if (signal.aborted) throw new FactstoreError('CANCELLED', 'the scrubber stops');
     };
   }

@@ -126,7 +126,7 @@ describe('a node whose log has another history than those of a majority', () => 
   });
 });
 
-/** Gives the last entry that is known to be committed, in a stopped node's log, another time, with all that vouches for it. */
+/** Gives the last entry that is known to be committed in a stopped node's log, and all behind it, another time. */
 async function forgeEntry(data: string): Promise<void> {
   const store = await LevelStore.open(join(data, 'log'), RAFT_LOG_DATABASE);
   const reader = new RaftLogReader(store, data);
@@ -136,8 +136,9 @@ async function forgeEntry(data: string): Promise<void> {
   let { chain } = before;
   const operations: Operation[] = [];
   for (const { index, term, type, firstPosition, count, createdUs, payload } of records as EntryRecord[]) {
-    const entry = { index, term, type, firstPosition, count, createdUs, payload: Buffer.from(payload) };
-    const forged = sealEntry({ ...entry, createdUs: index === row.commit ? createdUs - 1 : createdUs }, chain);
+    // Later, not earlier: the one before it may be of the same microsecond, and time must not go back in a log.
+    const entry = { index, term, type, firstPosition, count, createdUs: createdUs + 1, payload: Buffer.from(payload) };
+    const forged = sealEntry(entry, chain);
     operations.push({ type: 'put', key: entryKey(index), value: forged.bytes });
     chain = forged.chain;
   }

@@ -31,8 +31,7 @@ async function* aLog(reports: number, damages: Record<number, Damage> = {}): Asy
   }
 }
 
-async function aScrubber(index: MemoryStore, more: Partial<ScrubberPorts> = {}) {
-  const time = new VirtualTime();
+async function aScrubber(index: MemoryStore, more: Partial<ScrubberPorts> = {}, time = new VirtualTime()) {
   const found: (Damage | FactstoreError)[] = [];
   const scrubber = new Scrubber({
     log: { verify: () => aLog(100) },
@@ -71,6 +70,21 @@ it('a scrubber finds nothing in what is whole, and begins again after a rest', a
   expect(time.nowMs - nowMs).toBeGreaterThanOrEqual(3_600_000);
   expect(found).toEqual([]);
   expect(scrubber.progress).toMatchObject({ passes: 2, damages: 0, percent: 100, at: 'nothing' });
+});
+
+it('a scrubber rests four times as long as it works, however few bytes that were', async () => {
+  const time = new VirtualTime();
+  const clock = time.clock();
+  async function* slow(): AsyncGenerator<VerifyProgress> {
+    for await (const report of aLog(100)) {
+      await clock.sleep(40);
+      yield report;
+    }
+  }
+  const { pass } = await aScrubber(new MemoryStore(), { log: { verify: slow }, bytesPerSecond: 1e12 }, time);
+  await pass();
+  expect(time.nowMs).toBeGreaterThanOrEqual(5_000 + 100 * 40 * 5);
+  expect(time.nowMs).toBeLessThan(5_000 + 101 * 40 * 5);
 });
 
 it('a scrubber finds a row that queries miss without a word [D5]', async () => {
