@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type ConnectOptions, connect, type FactstoreClient } from '../../src/client/index.ts';
+import { connect, type FactstoreClient } from '../../src/client/index.ts';
 import { freePorts } from './ports.ts';
 import { until } from './wait.ts';
 
@@ -83,9 +83,9 @@ export class ProcessNode {
   }
 
   /** A client of this node, as soon as it serves. */
-  async client(options?: ConnectOptions): Promise<FactstoreClient> {
+  async client(): Promise<FactstoreClient> {
     await this.serves;
-    return connect(this.url, options);
+    return connect(this.url);
   }
 
   /** Ends the process and resolves once it is gone. */
@@ -178,9 +178,9 @@ export class ProcessCluster {
   }
 
   /** A client of all nodes, as soon as one of them serves. */
-  async client(options?: ConnectOptions): Promise<FactstoreClient> {
+  async client(): Promise<FactstoreClient> {
     await Promise.any(this.nodes.filter((node) => node.running).map((node) => node.serving()));
-    return connect(this.url, options);
+    return connect(this.url);
   }
 
   /** Resolves once a node leads and takes appends, as `leaderOf` tells. */
