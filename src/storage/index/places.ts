@@ -1,6 +1,6 @@
 import { encodeUtf8 } from '../../base/bytes.ts';
 import type { Scan } from '../store.ts';
-import { decodeStreamRow } from './block-rows.ts';
+import { decodeStreamRow, type StreamRow } from './block-rows.ts';
 import type { IndexView } from './index-view.ts';
 import { type BlockNameKind, blockNameKey, blockOfNameKey, Kind, nameKey, revisionOfKey, streamKey } from './keys.ts';
 import type { OpenBlock, StreamInBlock } from './open-block.ts';
@@ -55,8 +55,14 @@ async function* sealedForwards(
   from: number,
   memoryFrom: number | undefined,
 ): AsyncGenerator<StreamPlaces> {
+  let expected = 0;
+  const placesIn = (firstRevision: number, row: StreamRow) => {
+    expected = firstRevision + row.places.length;
+    return batches(firstRevision, seenIn(view, row), (n) => view.positionIn(row, n), from, false);
+  };
+  // One seek finds the row that holds `from`; whoever wants a single event needs no other.
   const start = from > 0 ? await view.rowAt(stream, from) : undefined;
-  let expected = start?.firstRevision ?? 0;
+  if (start) yield* placesIn(start.firstRevision, start.row);
   const to = memoryFrom === undefined ? behindAll(stream) : streamKey(stream, memoryFrom);
   const scan = view.store.scan({ from: streamKey(stream, expected), to });
   try {
@@ -65,10 +71,7 @@ async function* sealedForwards(
       if (row.block >= view.sealedBlocks) return;
       const firstRevision = revisionOfKey(key);
       if (firstRevision !== expected) throw hole(stream, expected);
-      expected = firstRevision + row.places.length;
-      let count = row.places.length;
-      while (count > 0 && view.positionIn(row, count - 1) > view.head) count--;
-      yield* batches(firstRevision, count, (n) => view.positionIn(row, n), from, false);
+      yield* placesIn(firstRevision, row);
     }
     if (memoryFrom !== undefined && expected !== memoryFrom) throw hole(stream, expected);
   } finally {
@@ -87,14 +90,19 @@ async function* sealedBackwards(view: IndexView, stream: string, from: number): 
       const behind = firstRevision + row.places.length;
       if (expected !== undefined && behind !== expected) throw hole(stream, behind);
       expected = firstRevision;
-      let count = row.places.length;
-      while (count > 0 && view.positionIn(row, count - 1) > view.head) count--;
-      yield* batches(firstRevision, count, (n) => view.positionIn(row, n), from, true);
+      yield* batches(firstRevision, seenIn(view, row), (n) => view.positionIn(row, n), from, true);
     }
     if (expected !== undefined && expected > 0) throw hole(stream, 0);
   } finally {
     await scan.close();
   }
+}
+
+/** How many of a row's events are not beyond the view's head. */
+function seenIn(view: IndexView, row: StreamRow): number {
+  let count = row.places.length;
+  while (count > 0 && view.positionIn(row, count - 1) > view.head) count--;
+  return count;
 }
 
 /** The positions of `count` consecutive events from a revision on, cut into batches. */
@@ -183,9 +191,10 @@ function* chosen(
   if (positions.length > 0) yield { positions };
 }
 
+/** Begins with one row: more than it is seldom wanted of those who look for one event, and each row costs its buffers. */
 async function* rows(scan: Scan): AsyncGenerator<[Buffer, Buffer]> {
-  for (;;) {
-    const found = await scan.next(ROWS_PER_TURN);
+  for (let count = 1; ; count = Math.min(ROWS_PER_TURN, 4 * count)) {
+    const found = await scan.next(count);
     if (found.length === 0) return;
     yield* found;
   }
