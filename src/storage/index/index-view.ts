@@ -187,6 +187,13 @@ export class IndexView {
     return row.block * this.blockEvents + 1 + (row.places[n] as number);
   }
 
+  /** How many of a row's events are not beyond the head. */
+  countIn(row: StreamRow): number {
+    let count = row.places.length;
+    while (count > 0 && this.positionIn(row, count - 1) > this.head) count--;
+    return count;
+  }
+
   private placeOf(position: number, block: number): number {
     return position - 1 - block * this.blockEvents;
   }
@@ -215,8 +222,7 @@ export class IndexView {
     for (;;) {
       const found = await this.rowAt(stream, revision);
       if (!found) return NO_STREAM;
-      let count = found.row.places.length;
-      while (count > 0 && this.positionIn(found.row, count - 1) > this.head) count--;
+      const count = this.countIn(found.row);
       if (count > 0) return this.detailsAt(later, found, count);
       revision = found.firstRevision - 1;
       if (revision < 0) return NO_STREAM;

@@ -58,7 +58,7 @@ async function* sealedForwards(
   let expected = 0;
   const placesIn = (firstRevision: number, row: StreamRow) => {
     expected = firstRevision + row.places.length;
-    return batches(firstRevision, seenIn(view, row), (n) => view.positionIn(row, n), from, false);
+    return batches(firstRevision, view.countIn(row), (n) => view.positionIn(row, n), from, false);
   };
   // One seek finds the row that holds `from`; whoever wants a single event needs no other.
   const start = from > 0 ? await view.rowAt(stream, from) : undefined;
@@ -90,19 +90,12 @@ async function* sealedBackwards(view: IndexView, stream: string, from: number): 
       const behind = firstRevision + row.places.length;
       if (expected !== undefined && behind !== expected) throw hole(stream, behind);
       expected = firstRevision;
-      yield* batches(firstRevision, seenIn(view, row), (n) => view.positionIn(row, n), from, true);
+      yield* batches(firstRevision, view.countIn(row), (n) => view.positionIn(row, n), from, true);
     }
     if (expected !== undefined && expected > 0) throw hole(stream, 0);
   } finally {
     await scan.close();
   }
-}
-
-/** How many of a row's events are not beyond the view's head. */
-function seenIn(view: IndexView, row: StreamRow): number {
-  let count = row.places.length;
-  while (count > 0 && view.positionIn(row, count - 1) > view.head) count--;
-  return count;
 }
 
 /** The positions of `count` consecutive events from a revision on, cut into batches. */
