@@ -15,6 +15,7 @@ import {
 import { eventsService } from '../proto/services.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { deferred } from '../runtime/deferred.ts';
+import { SharedTurn } from '../runtime/shared-turn.ts';
 import type { Route } from './leader-finder.ts';
 import type { PendingAppend } from './pending-append.ts';
 import { fromGrpc } from './status-error.ts';
@@ -49,7 +50,7 @@ export class AppendCall {
   private readonly events: AppendCallEvents;
   private readonly limits: InFlightLimits;
   private readonly inFlight = new Map<number, PendingAppend>();
-  private readonly clock: Clock;
+  private readonly flushing: SharedTurn;
   /** Messages that were not written yet. */
   private outgoing: (Uint8Array | Pieces)[] = [];
   private outgoingBytes = 0;
@@ -59,7 +60,7 @@ export class AppendCall {
   private chunked: { readonly sequence: number; readonly request: Uint8Array } | undefined;
 
   constructor(route: Route, clock: Clock, limits: InFlightLimits, events: AppendCallEvents) {
-    this.clock = clock;
+    this.flushing = new SharedTurn(clock, () => this.flush());
     this.route = route;
     this.limits = limits;
     this.events = events;
@@ -116,14 +117,17 @@ export class AppendCall {
     if (this.outgoingBytes + length > MESSAGE_BYTES_MAX) this.flush();
     this.outgoing.push(message);
     this.outgoingBytes += length;
-    if (this.outgoing.length === 1) this.clock.soon(() => this.flush());
+    this.flushing.join();
   }
 
-  private flush(): void {
-    if (this.outgoing.length === 0) return;
+  /** Gives the number of messages that it wrote. */
+  private flush(): number {
+    const { length } = this.outgoing;
+    if (length === 0) return 0;
     this.call.write(encodeBatch(this.outgoing));
     this.outgoing = [];
     this.outgoingBytes = 0;
+    return length;
   }
 
   cancel(): void {

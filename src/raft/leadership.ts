@@ -39,6 +39,8 @@ export class Leadership {
   round = 0;
   transfer: Transfer | undefined;
   unappliedBytes = 0;
+  /** What is committed up to here is told without waiting for the next append. */
+  announced = 0;
   /** Reads that may not have an index yet. */
   held: ReadOrigin[] = [];
   /** Reads that have an index and wait for a round to begin. */

@@ -3,7 +3,7 @@ import { rememberAcknowledged } from './acknowledged.ts';
 import { countOwnVote } from './election.ts';
 import { changeRefusal, commitTo, isSettled, lacksFence, mayLeaveJoint, noteChange } from './membership.ts';
 import { advanceReads, forwardReads, requestRead } from './read-index.ts';
-import { advanceCommit, replicate } from './replication.ts';
+import { advanceCommit, owesCommit, replicate } from './replication.ts';
 import { RaftState } from './state.ts';
 import { step } from './step.ts';
 import { connectionLost, tick } from './ticks.ts';
@@ -162,6 +162,16 @@ export class Raft<P> implements RaftCore<P> {
 
   connectionLost(peer: MemberId): void {
     connectionLost(this.state, peer);
+  }
+
+  get owesCommit(): boolean {
+    const { leadership } = this.state;
+    return leadership !== undefined && owesCommit(this.state, leadership);
+  }
+
+  announce(index: number): void {
+    const { leadership } = this.state;
+    if (leadership !== undefined) leadership.announced = index;
   }
 
   ready(diskIdle: boolean): Ready<P> {

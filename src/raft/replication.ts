@@ -57,10 +57,20 @@ function pipeline<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
     progress.pipelined(progress.next + entries.length - 1, bytesOf(entries));
     sent = true;
   }
-  // An idle follower learns at once of what was committed; a busy one with the next append.
-  if (sent || progress.loading || progress.commitSent >= Math.min(toldCommit(s, l, progress.id), progress.next - 1))
-    return;
-  sendAppend(s, l, progress, []);
+  // What is committed comes with the next append; alone it is a message of its own, and is sent once it is announced.
+  if (!sent && lacksCommit(s, l, progress, l.announced)) sendAppend(s, l, progress, []);
+}
+
+/** Whether a follower lacks the news, and no range that it loads will bring it, that something up to `index` is committed. */
+function lacksCommit<P>(s: RaftState<P>, l: Leadership, progress: Progress, index: number): boolean {
+  const told = Math.min(index, toldCommit(s, l, progress.id), progress.next - 1);
+  return progress.state === 'replicate' && !progress.loading && progress.commitSent < told;
+}
+
+/** Whether anyone would be sent something if all that is committed were announced. */
+export function owesCommit<P>(s: RaftState<P>, l: Leadership): boolean {
+  for (const progress of l.progress.values()) if (lacksCommit(s, l, progress, s.log.commit)) return true;
+  return false;
 }
 
 /** The log up to here may be sent. */

@@ -1,7 +1,8 @@
 import { InvariantViolation } from '../base/assert.ts';
 import { allMembers } from '../raft/configuration.ts';
 import type { EntryType, MemberId, Message, Persist, RaftCore, ReadAnswer } from '../raft/types.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import { SharedTurn } from '../runtime/shared-turn.ts';
 import { type EntryRecord, PIECE_BYTES } from '../storage/record.ts';
 import { entryOf } from './catch-up.ts';
 import { firstBreak } from './continuation.ts';
@@ -25,6 +26,8 @@ export interface RaftDriverPorts {
 /** One load of entries from disk at a time for each follower; the core asks for no second one before the answer. */
 const LOAD_BYTES_MAX = 2 << 20;
 const SPACE_RETRY_MS = 500;
+/** Followers hear of what is committed with the next append, or after this long without one. */
+const ANNOUNCE_MS = 1;
 
 /**
  * The ready loop: turns what the core wants into disk writes and messages (see RaftCore).
@@ -37,9 +40,12 @@ export class RaftDriver {
   readonly core: RaftCore<EntryRecord>;
   private readonly ports: RaftDriverPorts;
   private writing = false;
-  private scheduled = false;
+  private readonly shared: SharedTurn;
+  /** The entries of the newest batch. */
+  private batched = 0;
   private stopped = false;
   private idle: (() => void) | undefined;
+  private announcing: Timer | undefined;
   /** The index behind which a range was named to each follower that lags, and those that could not get one. */
   private readonly named = new Map<MemberId, number>();
   private readonly unhelped = new Set<MemberId>();
@@ -47,26 +53,26 @@ export class RaftDriver {
   constructor(core: RaftCore<EntryRecord>, ports: RaftDriverPorts) {
     this.core = core;
     this.ports = ports;
+    this.shared = new SharedTurn(ports.clock, () => {
+      this.guarded(() => this.turn());
+      return this.batched;
+    });
   }
 
   /** Sees to it that the core's wishes are met soon; call it after every input. */
   wake(): void {
-    if (this.scheduled || this.stopped) return;
-    this.scheduled = true;
-    this.ports.clock.soon(() => {
-      this.scheduled = false;
-      this.guarded(() => this.turn());
-    });
+    if (!this.stopped) this.shared.join();
   }
 
   /** Nothing is sent or written any more, save the batch that is being written. */
   halt(): void {
     this.stopped = true;
+    this.announcing?.cancel();
   }
 
   /** Ends after the batch that is being written; nothing is sent or written any more. */
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.halt();
     if (this.writing) await new Promise<void>((resolve) => (this.idle = resolve));
   }
 
@@ -92,10 +98,23 @@ export class RaftDriver {
       this.ports.committed(ready.committedTo);
       if (ready.reads.length > 0) this.ports.reads(ready.reads);
     }
+    if (this.core.owesCommit) this.announceSoon();
     this.ports.turned();
   }
 
+  /** Appends that follow one another closely cost each follower one message, and not two. */
+  private announceSoon(): void {
+    if (this.announcing) return;
+    const { commit } = this.core;
+    this.announcing = this.ports.clock.setTimer(ANNOUNCE_MS, () => {
+      this.announcing = undefined;
+      this.core.announce(commit);
+      this.wake();
+    });
+  }
+
   private startWrite(batch: Persist<EntryRecord>): void {
+    this.batched = batch.entries.length;
     const last = batch.entries.at(-1);
     if (last) this.ports.disk.begun(last.index);
     this.writing = true;

@@ -11,6 +11,7 @@ import {
 import type { Received } from '../proto/services.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { SharedTurn } from '../runtime/shared-turn.ts';
 import type { AppendRoute } from './append-routing.ts';
 import type { ReceiveBudget } from './receive-budget.ts';
 import { asFactstoreError, statusOf } from './status.ts';
@@ -58,6 +59,7 @@ export class AppendStreamSession {
   private openBytes = 0;
   private outgoing: Uint8Array[] = [];
   private outgoingBytes = 0;
+  private readonly flushing: SharedTurn;
   private partial: Partial | undefined;
   private grantPending = false;
   private unwritten = false;
@@ -70,6 +72,7 @@ export class AppendStreamSession {
     this.call = call;
     this.route = route;
     this.ports = ports;
+    this.flushing = new SharedTurn(ports.clock, () => this.flush());
     this.sessions = sessions;
     sessions.add(this);
     call.on('data', (requests: Received<Batch<AppendStreamRequest>>) => {
@@ -183,11 +186,13 @@ export class AppendStreamSession {
     this.outgoing.push(message);
     this.outgoingBytes += message.length;
     if (this.outgoingBytes >= MESSAGE_BYTES_MAX) this.flush();
-    else if (this.outgoing.length === 1) this.ports.clock.soon(() => this.flush());
+    else this.flushing.join();
   }
 
-  private flush(): void {
-    if (this.closed || this.outgoing.length === 0) return;
+  /** Gives the number of answers that it wrote. */
+  private flush(): number {
+    const { length } = this.outgoing;
+    if (this.closed || length === 0) return 0;
     const message = encodeBatch(this.outgoing);
     this.outgoing = [];
     this.outgoingBytes = 0;
@@ -195,6 +200,7 @@ export class AppendStreamSession {
       this.unwritten = true;
       this.flow();
     }
+    return length;
   }
 
   private flow(): void {

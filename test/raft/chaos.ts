@@ -93,6 +93,7 @@ export class Chaos {
       [10, () => this.cutLinks()],
       [10, () => this.crashOrRestart(any())],
       [15, () => this.stopOrGoApplying(any())],
+      [40, () => this.announce(any())],
     ];
     const scales = [0.2, 0.5, 1, 1, 2, 4];
     return actions.map(([weight, action]) => [weight * this.pick(scales), action]);
@@ -107,6 +108,10 @@ export class Chaos {
       action();
       return;
     }
+  }
+
+  private announce({ raft }: TestNode): void {
+    raft.announce(raft.commit);
   }
 
   private stopOrGoApplying(node: TestNode): void {

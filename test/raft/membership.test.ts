@@ -172,6 +172,7 @@ describe('what a change leaves behind', () => {
     // It is committed, and in force: an entry follows it, with the news of it for b alone.
     expect(configurationText(node.raft.configuration)).toBe('a b||c|');
     expect([told('b'), told('c'), node.raft.status().changeSettled]).toEqual([2, 1, false]);
+    node.raft.announce(3);
     sent = exchange(node, ack('b', term, 3));
     expect([told('c'), node.raft.status().changeSettled]).toEqual([3, true]);
   });

@@ -335,9 +335,16 @@ export class Network {
       if (turns > 100_000) throw new Error('the network does not come to rest');
       if (this.transit.length === 0) this.collect();
       const note = this.transit.shift();
-      if (note === undefined) return;
-      this.deliver(note);
+      if (note !== undefined) this.deliver(note);
+      else if (!this.announce()) return;
     }
+  }
+
+  /** No append brought the news of what is committed: the time has come to tell it by itself. False: there is none. */
+  private announce(): boolean {
+    const owing = [...this.nodes.values()].filter(({ up, raft }) => up && raft.owesCommit);
+    for (const { raft } of owing) raft.announce(raft.commit);
+    return owing.length > 0;
   }
 
   tick(count = 1, ids: readonly MemberId[] = [...this.nodes.keys()]): void {

@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { diskWithTerms, Network, type NoteOf } from './network.ts';
-import { ack, append, beat, beatAnswer, entriesOf, exchange, lead, ofType, refusal, solo } from './solo.ts';
+import {
+  ack,
+  append,
+  beat,
+  beatAnswer,
+  entriesOf,
+  exchange,
+  lead,
+  ofType,
+  refusal,
+  solo,
+  voteRequest,
+} from './solo.ts';
 
 const three = ['a', 'b', 'c'];
 
@@ -228,12 +240,48 @@ describe('pipelining', () => {
     expect(sentToB(node.pump())).toEqual([[2, 3, 4], [5, 6, 7], [8], [9]]);
   });
 
-  it('tells idle followers at once what was committed, and busy ones with the next append', () => {
+  it('tells what was committed with the next append, and owes nothing then', () => {
     const node = solo(['a', 'b', 'c']);
     lead(node);
-    const sent = exchange(node, ack('b', 1, 1));
-    expect(appendsToB(sent)).toMatchObject([{ index: 1, entries: [], commit: 1 }]);
+    expect(appendsToB(exchange(node, ack('b', 1, 1)))).toEqual([]);
+    expect(node.raft.owesCommit).toBe(true);
+    node.raft.propose(1, 10, 'x');
+    expect(appendsToB(node.pump())).toMatchObject([{ index: 1, entries: [{ index: 2 }], commit: 1 }]);
+    exchange(node, ack('c', 1, 1));
+    expect(node.raft.owesCommit).toBe(false);
+  });
+
+  it('tells idle followers by itself what was committed, once that is announced', () => {
+    const node = solo(['a', 'b', 'c']);
+    lead(node);
+    exchange(node, ack('b', 1, 1));
+    node.raft.announce(1);
+    expect(appendsToB(node.pump())).toMatchObject([{ index: 1, entries: [], commit: 1 }]);
+    expect(node.raft.owesCommit).toBe(false);
     expect(node.pump()).toEqual([]);
+  });
+
+  it('announces what was committed by the time of the announcement, and no more', () => {
+    const node = solo(['a', 'b', 'c']);
+    lead(node);
+    exchange(node, ack('b', 1, 1));
+    node.raft.announce(1);
+    node.raft.propose(1, 10, 'x');
+    node.pump();
+    expect(appendsToB(exchange(node, ack('b', 1, 2)))).toEqual([]);
+    expect(node.raft.owesCommit).toBe(true);
+  });
+
+  it('owes nothing to a follower of which it does not know where the logs part, and nothing where it does not lead', () => {
+    const node = solo(['a', 'b', 'c']);
+    expect(node.raft.owesCommit).toBe(false);
+    lead(node);
+    exchange(node, ack('b', 1, 1));
+    node.raft.connectionLost('b');
+    expect(node.raft.owesCommit).toBe(false);
+    node.raft.step(voteRequest('vote', 'c', 9, 9, 1));
+    node.raft.announce(1);
+    expect(node.raft.owesCommit).toBe(false);
   });
 });
 

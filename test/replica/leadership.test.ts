@@ -114,6 +114,23 @@ describe('a leader', () => {
     }
   });
 
+  it('tells its followers within milliseconds what is committed, and in the same message where another append follows', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    await cluster.time.run(TICK_MS * 4);
+    let messages = 0;
+    cluster.loses = ({ type, from }) => {
+      if (type === 'append' && from === leader.id) messages++;
+      return false;
+    };
+    for (let n = 0; n < 10; n++) await cluster.settled(leader.append(anAppend('a', ['A'])));
+    await cluster.time.run(TICK_MS / 10);
+    const { appliedIndex } = leader.replica;
+    for (const { replica } of cluster.followers(leader)) expect(replica.appliedIndex).toBe(appliedIndex);
+    // One for each append and follower, and the last news.
+    expect(messages).toBe(22);
+  });
+
   it('hands leadership over and loses no open append by it [S8]', async () => {
     const cluster = await ReplicaCluster.start(3);
     const leader = await cluster.leader();
@@ -291,11 +308,11 @@ describe('a node', () => {
   it('writes nothing after its stop, and reports no failure of it [D1]', async () => {
     const cluster = await ReplicaCluster.start(1);
     const leader = await cluster.leader();
-    const open = cluster.refused(leader.append(anAppend('a', ['A'])));
+    const open = leader.append(anAppend('a', ['A']));
     await cluster.time.run(0);
     leader.disk.failure = new Error('EIO');
-    await cluster.settled(leader.stop());
-    expect((await open).definite).toBe(false);
+    const [refusal] = await Promise.all([cluster.refused(open), leader.stop()]);
+    expect(refusal.definite).toBe(false);
     expect(leader.failures).toEqual([]);
   });
 

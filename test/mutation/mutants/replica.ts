@@ -93,6 +93,15 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     test: 'replica/raft-driver.test.ts',
   },
   {
+    id: 'commit-never-announced',
+    file: 'src/replica/raft-driver.ts',
+    search: 'this.core.announce(commit);',
+    replacement: '',
+    bug: 'followers learn what is committed with the next append or heartbeat only',
+    rule: 'Q4',
+    test: 'replica/leadership.test.ts',
+  },
+  {
     id: 'received-in-term-unchecked',
     file: 'src/replica/raft-driver.ts',
     search: "const ownTerm = this.core.role === 'leader' ? this.core.term : undefined;",

@@ -12,6 +12,15 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     test: 'raft/commitment.test.ts',
   },
   {
+    id: 'commit-announced-at-once',
+    file: 'src/raft/replication.ts',
+    search: 'if (!sent && lacksCommit(s, l, progress, l.announced))',
+    replacement: 'if (!sent && lacksCommit(s, l, progress, s.log.commit))',
+    bug: 'what is committed costs each follower a message of its own, also where the next append would carry it',
+    rule: 'Raft §5.3',
+    test: 'raft/replication.test.ts',
+  },
+  {
     id: 'leader-counts-before-sync',
     file: 'src/raft/replication.ts',
     search: 'id === s.id ? s.disk.persistedIndex : (l.progress.get(id)?.match ?? 0)',
