@@ -117,17 +117,14 @@ export class AppendCall {
     if (this.outgoingBytes + length > MESSAGE_BYTES_MAX) this.flush();
     this.outgoing.push(message);
     this.outgoingBytes += length;
-    this.flushing.join();
+    this.flushing.join(this.inFlight.size <= 1);
   }
 
-  /** Gives the number of messages that it wrote. */
-  private flush(): number {
-    const { length } = this.outgoing;
-    if (length === 0) return 0;
+  private flush(): void {
+    if (this.outgoing.length === 0) return;
     this.call.write(encodeBatch(this.outgoing));
     this.outgoing = [];
     this.outgoingBytes = 0;
-    return length;
   }
 
   cancel(): void {

@@ -61,7 +61,7 @@ function pipeline<P>(s: RaftState<P>, l: Leadership, progress: Progress): void {
   if (!sent && lacksCommit(s, l, progress, l.announced)) sendAppend(s, l, progress, []);
 }
 
-/** Whether a follower lacks the news, and no range that it loads will bring it, that something up to `index` is committed. */
+/** Whether a follower lacks the news that something up to `index` is committed. One that loads a range is told afterwards. */
 function lacksCommit<P>(s: RaftState<P>, l: Leadership, progress: Progress, index: number): boolean {
   const told = Math.min(index, toldCommit(s, l, progress.id), progress.next - 1);
   return progress.state === 'replicate' && !progress.loading && progress.commitSent < told;

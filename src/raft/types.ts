@@ -285,7 +285,7 @@ export interface RaftCore<P> {
   applied(index: number): void;
   /** The connection to a peer closed: stop pipelining to it; if it leads, campaign soon (rule C4). */
   connectionLost(peer: MemberId): void;
-  /** True: this node leads, and a follower has not been told all that is committed. The next append will tell it. */
+  /** True: this node leads, and a follower that replicates has not been told all that it may be. The next append will tell it. */
   readonly owesCommit: boolean;
   /** What is committed up to this index is told without waiting for the next append. */
   announce(index: number): void;

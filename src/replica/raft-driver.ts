@@ -41,7 +41,7 @@ export class RaftDriver {
   private readonly ports: RaftDriverPorts;
   private writing = false;
   private readonly shared: SharedTurn;
-  /** The entries of the newest batch. */
+  /** The entries of the newest batch that was written. */
   private batched = 0;
   private stopped = false;
   private idle: (() => void) | undefined;
@@ -53,15 +53,15 @@ export class RaftDriver {
   constructor(core: RaftCore<EntryRecord>, ports: RaftDriverPorts) {
     this.core = core;
     this.ports = ports;
-    this.shared = new SharedTurn(ports.clock, () => {
-      this.guarded(() => this.turn());
-      return this.batched;
-    });
+    this.shared = new SharedTurn(ports.clock, () => this.guarded(() => this.turn()));
   }
 
-  /** Sees to it that the core's wishes are met soon; call it after every input. */
-  wake(): void {
-    if (!this.stopped) this.shared.join();
+  /**
+   * Sees to it that the core's wishes are met soon; call it after every input. `entries`: it brought some, or confirmed
+   * some. As long as batches hold one entry, another is not expected to follow in the same turn.
+   */
+  wake(entries = false): void {
+    if (!this.stopped) this.shared.join(entries && this.batched <= 1);
   }
 
   /** Nothing is sent or written any more, save the batch that is being written. */
@@ -79,7 +79,7 @@ export class RaftDriver {
   /** A proposal of this node, sealed by itself; `sealed` false: it will be, and then `release` is called. */
   propose(type: EntryType, record: EntryRecord, sealed: boolean): void {
     this.core.propose(type, record.bytes.length, record, sealed);
-    this.wake();
+    this.wake(true);
   }
 
   /** Entries up to this index are sealed now. */

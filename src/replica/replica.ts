@@ -210,7 +210,8 @@ export class Replica implements Inbound {
   }
 
   private step(message: PeerMessage): void {
-    if (!this.stopping) this.guarded(() => this.core.step(message));
+    const entries = message.type === 'append' || message.type === 'appendResponse';
+    if (!this.stopping) this.guarded(() => this.core.step(message), entries);
   }
 
   connectionLost(member: MemberId): void {
@@ -460,13 +461,13 @@ export class Replica implements Inbound {
   }
 
   /** An input of the core: whatever it throws means that the state can no longer be trusted. */
-  private guarded(input: () => void): void {
+  private guarded(input: () => void, entries = false): void {
     try {
       input();
     } catch (error) {
       this.fail(error);
     }
-    this.driver.wake();
+    this.driver.wake(entries);
   }
 
   /** From here on nothing is taken in, sent or written: the process is about to end (rules D1, S2). */

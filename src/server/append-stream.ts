@@ -186,13 +186,11 @@ export class AppendStreamSession {
     this.outgoing.push(message);
     this.outgoingBytes += message.length;
     if (this.outgoingBytes >= MESSAGE_BYTES_MAX) this.flush();
-    else this.flushing.join();
+    else this.flushing.join(this.openAppends <= 1);
   }
 
-  /** Gives the number of answers that it wrote. */
-  private flush(): number {
-    const { length } = this.outgoing;
-    if (this.closed || length === 0) return 0;
+  private flush(): void {
+    if (this.closed || this.outgoing.length === 0) return;
     const message = encodeBatch(this.outgoing);
     this.outgoing = [];
     this.outgoingBytes = 0;
@@ -200,7 +198,6 @@ export class AppendStreamSession {
       this.unwritten = true;
       this.flow();
     }
-    return length;
   }
 
   private flow(): void {

@@ -291,6 +291,9 @@ export class Chaos {
     }
     if (this.readReplies !== before + this.ids.length) throw new Error('a read was refused on a healthy cluster');
     if (this.reads.size > 0) throw new Error('a read was never answered');
+    this.announce(leader);
+    this.drain();
+    if (leader.raft.owesCommit) throw new Error('followers are owed news of a commit for ever');
   }
 
   private everyoneHasEverything(): boolean {

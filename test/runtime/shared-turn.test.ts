@@ -1,56 +1,54 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { SharedTurn } from '../../src/runtime/shared-turn.ts';
 
-/** A turn whose work notes how many inputs shared it, and the turns of the event loop that were asked for. */
-function noted() {
+/** A shared turn that counts how often its work was done, and the turns of the event loop that it asked for. */
+function counted(work: (turn: SharedTurn) => void = () => {}) {
   const turns: (() => void)[] = [];
-  const works: number[] = [];
-  let inputs = 0;
-  const turn = new SharedTurn({ soon: (run) => void turns.push(run) }, () => {
-    works.push(inputs);
-    const shared = inputs;
-    inputs = 0;
-    return shared;
+  let done = 0;
+  const turn: SharedTurn = new SharedTurn({ soon: (run) => void turns.push(run) }, () => {
+    done++;
+    work(turn);
   });
-  const join = () => {
-    inputs++;
-    turn.join();
-  };
-  return { turns, works, join };
+  return { turn, turns, done: () => done };
 }
 
-describe('a shared turn', () => {
-  it('has the work done at the end of the turn of an input, for all that came in it', async () => {
-    const { turns, works, join } = noted();
-    join();
-    join();
-    expect(works).toEqual([]);
-    await Promise.resolve();
-    expect([works, turns.length]).toEqual([[2], 0]);
-  });
+it('work that inputs share is done once, in a turn of its own', async () => {
+  const { turn, turns, done } = counted();
+  for (let n = 0; n < 3; n++) turn.join(false);
+  await Promise.resolve();
+  expect([turns.length, done()]).toEqual([1, 0]);
+  turns[0]?.();
+  expect(done()).toBe(1);
+});
 
-  it('takes a turn of its own where several shared the last one', async () => {
-    const { turns, works, join } = noted();
-    join();
-    join();
-    await Promise.resolve();
-    join();
-    await Promise.resolve();
-    expect([works, turns.length]).toEqual([[2], 1]);
-    join();
-    turns[0]?.();
-    expect([works, turns.length]).toEqual([[2, 2], 1]);
-  });
+it('an input that is alone has it done once its code has run, and those that join by then share it', async () => {
+  const { turn, turns, done } = counted();
+  turn.join(true);
+  turn.join(false);
+  expect(done()).toBe(0);
+  await Promise.resolve();
+  expect([turns.length, done()]).toEqual([0, 1]);
+});
 
-  it('waits for nobody again once one input was alone', async () => {
-    const { turns, works, join } = noted();
-    join();
-    join();
-    await Promise.resolve();
-    join();
-    turns[0]?.();
-    join();
-    await Promise.resolve();
-    expect([works, turns.length]).toEqual([[2, 1, 1], 1]);
+it('one that is alone does not go before those that wait', async () => {
+  const { turn, turns, done } = counted();
+  turn.join(false);
+  turn.join(true);
+  await Promise.resolve();
+  expect(done()).toBe(0);
+  turns[0]?.();
+  expect(done()).toBe(1);
+});
+
+it('an input that comes with the work has it done again, also after work that failed', async () => {
+  const { turn, turns, done } = counted((own) => {
+    if (done() === 1) own.join(false);
+    if (done() === 2) throw new Error('the second fails');
   });
+  turn.join(false);
+  turns[0]?.();
+  expect(() => turns[1]?.()).toThrow('the second fails');
+  turn.join(false);
+  turns[2]?.();
+  expect([turns.length, done()]).toEqual([3, 3]);
 });
