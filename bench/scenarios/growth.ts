@@ -20,7 +20,6 @@ const APPENDS_IN_FLIGHT = 32;
 export const growth: Group = {
   name: 'growth',
   interleaved: true,
-  rounds: ({ rounds }) => ({ heat: 0, rounds }),
   scenarios: (options) => stages(options).flatMap((events) => atStage(options, events)),
 };
 

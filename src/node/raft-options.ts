@@ -14,7 +14,7 @@ export function raftOptions(options: NodeOptions): ReplicaOptions['raft'] {
     messageBytesMax: MIB,
     messageEntriesMax: 4_096,
     batchBytesMax: 4 * MIB,
-    tailBytesMax: 64 * MIB,
+    tailBytesMax: 32 * MIB,
     appliedLagMax: 10_000,
   };
 }
