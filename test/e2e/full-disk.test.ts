@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -48,8 +48,9 @@ async function connected(cluster: ProcessCluster): Promise<FactstoreClient> {
   return client;
 }
 
-function append(client: FactstoreClient, stream: string, timeoutMs = 10_000) {
-  return client.append(stream, [{ type: 'Counted', data: {} }], { timeoutMs });
+/** Attempts with the same id are one append: the fate of one whose time runs out while the disk is full is open. */
+function append(client: FactstoreClient, stream: string, timeoutMs = 10_000, appendId: string = randomUUID()) {
+  return client.append(stream, [{ type: 'Counted', data: {} }], { timeoutMs, appendId });
 }
 
 /** Nodes with small disks, of which the test ends first. */
@@ -76,9 +77,9 @@ describe('a node whose disk gets full', () => {
       const [member] = (await client.cluster.status()).members;
       return member?.reachable && /nearly full/.test(member.notReady);
     });
-    // An attempt that is under way when the time of its append is over leaves its fate open: then the next one tells.
+    const id = randomUUID();
     const refused = await until('an append is refused', async () => {
-      const error = await append(client, 'a', 1_000).catch((thrown: FactstoreError) => thrown);
+      const error = await append(client, 'a', 1_000, id).catch((thrown: FactstoreError) => thrown);
       return error instanceof FactstoreError && error.code !== 'DEADLINE_EXCEEDED' && error;
     });
     expect(refused).toMatchObject({
@@ -88,7 +89,7 @@ describe('a node whose disk gets full', () => {
     });
     const before = await client.read('a').toArray();
     emptyDisk(node);
-    await until('appends are taken again', () => append(client, 'a', 2_000));
+    await until('appends are taken again', () => append(client, 'a', 2_000, id));
     expect((await client.read('a').toArray()).length).toBe(before.length + 1);
   });
 
