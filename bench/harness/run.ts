@@ -77,15 +77,9 @@ class Run {
     const bench = new Bench(this.options, this.peers);
     try {
       const { heat, rounds } = group.rounds?.(this.options) ?? this.options;
-      if (group.interleaved) {
-        const ready: Ready[] = [];
-        for (const scenario of scenarios) ready.push(await this.prepare(bench, group, scenario));
-        await this.rounds(bench, ready, heat, rounds);
-      } else {
-        for (const scenario of scenarios) {
-          await this.rounds(bench, [await this.prepare(bench, group, scenario)], heat, rounds);
-        }
-      }
+      const ready: Ready[] = [];
+      for (const scenario of scenarios) ready.push(await this.prepare(bench, group, scenario));
+      await this.rounds(bench, ready, heat, rounds);
     } finally {
       await bench.dispose();
     }

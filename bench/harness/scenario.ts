@@ -27,11 +27,9 @@ export interface Scenario {
   prepare(bench: Bench): Promise<() => Promise<Measured>>;
 }
 
-/** Scenarios that are measured side by side. */
+/** Scenarios that are measured side by side: in rounds, each of which measures every one once, so that noise hits all alike. */
 export interface Group {
   readonly name: string;
-  /** True: in rounds, each of which measures every scenario once, so that noise hits all alike. False: one by one. */
-  readonly interleaved: boolean;
   scenarios(options: BenchOptions): readonly Scenario[];
   /** How often each is measured, where that is not what the options say for all. */
   rounds?(options: BenchOptions): { readonly heat: number; readonly rounds: number };

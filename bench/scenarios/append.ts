@@ -96,7 +96,6 @@ const PACED: readonly Scenario[] = [
 /** Appends beside etcd's puts and transactions, JetStream's publishes, and what the layers below do alone. */
 export const appends: Group = {
   name: 'append',
-  interleaved: true,
   scenarios: () => [...SINGLE, ...BATCHES, ...DECIDING, ...LARGE, ...PACED, ...LIMITS],
 };
 

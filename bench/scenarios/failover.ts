@@ -60,7 +60,6 @@ class ContinuousAppends {
 /** One kill of the leader under a client that appends all the time, each time it is measured. */
 export const failover: Group = {
   name: 'failover',
-  interleaved: true,
   rounds: ({ kills }) => ({ heat: 0, rounds: kills }),
   scenarios: () => [{ name: 'failover gap', system: 'factstore', unit: 'ms', prepare }],
 };

@@ -19,7 +19,6 @@ const APPENDS_IN_FLIGHT = 32;
  */
 export const growth: Group = {
   name: 'growth',
-  interleaved: true,
   scenarios: (options) => stages(options).flatMap((events) => atStage(options, events)),
 };
 

@@ -179,7 +179,6 @@ const ONE: readonly Scenario[] = [
 /** Reads of everything and of parts, and of one event at a time, beside etcd's ranges and grpc-js alone. */
 export const reads: Group = {
   name: 'read',
-  interleaved: true,
   scenarios: () => [...EVERYTHING, ...SHAPES, ...ONE],
 };
 

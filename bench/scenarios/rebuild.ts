@@ -15,7 +15,6 @@ type Shape = (typeof SHAPES)[number];
 /** How fast a node makes its index anew from its log, beside the rows that LevelDB alone takes. */
 export const rebuilds: Group = {
   name: 'rebuild',
-  interleaved: true,
   scenarios: () => [...SHAPES.map(rebuild), levelBatches],
 };
 

@@ -20,7 +20,6 @@ const QUICK_PER_SECOND = 100;
 /** How long events take to reach those who follow everything, while they are appended at a fixed rate. */
 export const subscriptions: Group = {
   name: 'subscribe',
-  interleaved: true,
   scenarios: ({ quick }) =>
     RATES.map(
       ({ subscribers, perSecond }): Scenario => ({

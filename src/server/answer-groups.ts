@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/clock.ts';
+import { SharedTurn } from '../runtime/shared-turn.ts';
 
 /** Answers that leave in one turn of the event loop. Measured: with 6 or fewer the turns cost more than they bring. */
 const GROUP = 16;
@@ -10,18 +11,17 @@ const GROUP = 16;
  * client has read all of them: the two would work in turns instead of at the same time.
  */
 export class AnswerGroups {
-  private readonly clock: Pick<Clock, 'soon'>;
+  private readonly next: SharedTurn;
   private readonly line: (() => void)[] = [];
   private room = GROUP;
-  private scheduled = false;
 
   constructor(clock: Pick<Clock, 'soon'>) {
-    this.clock = clock;
+    this.next = new SharedTurn(clock, () => this.leave());
   }
 
   /** Resolves when an answer may leave, in the order of the calls; nothing to wait for where it may leave in this turn. */
   turn(): Promise<void> | undefined {
-    this.schedule();
+    this.next.join(false);
     if (this.room > 0) {
       this.room--;
       return undefined;
@@ -29,15 +29,10 @@ export class AnswerGroups {
     return new Promise((resolve) => this.line.push(resolve));
   }
 
-  private schedule(): void {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    this.clock.soon(() => {
-      this.scheduled = false;
-      const group = this.line.splice(0, GROUP);
-      this.room = GROUP - group.length;
-      for (const leave of group) leave();
-      if (group.length > 0) this.schedule();
-    });
+  private leave(): void {
+    const group = this.line.splice(0, GROUP);
+    this.room = GROUP - group.length;
+    for (const leave of group) leave();
+    if (group.length > 0) this.next.join(false);
   }
 }
