@@ -13,7 +13,7 @@ export function measuredStore(store: Store, monotonicMs: () => number, tell: (ba
     get: (key) => store.get(key),
     getMany: (keys) => store.getMany(keys),
     scan: (range) => store.scan(range),
-    compact: (from, to, rest) => store.compact(from, to, rest),
+    compact: (from, to, signal, rest) => store.compact(from, to, signal, rest),
     close: () => store.close(),
     async write(operations, sync) {
       const began = monotonicMs();

@@ -1,4 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import { eachRow, type Operation, removeRows, type Store } from '../storage/store.ts';
 import { GenerationKeys, generationOfKey } from './keys.ts';
 import { decodePartition, encodePartition, type PartitionState } from './partition-row.ts';
@@ -243,19 +244,28 @@ export class GenerationStore {
     this.waiting -= removed;
   }
 
-  /** Removes all of it, from the files too: it may hold what was taken from events that are erased by now (rule R2). */
-  async drop(): Promise<void> {
-    const { from, to } = this.keys.all;
-    // A state is small beside the log: there is nothing to hold back for.
-    if ((await removeRows(this.store, { from, to })) > 0) await this.store.compact(from, to, async () => true);
+  /** Removes all of it; false: there was nothing. Its bytes are on the disk until it is purged. */
+  async drop(): Promise<boolean> {
+    const removed = await removeRows(this.store, this.keys.all);
     this.current = BEGINNING;
     this.waiting = 0;
+    return removed > 0;
   }
 
   /** The same, but it is remembered that nothing of it is needed any more. */
-  async retire(): Promise<void> {
-    await this.drop();
+  async retire(): Promise<boolean> {
+    const found = await this.drop();
     await this.store.write([put(this.keys.checkpoint, json({ retired: true }))], false);
+    return found;
+  }
+
+  /**
+   * Takes what was dropped from the files too: it may hold what came from events that are erased by now (rule R2). A state
+   * is small beside the log, so there is nothing to hold back for; but copies of states that are on their way are waited for.
+   */
+  purge(signal: Signal): Promise<boolean> {
+    const { from, to } = this.keys.all;
+    return this.store.compact(from, to, signal);
   }
 
   static async isRetired(store: Store, name: string, generation: number): Promise<boolean> {

@@ -47,6 +47,8 @@ export class ProjectionHost {
   private readonly stopping = new AbortController();
   private readonly watching: { stop(): void };
   private readonly rounds: Promise<void>;
+  /** What takes dropped states from the disk, one after another. Nothing but `stop` waits for it. */
+  private purges: Promise<unknown> = Promise.resolve();
 
   private constructor(ports: HostPorts) {
     this.ports = ports;
@@ -56,8 +58,9 @@ export class ProjectionHost {
 
   /** Starts what is enabled. What is on the disk of generations that are no more is removed. */
   static async start(ports: HostPorts): Promise<ProjectionHost> {
-    await removeStrays(ports);
+    const strays = await dropStrays(ports);
     const host = new ProjectionHost(ports);
+    for (const stray of strays) host.purge(stray);
     for (const projection of ports.registry.list()) void host.follow(projection);
     return host;
   }
@@ -123,6 +126,13 @@ export class ProjectionHost {
     await this.rounds;
     await Promise.all(this.turns.values());
     await Promise.all(Array.from(this.byName.values(), (hosted) => halt(hosted)));
+    await this.purges;
+  }
+
+  private purge(dropped: GenerationStore): void {
+    this.purges = this.purges
+      .then(() => dropped.purge(this.stopping.signal))
+      .catch((error: unknown) => this.ports.fatal(error));
   }
 
   private follow(projection: Projection): Promise<void> {
@@ -172,7 +182,7 @@ export class ProjectionHost {
       if (kept.some(({ generation }) => generation === number)) continue;
       await runner.stop();
       hosted.generations.delete(number);
-      await runner.store.drop();
+      await this.drop(runner.store);
     }
     if (!wanted.enabled) await halt(hosted);
     else if (hosted.startedAt < wanted.enabledAt) await haltFaulted(hosted);
@@ -206,7 +216,7 @@ export class ProjectionHost {
       const { until } = rangeOf(projection, number);
       if (!lost && (!emitter || runner.checkpoint.value < until || runner.store.outboxRows > 0)) continue;
       await runner.stop();
-      await runner.store.retire();
+      if (await runner.store.retire()) this.purge(runner.store);
       retired.add(number);
       generations.delete(number);
     }
@@ -249,7 +259,11 @@ export class ProjectionHost {
     this.byName.delete(name);
     await halt(hosted);
     hosted.watchers.close();
-    for (const runner of hosted.generations.values()) await runner.store.drop();
+    for (const runner of hosted.generations.values()) await this.drop(runner.store);
+  }
+
+  private async drop(store: GenerationStore): Promise<void> {
+    if (await store.drop()) this.purge(store);
   }
 
   /** Goes round the projections: some generation may have caught up, or be needed no longer. */
@@ -322,7 +336,8 @@ async function haltFaulted(hosted: Hosted): Promise<void> {
   await Promise.all(faulted.map((runner) => runner.stop()));
 }
 
-async function removeStrays({ registry, store, logger }: HostPorts): Promise<void> {
+/** Removes what this node has of generations that are no more. */
+async function dropStrays({ registry, store, logger }: HostPorts): Promise<GenerationStore[]> {
   const kept = new Set(
     registry
       .list()
@@ -330,9 +345,12 @@ async function removeStrays({ registry, store, logger }: HostPorts): Promise<voi
         [active, building, previous, ...emitting].map((generation) => `${name}\n${generation?.generation}`),
       ),
   );
+  const dropped: GenerationStore[] = [];
   for (const { name, generation } of await GenerationStore.all(store)) {
     if (kept.has(`${name}\n${generation}`)) continue;
     logger.info({ event: 'projection.removed', projection: name, generation }, `an old state of ${name} is removed`);
-    await (await GenerationStore.open(store, name, generation)).drop();
+    const stray = await GenerationStore.open(store, name, generation);
+    if (await stray.drop()) dropped.push(stray);
   }
+  return dropped;
 }

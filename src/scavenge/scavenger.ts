@@ -258,7 +258,8 @@ export class Scavenger {
       begunMs = clock.monotonicMs();
       return this.goesOn(point);
     };
-    return (await log.compact(last, rest)) && (await index.compact(rest));
+    const { signal } = this.stopping;
+    return (await log.compact(last, signal, rest)) && (await index.compact(signal, rest));
   }
 
   /** Waits until as much time has gone by as this takes at the rate that is allowed. */

@@ -1,6 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { Level } from 'level';
 import { FactstoreError } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
+import { deferred } from '../runtime/deferred.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import { compactionPieces } from './compaction-pieces.ts';
 import { codeOf, isMissing } from './files.ts';
 import { bytesOf, type CompactionRest, type Operation, type Scan, type ScanRange, type Store } from './store.ts';
@@ -41,6 +44,8 @@ export class LevelStore implements Store {
   private readonly path: string;
   private readonly database: Database;
   private readonly compactionBytes: number;
+  /** Those that are not closed, each with the promise that it will be. */
+  private readonly scans = new Set<Promise<void>>();
   /** Set by the first write that failed: nothing that LevelDB says afterwards can be believed (rule D1). */
   private failure: FactstoreError | undefined;
 
@@ -118,9 +123,15 @@ export class LevelStore implements Store {
       limit: range.limit ?? -1,
       highWaterMarkBytes: SCAN_BYTES,
     });
+    const closed = deferred<void>();
+    this.scans.add(closed.promise);
     return {
       next: (count) => this.reading(iterator.nextv(count) as Promise<[Buffer, Buffer][]>),
-      close: () => iterator.close(),
+      close: async () => {
+        await iterator.close();
+        this.scans.delete(closed.promise);
+        closed.resolve();
+      },
     };
   }
 
@@ -129,23 +140,40 @@ export class LevelStore implements Store {
    * table may well hold a row twice, as it was in memory. So what is in memory becomes a table first, and then two
    * deletions of what never was make one that overlaps all of them.
    *
+   * A row that an open scan can still see goes into the new tables too, and stays there: nothing overlaps those. The old
+   * tables themselves, which a scan may be reading, are removed when the next one comes into being. So scans are waited
+   * for at the beginning and at the end, and then one more small table is made.
+   *
    * All databases of a process share one thread for this: what a long merge of one keeps waiting are the others' memory
    * tables, and behind two full ones their writes. Hence the pieces, and the rests between them.
    */
-  async compact(from: Uint8Array, to: Uint8Array, rest: CompactionRest): Promise<boolean> {
+  async compact(from: Uint8Array, to: Uint8Array, signal: Signal, rest?: CompactionRest): Promise<boolean> {
+    if (!(await this.scansEnded(signal))) return false;
     const sizeOf = (start: Uint8Array, end: Uint8Array) => this.native.approximateSize(start, end);
     await this.native.compactRange(from, from);
     for (const piece of await compactionPieces(from, to, this.compactionBytes, sizeOf)) {
-      const [first, last] = [await this.unusedKey(piece.from), await this.unusedKey(piece.to)];
-      await this.native.compactRange(first, first);
-      await this.write(
-        [first, last].map((key) => ({ type: 'del', key })),
-        true,
-      );
-      await this.native.compactRange(first, last);
-      if (!(await rest(piece.bytes))) return false;
+      await this.rewrite(piece.from, piece.to);
+      if (signal.aborted || (rest && !(await rest(piece.bytes)))) return false;
     }
+    if (!(await this.scansEnded(signal))) return false;
+    await this.rewrite(from, from);
     return true;
+  }
+
+  private async rewrite(from: Uint8Array, to: Uint8Array): Promise<void> {
+    const [first, last] = [await this.unusedKey(from), await this.unusedKey(to)];
+    await this.native.compactRange(first, first);
+    await this.write(
+      [first, last].map((key) => ({ type: 'del', key })),
+      true,
+    );
+    await this.native.compactRange(first, last);
+  }
+
+  /** Waits for the scans that are open now; false: the signal came first. */
+  private async scansEnded(signal: Signal): Promise<boolean> {
+    await untilAborted(Promise.all(this.scans), signal).catch(() => undefined);
+    return !signal.aborted;
   }
 
   /** The key, or the next one behind it that is of no row. */

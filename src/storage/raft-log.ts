@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import type { Signal } from '../base/signal.ts';
 import { EntryType, type HardState } from '../raft/types.ts';
 import type { Damage } from './damage.ts';
 import type { LevelOptions } from './level-store.ts';
@@ -171,9 +172,9 @@ export class RaftLog {
     return row && decodeScavengeProgress(row);
   }
 
-  /** Has LevelDB rewrite the tables of the entries up to this one without what was replaced. False: `rest` ended it. */
-  compact(to: number, rest: CompactionRest): Promise<boolean> {
-    return this.reader.store.compact(behindEntryKey(0), behindEntryKey(to), rest);
+  /** Has LevelDB rewrite the tables of the entries up to this one without what was replaced. False: the signal or `rest` ended it. */
+  compact(to: number, signal: Signal, rest: CompactionRest): Promise<boolean> {
+    return this.reader.store.compact(behindEntryKey(0), behindEntryKey(to), signal, rest);
   }
 
   private writeInTurn(operations: readonly Operation[]): Promise<void> {

@@ -1,3 +1,5 @@
+import type { Signal } from '../base/signal.ts';
+
 /**
  * The smallest face of a key-value database that factstore stands on: ordered keys, atomic batches, synced on demand.
  * Production stands on LevelDB (level-store.ts); the simulator on a disk that loses what LevelDB was seen to lose.
@@ -9,13 +11,17 @@ export interface Store {
   getMany(keys: readonly Uint8Array[]): Promise<(Buffer | undefined)[]>;
   /** All of it or nothing. With `sync`, durable once it returns. Any error is fatal to the process (rule D1). */
   write(operations: readonly Operation[], sync: boolean): Promise<void>;
-  /** Rows in the order of their keys, as they were when the scan began. Always closed by the caller. */
+  /**
+   * Rows in the order of their keys, as they were when the scan began. Always closed by the caller, and soon: compactions
+   * wait for it.
+   */
   scan(range: ScanRange): Scan;
   /**
    * Has no file of the database hold what was deleted or replaced between these keys, which are those of no rows: its
-   * bytes are gone then, and their space is free. It goes piece by piece; reads and writes go on. False: `rest` ended it.
+   * bytes are gone then, and their space is free. It goes piece by piece; reads and writes go on. False: the signal or
+   * `rest` ended it.
    */
-  compact(from: Uint8Array, to: Uint8Array, rest: CompactionRest): Promise<boolean>;
+  compact(from: Uint8Array, to: Uint8Array, signal: Signal, rest?: CompactionRest): Promise<boolean>;
   close(): Promise<void>;
 }
 

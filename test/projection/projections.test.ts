@@ -4,6 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { FactstoreClient } from '../../src/client/index.ts';
 import type { Program } from '../../src/projection/program.ts';
 import { deferred } from '../../src/runtime/deferred.ts';
+import { foundOnDisk } from '../support/disk-bytes.ts';
 import { TestNodes } from '../support/test-node.ts';
 import { until } from '../support/wait.ts';
 import { openSmallProgram } from './small-program.ts';
@@ -145,6 +146,18 @@ test('a disabled projection stands still and answers; enabled it goes on; delete
   expect(await db.projections.list()).toEqual([]);
   await db.projections.create('count', BY_STREAM);
   expect((await db.projections.state('count', 'a', { atLeast: later })).state).toEqual({ count: 5, last: '4' });
+});
+
+test('what a projection had is taken from the disk once it is deleted [R2]', async () => {
+  const db = await start(1);
+  const says = "{ handle: () => ({ said: 'sec-ret-one'.split('-').join('') }) }";
+  await db.projections.create('first', says);
+  const position = await appendMany(db, 1);
+  await db.projections.state('first', '', { atLeast: position });
+  const data = join(nodes!.data(0), 'projections');
+  expect(await foundOnDisk(data, ['secretone'])).toEqual(['secretone']);
+  await db.projections.delete('first');
+  await until('it is gone', async () => (await foundOnDisk(data, ['secretone'])).length === 0);
 });
 
 test('status tells how far a projection that catches up has come, and how fast it goes', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Signal } from '../../src/base/signal.ts';
 import { encodeFact } from '../../src/model/fact.ts';
 import { PayloadDraft } from '../../src/model/payload.ts';
 import { retentionAfter } from '../../src/model/retention.ts';
@@ -45,7 +46,12 @@ class Tables extends MemoryStore {
     this.time = time;
   }
 
-  override async compact(_from?: Uint8Array, _to?: Uint8Array, rest?: CompactionRest): Promise<boolean> {
+  override async compact(
+    _from?: Uint8Array,
+    _to?: Uint8Array,
+    _signal?: Signal,
+    rest?: CompactionRest,
+  ): Promise<boolean> {
     for (let piece = 0; piece < 2; piece++) {
       this.begun.push(this.time.nowMs);
       this.time.nowMs += 500;

@@ -5,7 +5,9 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { compactionPieces } from '../../src/storage/compaction-pieces.ts';
 import { LevelStore } from '../../src/storage/level-store.ts';
+import type { Scan } from '../../src/storage/store.ts';
 import { foundOnDisk } from '../support/disk-bytes.ts';
+import { until } from '../support/wait.ts';
 
 const key = (n: number) => Uint8Array.from([0x33, ...Buffer.from(`customer:${String(n).padStart(9, '0')}`)]);
 const [BEGIN, END] = [Uint8Array.of(0x33), Uint8Array.of(0x34)];
@@ -49,6 +51,7 @@ describe('the pieces of a range of keys', () => {
 describe('a compaction', () => {
   let directory: string;
   let store: LevelStore;
+  const { signal } = new AbortController();
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'factstore-compaction-'));
     const options = {
@@ -81,7 +84,7 @@ describe('a compaction', () => {
     await fill('secretword');
     await fill('other');
     const told: number[] = [];
-    const whole = await store.compact(BEGIN, END, async (bytes) => {
+    const whole = await store.compact(BEGIN, END, signal, async (bytes) => {
       told.push(bytes);
       return true;
     });
@@ -96,9 +99,60 @@ describe('a compaction', () => {
   test('ends where a rest says so', async () => {
     await fill('secretword');
     let pieces = 0;
-    expect(await store.compact(BEGIN, END, async () => ++pieces < 3)).toBe(false);
+    expect(await store.compact(BEGIN, END, signal, async () => ++pieces < 3)).toBe(false);
     expect(pieces).toBe(3);
   });
+
+  test('waits for scans that are open when it begins or ends, and leaves nothing of what only they could see [R2]', async () => {
+    await fill('secretword');
+    const before = await scanAt(0);
+    await fill('other');
+    const open = { before: true, during: false };
+    const rests: { before: boolean }[] = [];
+    let during: Scan | undefined;
+    const compacted = store.compact(BEGIN, END, signal, async () => {
+      rests.push({ ...open });
+      if (rests.length === 3) during = await scanAt(1_998);
+      return true;
+    });
+    const ended = compacted.then(() => 'ended');
+    await someReads();
+    expect(String((await before.next(1))[0]?.[1])).toContain('secretword-1-');
+    open.before = false;
+    await before.close();
+    await until('it comes to its last piece', async () => {
+      const { length } = rests;
+      expect(await Promise.race([ended, someReads()])).toBe('read');
+      return during !== undefined && rests.length === length;
+    });
+    await during?.close();
+    expect(await compacted).toBe(true);
+    expect(rests.filter(({ before }) => before)).toEqual([]);
+    expect(await foundOnDisk(directory, ['secretword-1-', 'secretword-999-', 'secretword-1999-'])).toEqual([]);
+  });
+
+  test('ends while it waits for a scan where its signal says so', async () => {
+    await fill('secretword');
+    const scan = await scanAt(0);
+    const stop = new AbortController();
+    const compacted = store.compact(BEGIN, END, stop.signal);
+    stop.abort();
+    expect(await compacted).toBe(false);
+    await scan.close();
+  });
+
+  /** Takes longer than it takes to rewrite a piece. */
+  async function someReads(): Promise<string> {
+    for (let n = 0; n < 2_000; n++) await store.get(key(n * 7));
+    return 'read';
+  }
+
+  /** A scan that has read the row before the one that it reads next. */
+  async function scanAt(n: number): Promise<Scan> {
+    const scan = store.scan({ from: key(n * 7) });
+    await scan.next(1);
+    return scan;
+  }
 });
 
 /** The beginning as it is, and behind it bytes that do not compress. */

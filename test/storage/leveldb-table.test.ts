@@ -39,7 +39,7 @@ describe('a table of LevelDB', () => {
       Array.from({ length: 800 }, (_, n) => ({ type: 'put' as const, key: key(n), value: value(n) })),
       true,
     );
-    await store.compact(Buffer.from('a'), Buffer.from('z'), async () => true);
+    await store.compact(Buffer.from('a'), Buffer.from('z'), new AbortController().signal);
     await store.close();
     const [name] = (await readdir(database)).filter((file) => file.endsWith('.ldb'));
     whole = await readFile(join(database, name as string));

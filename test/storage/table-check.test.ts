@@ -25,14 +25,14 @@ async function aDatabase(): Promise<string> {
       keys.map((key) => ({ type: 'put', key, value: value() })),
       true,
     );
-    await store.compact(rowKey(from), Buffer.from('c'), async () => true);
+    await store.compact(rowKey(from), Buffer.from('c'), new AbortController().signal);
     await store.close();
   }
   return directory;
 }
 
 function compact(store: LevelStore): Promise<boolean> {
-  return store.compact(Buffer.from('a'), Buffer.from('c'), async () => true);
+  return store.compact(Buffer.from('a'), Buffer.from('c'), new AbortController().signal);
 }
 
 async function tablesOf(directory: string): Promise<string[]> {

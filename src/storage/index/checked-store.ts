@@ -23,7 +23,7 @@ export function checkedStore(store: Store, check: Promise<void>): Store {
       return new LaterScan(check.then(() => store.scan(range)));
     },
     write: (operations, sync) => store.write(operations, sync),
-    compact: (from, to, rest) => store.compact(from, to, rest),
+    compact: (from, to, signal, rest) => store.compact(from, to, signal, rest),
     close: () => store.close(),
   };
 }

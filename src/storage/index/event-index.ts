@@ -1,5 +1,6 @@
 import { InvariantViolation } from '../../base/assert.ts';
 import { decodeUtf8 } from '../../base/bytes.ts';
+import type { Signal } from '../../base/signal.ts';
 import { PayloadView } from '../../model/payload.ts';
 import { decodeChangeFact } from '../../model/retention-fact.ts';
 import { ABOUT, type StreamHead } from '../../model/stream.ts';
@@ -269,11 +270,11 @@ export class EventIndex {
     }
   }
 
-  /** Has LevelDB rewrite the tables of types and tags, without what was forgotten. False: `rest` ended it. */
-  async compact(rest: CompactionRest): Promise<boolean> {
+  /** Has LevelDB rewrite the tables of types and tags, without what was forgotten. False: the signal or `rest` ended it. */
+  async compact(signal: Signal, rest: CompactionRest): Promise<boolean> {
     for (const kind of [Kind.type, Kind.tag] as const) {
       const { from, to } = kindRange(kind);
-      if (!(await this.store.compact(from, to, rest))) return false;
+      if (!(await this.store.compact(from, to, signal, rest))) return false;
     }
     return true;
   }

@@ -1,5 +1,5 @@
 import { encodeUtf8 } from '../../base/bytes.ts';
-import type { Scan } from '../store.ts';
+import type { ScanRange, Store } from '../store.ts';
 import { decodeStreamRow, type StreamRow } from './block-rows.ts';
 import type { IndexView } from './index-view.ts';
 import { type BlockNameKind, blockNameKey, blockOfNameKey, Kind, nameKey, revisionOfKey, streamKey } from './keys.ts';
@@ -10,7 +10,7 @@ import { damagedIndex, decodeRow } from './row-writer.ts';
 /** How many places a batch holds at most (rule C3). */
 const PLACES_PER_BATCH = 256;
 
-const ROWS_PER_TURN = 32;
+const ROWS_PER_SCAN = 64;
 
 /** Consecutive events of a stream. */
 export interface StreamPlaces {
@@ -64,38 +64,29 @@ async function* sealedForwards(
   const start = from > 0 ? await view.rowAt(stream, from) : undefined;
   if (start) yield* placesIn(start.firstRevision, start.row);
   const to = memoryFrom === undefined ? behindAll(stream) : streamKey(stream, memoryFrom);
-  const scan = view.store.scan({ from: streamKey(stream, expected), to });
-  try {
-    for await (const [key, value] of rows(scan)) {
-      const row = decodeRow(key, value, decodeStreamRow);
-      if (row.block >= view.sealedBlocks) return;
-      const firstRevision = revisionOfKey(key);
-      if (firstRevision !== expected) throw hole(stream, expected);
-      yield* placesIn(firstRevision, row);
-    }
-    if (memoryFrom !== undefined && expected !== memoryFrom) throw hole(stream, expected);
-  } finally {
-    await scan.close();
+  for await (const [key, value] of rows(view.store, { from: streamKey(stream, expected), to })) {
+    const row = decodeRow(key, value, decodeStreamRow);
+    if (row.block >= view.sealedBlocks) return;
+    const firstRevision = revisionOfKey(key);
+    if (firstRevision !== expected) throw hole(stream, expected);
+    yield* placesIn(firstRevision, row);
   }
+  if (memoryFrom !== undefined && expected !== memoryFrom) throw hole(stream, expected);
 }
 
 async function* sealedBackwards(view: IndexView, stream: string, from: number): AsyncGenerator<StreamPlaces> {
-  const scan = view.store.scan({ from: streamKey(stream, 0), to: streamKey(stream, from + 1), backwards: true });
+  const range = { from: streamKey(stream, 0), to: streamKey(stream, from + 1), backwards: true };
   let expected: number | undefined;
-  try {
-    for await (const [key, value] of rows(scan)) {
-      const row = decodeRow(key, value, decodeStreamRow);
-      if (row.block >= view.sealedBlocks) continue;
-      const firstRevision = revisionOfKey(key);
-      const behind = firstRevision + row.places.length;
-      if (expected !== undefined && behind !== expected) throw hole(stream, behind);
-      expected = firstRevision;
-      yield* batches(firstRevision, view.countIn(row), (n) => view.positionIn(row, n), from, true);
-    }
-    if (expected !== undefined && expected > 0) throw hole(stream, 0);
-  } finally {
-    await scan.close();
+  for await (const [key, value] of rows(view.store, range)) {
+    const row = decodeRow(key, value, decodeStreamRow);
+    if (row.block >= view.sealedBlocks) continue;
+    const firstRevision = revisionOfKey(key);
+    const behind = firstRevision + row.places.length;
+    if (expected !== undefined && behind !== expected) throw hole(stream, behind);
+    expected = firstRevision;
+    yield* batches(firstRevision, view.countIn(row), (n) => view.positionIn(row, n), from, true);
   }
+  if (expected !== undefined && expected > 0) throw hole(stream, 0);
 }
 
 /** The positions of `count` consecutive events from a revision on, cut into batches. */
@@ -155,15 +146,10 @@ async function* sealedNamed(
   const behind = backwards ? Math.min(view.sealedBlocks, block + 1) : view.sealedBlocks;
   if (first >= behind) return;
   const range = { from: blockNameKey(kind, name, first), to: blockNameKey(kind, name, behind) };
-  const scan = view.store.scan({ ...range, backwards });
-  try {
-    for await (const [key, value] of rows(scan)) {
-      const places = decodeRow(key, value, decodePlaces);
-      const base = blockOfNameKey(key) * view.blockEvents + 1;
-      yield* chosen(places.length, (n) => base + (places[n] as number), backwards, inRange);
-    }
-  } finally {
-    await scan.close();
+  for await (const [key, value] of rows(view.store, { ...range, backwards })) {
+    const places = decodeRow(key, value, decodePlaces);
+    const base = blockOfNameKey(key) * view.blockEvents + 1;
+    yield* chosen(places.length, (n) => base + (places[n] as number), backwards, inRange);
   }
 }
 
@@ -184,12 +170,20 @@ function* chosen(
   if (positions.length > 0) yield { positions };
 }
 
-/** Begins with one row: more than it is seldom wanted of those who look for one event, and each row costs its buffers. */
-async function* rows(scan: Scan): AsyncGenerator<[Buffer, Buffer]> {
-  for (let count = 1; ; count = Math.min(ROWS_PER_TURN, 4 * count)) {
-    const found = await scan.next(count);
-    if (found.length === 0) return;
+/**
+ * The rows of a range, in order. Begins with one: more than it is seldom wanted of those who look for one event, and each
+ * row costs its buffers. No scan is open while rows are with their consumer, which may be a client that takes for ever:
+ * what a scan can see, no scavenge takes from the disk (rule R2). Rows of blocks that were sealed meanwhile may come too.
+ */
+async function* rows(store: Store, range: ScanRange): AsyncGenerator<[Buffer, Buffer]> {
+  let left = range;
+  for (let limit = 1; ; limit = Math.min(ROWS_PER_SCAN, 4 * limit)) {
+    const scan = store.scan({ ...left, limit });
+    const found = await scan.next(limit).finally(() => scan.close());
+    const last = found.at(-1)?.[0];
+    if (!last) return;
     yield* found;
+    left = range.backwards ? { ...left, to: last } : { ...left, from: Uint8Array.from([...last, 0]) };
   }
 }
 

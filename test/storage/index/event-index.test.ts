@@ -15,7 +15,7 @@ import {
 import type { StaleIndex } from '../../../src/storage/index/open-index.ts';
 import { verifyIndex } from '../../../src/storage/index/verify-index.ts';
 import { EntryRecord } from '../../../src/storage/record.ts';
-import type { Operation } from '../../../src/storage/store.ts';
+import type { Operation, Scan } from '../../../src/storage/store.ts';
 import { collect, feed, LogFixture, uuid } from './log-fixture.ts';
 import { MemoryStore, turn } from './memory-store.ts';
 
@@ -303,6 +303,31 @@ describe('opening', () => {
     expect((await collect(view.streamPlaces('a'))).flatMap((batch) => batch.positions)).toHaveLength(16);
     expect(await collect(view.streamPlaces('b', { backwards: true }))).toEqual([]);
     expect((await view.streamHead('b')).state).toBe('none');
+  });
+
+  it('holds no scan open while whoever reads places is not asking for more [R2]', async () => {
+    const { index, store } = await sealed();
+    const open = new Set<Scan>();
+    const scanOf = store.scan.bind(store);
+    store.scan = (range) => {
+      const scan = scanOf(range);
+      open.add(scan);
+      return { next: (count) => scan.next(count), close: async () => void open.delete(scan) };
+    };
+    const view = index.view();
+    for (const places of [
+      view.streamPlaces('s-1'),
+      view.streamPlaces('s-1', { backwards: true }),
+      view.namedPlaces(Kind.type, 'T'),
+      view.namedPlaces(Kind.type, 'T', { backwards: true }),
+    ]) {
+      let pieces = 0;
+      for await (const _ of places) {
+        pieces++;
+        expect(open.size).toBe(0);
+      }
+      expect(pieces).toBeGreaterThan(1);
+    }
   });
 
   it('tells that the log has lost what the index knows, before it wipes anything [D8]', async () => {

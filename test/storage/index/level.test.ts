@@ -87,7 +87,7 @@ describe('the index on LevelDB', () => {
       get: (key) => store.get(key),
       getMany: (keys) => store.getMany(keys),
       write: (operations, sync) => store.write(operations, sync),
-      compact: (from, to, rest) => store.compact(from, to, rest),
+      compact: (from, to, signal, rest) => store.compact(from, to, signal, rest),
       close: () => store.close(),
       scan: (range) => {
         seeks++;
