@@ -127,11 +127,11 @@ export class LevelStore implements Store {
     this.scans.add(closed.promise);
     return {
       next: (count) => this.reading(iterator.nextv(count) as Promise<[Buffer, Buffer][]>),
-      close: async () => {
-        await iterator.close();
-        this.scans.delete(closed.promise);
-        closed.resolve();
-      },
+      close: () =>
+        iterator.close().finally(() => {
+          this.scans.delete(closed.promise);
+          closed.resolve();
+        }),
     };
   }
 
