@@ -64,8 +64,8 @@ const DIGESTS_TIMEOUT_MS = 3_000;
 const AGAIN_MS = 100;
 const MIB = 1 << 20;
 const LOOKED_BYTES = MIB;
-/** One that is stuck must not keep all others from their work, on a machine with one core either. */
-const SANDBOXES_MIN = 2;
+/** A sandbox that has been at work for longer does not count any more among those that are. */
+const SANDBOX_PATIENCE_MS = 100;
 const STORE_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
 /** The row that says of which cluster the states are; no generation's key begins so. */
 const OWNER = Uint8Array.of(0);
@@ -269,7 +269,7 @@ export class Projections implements NodeProjections {
       reader: new EventReader({ log, recent: (at) => this.inMemory(at), yieldTurn: clock.yieldTurn }),
       view: () => index.view(),
       openProgram: (source) => ports.openProgram(source),
-      sandboxes: new Turnstile(Math.max(SANDBOXES_MIN, availableParallelism())),
+      sandboxes: new Turnstile(Math.max(1, availableParallelism() - 1), clock, SANDBOX_PATIENCE_MS),
       chainAt: (position) => this.chainAt(position),
       openRoute: () => ports.openRoute(),
       leads: () => replica.role === 'leader' && replica.acceptsProposals,

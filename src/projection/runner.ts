@@ -28,7 +28,7 @@ export interface RunnerPorts extends RecoveryPorts {
   readonly logger: Logger;
   view(): IndexView;
   openProgram(source: string): Promise<Program>;
-  /** Of all sandboxes of the node, no more are at work at a time than it has cores for (rule P5). */
+  /** Of all sandboxes of the node, no more are at work at a time than leave a core to the node itself (rule P5). */
   readonly sandboxes: Turnstile;
   /** How far a producer has come, as this node has applied it. */
   cursor(producer: string): Promise<number>;
