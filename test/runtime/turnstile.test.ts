@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { deferred } from '../../src/runtime/deferred.ts';
 import { Turnstile } from '../../src/runtime/turnstile.ts';
+import { turn } from '../storage/index/memory-store.ts';
 
 test('P5: so many are let through at a time, in the order in which they came, and a failure gives its place on', async () => {
   const turnstile = new Turnstile(2, systemClock, 60_000);
@@ -59,7 +60,3 @@ test('P4: one that is stuck goes on without its place once the patience is over,
   await Promise.all(outcomes);
   expect(begun).toEqual([0, 1, 2]);
 });
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}

@@ -107,18 +107,18 @@ describe('a compaction', () => {
     await fill('secretword');
     const before = await scanAt(0);
     await fill('other');
-    const open = { before: true, during: false };
-    const rests: { before: boolean }[] = [];
+    let beforeIsOpen = true;
+    const rests: { readonly beforeIsOpen: boolean }[] = [];
     let during: Scan | undefined;
     const compacted = store.compact(BEGIN, END, signal, async () => {
-      rests.push({ ...open });
+      rests.push({ beforeIsOpen });
       if (rests.length === 3) during = await scanAt(1_998);
       return true;
     });
     const ended = compacted.then(() => 'ended');
     await someReads();
     expect(String((await before.next(1))[0]?.[1])).toContain('secretword-1-');
-    open.before = false;
+    beforeIsOpen = false;
     await before.close();
     await until('it comes to its last piece', async () => {
       const { length } = rests;
@@ -127,7 +127,7 @@ describe('a compaction', () => {
     });
     await during?.close();
     expect(await compacted).toBe(true);
-    expect(rests.filter(({ before }) => before)).toEqual([]);
+    expect(rests.filter(({ beforeIsOpen }) => beforeIsOpen)).toEqual([]);
     expect(await foundOnDisk(directory, ['secretword-1-', 'secretword-999-', 'secretword-1999-'])).toEqual([]);
   });
 
