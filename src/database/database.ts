@@ -2,6 +2,7 @@ import { FactstoreError } from '../base/errors.ts';
 import { Cancellation, type Signal } from '../base/signal.ts';
 import type { Append } from '../model/append.ts';
 import { LIMITS } from '../model/limits.ts';
+import { isProjectionProducer } from '../model/projection.ts';
 import { checkName } from '../model/stream.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -49,9 +50,13 @@ export class Database {
     ports.ending.addEventListener('abort', end, { once: true });
   }
 
-  /** Checks an append as far as that needs no state; ends in INVALID_ARGUMENT. */
+  /**
+   * Checks an append as far as that needs no state; ends in INVALID_ARGUMENT. What a projection emits is held to the limits
+   * of the format alone: what it emits is the same on every node, and must not depend on how the one that leads is configured.
+   */
   check(raw: RawAppend, digest?: Uint8Array): Append {
-    return checkAppend(raw, this.ports.limits, digest);
+    const emitted = raw.producer !== undefined && isProjectionProducer(raw.producer.producer);
+    return checkAppend(raw, emitted ? LIMITS : this.ports.limits, digest);
   }
 
   /** What `check` would spend most of its time on for a large append, in pieces (rule C3). */

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { decodeUtf8 } from '../base/bytes.ts';
 import type { ProducerCursor } from '../model/append.ts';
+import { checkNewEvent } from '../model/event.ts';
+import { LIMITS } from '../model/limits.ts';
 import { LINK_CONTENT_TYPE, linkText } from '../model/link.ts';
 import { checkStreamName, isSystemName } from '../model/stream.ts';
 import { encodeAppendRequest } from '../proto/append-request.ts';
@@ -31,18 +33,47 @@ export interface EmissionOrigin {
   readonly tags: readonly string[];
 }
 
-/** Why an emission cannot be appended, whoever tries; undefined: it can. It is a function of the log alone. */
-export function emissionRefusal({ stream, type, kind }: Emission, hops: number): string | undefined {
+/**
+ * Why what was emitted at one event can never be appended, whoever tries; undefined: it can. It is a function of the log
+ * alone: the limits are those of the format, as projections are not bound by what a node's configuration lowers.
+ */
+export function emissionsRefusal(emissions: readonly Emission[], origin: EmissionOrigin): string | undefined {
+  if (origin.hops + 1 > HOPS_MAX) {
+    return `the event it handles has come through ${origin.hops} projections: they feed one another in a circle`;
+  }
+  for (const emission of emissions) {
+    const refusal = nameRefusal(emission);
+    if (refusal !== undefined) return refusal;
+  }
+  const { eventsPerAppendMax, streamsPerAppendMax, appendBytesMax } = LIMITS;
+  const writes = writesOf(emissions, origin);
+  const events = writes.flatMap((write) => write.events);
+  const bytes = events.reduce((sum, event) => sum + event.length, 0);
+  const at = 'at one event, which become one append, of which';
+  if (events.length > eventsPerAppendMax) {
+    return `emits ${events.length} events ${at} ${eventsPerAppendMax} events are the limit`;
+  }
+  if (writes.length > streamsPerAppendMax) {
+    return `emits to ${writes.length} streams ${at} ${streamsPerAppendMax} streams are the limit`;
+  }
+  if (bytes > appendBytesMax) return `emits ${bytes} bytes ${at} ${appendBytesMax} bytes are the limit`;
+  for (const event of events) {
+    try {
+      checkNewEvent('event', event);
+    } catch (error) {
+      return `emits an event that cannot be: ${(error as Error).message}`;
+    }
+  }
+  return undefined;
+}
+
+function nameRefusal({ stream, type, kind }: Emission): string | undefined {
   if (isSystemName(stream)) return `emits to ${JSON.stringify(stream)}: streams that begin with "$" are the system's`;
   if (kind === 'emit' && isSystemName(type)) {
     return `emits a ${JSON.stringify(type)}: types that begin with "$" are the system's`;
   }
-  if (hops + 1 > HOPS_MAX) {
-    return `the event it handles has come through ${hops} projections: they feed one another in a circle`;
-  }
   try {
     checkStreamName('stream', stream);
-    if (type.length === 0 || type.length > 256) return `emits an event whose type has ${type.length} characters`;
     return undefined;
   } catch (error) {
     return `emits to a stream that cannot be: ${(error as Error).message}`;
@@ -54,14 +85,18 @@ export function emissionRefusal({ stream, type, kind }: Emission, hops: number):
  * makes the same bytes and ids of it, so whichever of them sends it, and how often, it is appended once.
  */
 export function encodeEmissions(emissions: readonly Emission[], origin: EmissionOrigin): Buffer {
+  return encodeAppendRequest({ appendId: idOf(origin, 'append'), writes: writesOf(emissions, origin) });
+}
+
+/** One write for each stream. */
+function writesOf(emissions: readonly Emission[], origin: EmissionOrigin) {
   const byStream = new Map<string, Buffer[]>();
   for (const emission of emissions) {
     const events = byStream.get(emission.stream) ?? [];
     events.push(encodeEmission(emission, origin));
     byStream.set(emission.stream, events);
   }
-  const writes = Array.from(byStream, ([stream, events]) => ({ stream, expect: { kind: 'any' as const }, events }));
-  return encodeAppendRequest({ appendId: idOf(origin, 'append'), writes });
+  return Array.from(byStream, ([stream, events]) => ({ stream, expect: { kind: 'any' as const }, events }));
 }
 
 /** The rest of the append. In protobuf, concatenation is merge. */

@@ -4,7 +4,7 @@ import { decodeAppendResponse } from '../proto/append-response.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
-import type { OutboxRow } from './generation-store.ts';
+import type { GenerationStore, OutboxRow } from './generation-store.ts';
 import { appendOfRow } from './outbox.ts';
 import type { GenerationRunner } from './runner.ts';
 
@@ -33,6 +33,14 @@ const RETRY_MS = 100;
 const STAND_BY_MS = 3_000;
 const IN_FLIGHT = 64;
 const DEADLINE_MS = 10_000;
+/** So many streams that take no more events are remembered; of others the next refusal tells again. */
+const CLOSED_MAX = 1_000;
+
+/** What is to be sent next, and whose outbox it stands in. */
+interface Waiting {
+  readonly store: GenerationStore;
+  readonly rows: readonly OutboxRow[];
+}
 
 /**
  * Appends what a projection emits (rule P2): the rows of its outbox, in order, under its producer cursor. Every node keeps
@@ -48,6 +56,8 @@ export class Emitter {
   private readonly stopping = new AbortController();
   private readonly running: Promise<void>;
   private refusal: FactstoreError | undefined;
+  /** Streams that are tombstoned, and take no more events for good. */
+  private readonly closed = new Set<string>();
 
   constructor(ports: EmitterPorts, projection: Projection, segments: () => readonly EmittedSegment[]) {
     this.ports = ports;
@@ -76,11 +86,11 @@ export class Emitter {
       let waitMs = IDLE_MS;
       try {
         const current = await cursor(this.producer);
-        const rows = await this.nextRows(current);
-        if (current !== seen || rows.length === 0) movedMs = clock.monotonicMs();
+        const waiting = await this.nextRows(current);
+        if (current !== seen || !waiting) movedMs = clock.monotonicMs();
         seen = current;
-        if (rows.length > 0 && (leads() || clock.monotonicMs() - movedMs >= STAND_BY_MS)) {
-          await this.send(rows, current);
+        if (waiting && (leads() || clock.monotonicMs() - movedMs >= STAND_BY_MS)) {
+          await this.send(waiting, current);
           waitMs = 0;
         }
       } catch (error) {
@@ -94,42 +104,63 @@ export class Emitter {
   }
 
   /** What is to be sent next, of one segment; what the cursor has passed is forgotten. */
-  private async nextRows(current: number): Promise<readonly OutboxRow[]> {
+  private async nextRows(current: number): Promise<Waiting | undefined> {
     for (const { runner, after, until } of this.segments()) {
       // What comes from another node counts once it is whole.
-      if (!runner || runner.lacking) return [];
+      if (!runner || runner.lacking) return undefined;
       const { store } = runner;
       // Asked before the rows are read: what it writes meanwhile would be in neither.
       const complete = runner.checkpoint.value >= until;
       await store.trimOutbox(current);
       const rows = store.outboxRows > 0 ? await store.outbox(Math.max(current, after) + 1, IN_FLIGHT) : [];
       const own = rows.filter(({ position }) => position <= until);
-      if (own.length > 0) return own;
+      if (own.length > 0) return { store, rows: own };
       // Its last emissions are not known yet, and none of the next segment may pass them.
-      if (!complete) return [];
+      if (!complete) return undefined;
     }
-    return [];
+    return undefined;
   }
 
-  private async send(rows: readonly OutboxRow[], current: number): Promise<void> {
+  private async send({ store, rows }: Waiting, current: number): Promise<void> {
     const route = this.ports.openRoute();
+    const { leftOut } = store;
+    const answers: Promise<Uint8Array>[] = [];
     let before = current;
-    const answers = rows.map(({ position, row }) => {
-      const request = appendOfRow(this.producer, position, row, before);
+    for (const { position, row } of rows) {
+      const request = appendOfRow(this.producer, position, row, { before, leftOut, without: this.closed });
+      if (!request) break;
       before = position;
-      return route.append(request, DEADLINE_MS);
-    });
+      answers.push(route.append(request, DEADLINE_MS));
+    }
+    const [first] = rows;
+    // Only once all before it is appended: what follows it goes on right there.
+    if (answers.length === 0 && first) return store.leaveOut(first.position);
     const settled = await untilAborted(Promise.allSettled(answers), this.stopping.signal);
     for (const [n, answer] of settled.entries()) {
-      if (answer.status === 'rejected') throw this.failure(answer.reason);
+      const { position } = rows[n] as OutboxRow;
+      if (answer.status === 'rejected') throw this.failure(position, answer.reason);
       const outcome = decodeAppendResponse(answer.value);
-      if (outcome.kind === 'conflict') throw this.refuse(rows[n]?.position ?? 0, 'a stream takes no more events');
+      if (outcome.kind === 'conflict') return this.noteClosed(position, outcome.checks);
     }
   }
 
-  private failure(reason: unknown): unknown {
+  /** A tombstone is for good: what goes to such a stream is left out, or everything behind it would wait for ever. */
+  private noteClosed(position: number, checks: readonly { readonly stream: string; readonly actual: string }[]): void {
+    const streams = checks.filter(({ actual }) => actual === 'tombstoned').map(({ stream }) => stream);
+    if (streams.length === 0) throw this.refuse(position, 'a stream is not as it has to be');
+    if (this.closed.size + streams.length > CLOSED_MAX) this.closed.clear();
+    for (const stream of streams) {
+      this.closed.add(stream);
+      this.ports.logger.warn(
+        { event: 'projection.leftOut', projection: this.name, stream, position },
+        `projection ${this.name} emits to ${JSON.stringify(stream)}, which is tombstoned: from what it emitted at position ${position} on, that is left out`,
+      );
+    }
+  }
+
+  private failure(position: number, reason: unknown): unknown {
     if (reason instanceof FactstoreError && (reason.code === 'INVALID_ARGUMENT' || reason.code === 'LIMIT_EXCEEDED')) {
-      return this.refuse(0, reason.message);
+      return this.refuse(position, reason.message);
     }
     return reason;
   }

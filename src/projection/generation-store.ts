@@ -66,13 +66,15 @@ export class GenerationStore {
   private readonly store: Store;
   private current: Checkpoint;
   private waiting: number;
+  private skipped: number;
   private trimming: Promise<void> = Promise.resolve();
 
-  private constructor(store: Store, keys: GenerationKeys, checkpoint: Checkpoint, waiting: number) {
+  private constructor(store: Store, keys: GenerationKeys, checkpoint: Checkpoint, outbox: OutboxState) {
     this.store = store;
     this.keys = keys;
     this.current = checkpoint;
-    this.waiting = waiting;
+    this.waiting = outbox.waiting;
+    this.skipped = outbox.skipped;
   }
 
   /** Opens what there is. Where batches are missing from it, which LevelDB would not tell, it begins anew. */
@@ -90,8 +92,8 @@ export class GenerationStore {
     if (damage !== undefined) onDamage(damage);
     // Without a checkpoint there may be rows of a copy that did not come to its end.
     if (damage !== undefined || !checkpoint) await removeRows(store, keys.all);
-    const waiting = await countOutbox(store, keys);
-    return new GenerationStore(store, keys, (damage === undefined && checkpoint) || BEGINNING, waiting);
+    const outbox = await readOutbox(store, keys);
+    return new GenerationStore(store, keys, (damage === undefined && checkpoint) || BEGINNING, outbox);
   }
 
   /** The generations that have rows in a store. */
@@ -116,6 +118,11 @@ export class GenerationStore {
   /** How many rows the outbox has. */
   get outboxRows(): number {
     return this.waiting;
+  }
+
+  /** The last event whose row was left out of the outbox; 0: none was. */
+  get leftOut(): number {
+    return this.skipped;
   }
 
   async commit(batch: StateBatch, sync: boolean): Promise<void> {
@@ -220,13 +227,14 @@ export class GenerationStore {
       await install(this.store, this.keys, pieces);
     } finally {
       this.current = (await readCheckpoint(this.store, this.keys)) ?? BEGINNING;
-      this.waiting = await countOutbox(this.store, this.keys);
+      ({ waiting: this.waiting, skipped: this.skipped } = await readOutbox(this.store, this.keys));
     }
     const other = await otherHistory(this.current, chainAt);
     if (other === undefined) return;
     await removeRows(this.store, this.keys.all);
     this.current = BEGINNING;
     this.waiting = 0;
+    this.skipped = 0;
     throw new FactstoreError('DATA_LOSS', `the state that came is not this cluster's: ${other}`);
   }
 
@@ -244,11 +252,26 @@ export class GenerationStore {
     this.waiting -= removed;
   }
 
+  /** Leaves out the first row of the outbox, which can never be appended, and remembers that what follows it may pass it. */
+  leaveOut(position: number): Promise<void> {
+    this.trimming = this.skip(position);
+    return this.trimming;
+  }
+
+  private async skip(position: number): Promise<void> {
+    const key = this.keys.outbox(position);
+    if (!(await this.store.get(key))) return;
+    await this.store.write([{ type: 'del', key }, put(this.keys.leftOut, json(position))], false);
+    this.waiting--;
+    this.skipped = position;
+  }
+
   /** Removes all of it; false: there was nothing. Its bytes are on the disk until it is purged. */
   async drop(): Promise<boolean> {
     const removed = await removeRows(this.store, this.keys.all);
     this.current = BEGINNING;
     this.waiting = 0;
+    this.skipped = 0;
     return removed > 0;
   }
 
@@ -300,10 +323,18 @@ async function otherHistory(
   return `it is of another history: the chain hash of the log at position ${position} is another one`;
 }
 
-async function countOutbox(store: Store, keys: GenerationKeys): Promise<number> {
-  let rows = 0;
-  await eachRow(store, keys.wholeOutbox, () => void rows++);
-  return rows;
+/** How many rows wait in an outbox, and behind which event it goes on though that was never appended. */
+interface OutboxState {
+  readonly waiting: number;
+  readonly skipped: number;
+}
+
+async function readOutbox(store: Store, keys: GenerationKeys): Promise<OutboxState> {
+  let waiting = 0;
+  await eachRow(store, keys.wholeOutbox, () => void waiting++);
+  const row = await store.get(keys.leftOut);
+  const skipped = row && parse(row);
+  return { waiting, skipped: typeof skipped === 'number' ? skipped : 0 };
 }
 
 async function readCheckpoint(store: Store, keys: GenerationKeys): Promise<Checkpoint | undefined> {

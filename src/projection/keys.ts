@@ -10,8 +10,9 @@ import { getU53, putU53 } from '../storage/index/keys.ts';
  *     name ‖ generation (8) ‖ 03 ‖ position (8)   outbox: what was emitted at that event
  *     name ‖ generation (8) ‖ 04 ‖ sequence (8)   journal: what a batch went on from
  *     name ‖ generation (8) ‖ 05 ‖ position (8)   digest of what changed in the span that ends there
+ *     name ‖ generation (8) ‖ 06                  the last event whose row of the outbox was left out
  */
-const Row = { checkpoint: 0, partition: 1, parked: 2, outbox: 3, journal: 4, digest: 5, end: 6 } as const;
+const Row = { checkpoint: 0, partition: 1, parked: 2, outbox: 3, journal: 4, digest: 5, leftOut: 6 } as const;
 
 /** The keys of one generation. */
 export class GenerationKeys {
@@ -32,6 +33,10 @@ export class GenerationKeys {
 
   get checkpoint(): Uint8Array {
     return this.key(Row.checkpoint);
+  }
+
+  get leftOut(): Uint8Array {
+    return this.key(Row.leftOut);
   }
 
   /** A key without what all of the generation have in common. */
@@ -94,7 +99,7 @@ export class GenerationKeys {
   }
 
   get endOfDigests(): Uint8Array {
-    return this.key(Row.end);
+    return this.key(Row.leftOut);
   }
 
   /** The number at the end of a key. */

@@ -8,10 +8,9 @@ import type { Turnstile } from '../runtime/turnstile.ts';
 import { Watched } from '../runtime/watched.ts';
 import type { EventReader } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
-import { emissionRefusal } from './emission.ts';
 import { EventSource, type SourceBatch } from './event-source.ts';
 import type { GenerationStore, ParkedEvent } from './generation-store.ts';
-import { outboxRows } from './outbox.ts';
+import { firstRefused, outboxRows } from './outbox.ts';
 import type { BatchOutcome, Fault, Program } from './program.ts';
 import { Progress } from './progress.ts';
 import { ReadAhead } from './read-ahead.ts';
@@ -246,7 +245,9 @@ export class GenerationRunner {
 
   private async process(batch: SourceBatch): Promise<void> {
     const outcome = await this.outcomeOf(batch);
-    const refused = firstRefused(outcome, batch);
+    const { projection } = this;
+    const source = { projection: projection.name, producer: producerOf(projection), batch };
+    const refused = firstRefused(outcome.emissions, source);
     if (refused) {
       // What the program did from that event on must not be kept: it begins again before it, in a fresh sandbox.
       await this.openProgram();
@@ -254,7 +255,8 @@ export class GenerationRunner {
       const events = batch.events.filter(({ position }) => position < refused.position);
       const lookedTo = Number(refused.position) - 1;
       if (lookedTo > this.checkpoint.value) await this.process({ ...batch, events, lookedTo });
-      if (!this.fault) await this.stopAt(refused);
+      // It may have done only some of them: of the rest, and of the one that is refused, the next turn sees to.
+      if (!this.fault && this.checkpoint.value >= lookedTo) await this.stopAt(refused);
       return;
     }
     const { fault } = outcome;
@@ -408,13 +410,4 @@ function processedTo({ events, lookedTo }: SourceBatch, processed: number): numb
 /** A fault in one line, with its place in the source. */
 export function describeFault({ message, line, column }: Fault): string {
   return line === undefined ? message : `${message} (line ${line}${column === undefined ? '' : `, column ${column}`})`;
-}
-
-/** The first event at which something is emitted that cannot be appended: as good as an error thrown there. */
-function firstRefused({ emissions }: BatchOutcome, { hops }: SourceBatch): Fault | undefined {
-  for (const emission of emissions) {
-    const message = emissionRefusal(emission, hops.get(Number(emission.position)) ?? 0);
-    if (message !== undefined) return { message, position: emission.position, kind: 'threw' };
-  }
-  return undefined;
 }

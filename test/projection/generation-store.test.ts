@@ -32,6 +32,21 @@ describe('what a generation has on the disk', () => {
     expect(await again.outbox(0, 10)).toEqual([{ position: 5, row: bytes('x') }]);
   });
 
+  test('P2: a row that is left out is gone, and remembered with the place that it had', async () => {
+    const store = new MemoryStore();
+    const first = await GenerationStore.open(store, 'p', 0);
+    const outbox = new Map([5, 6].map((position) => [position, bytes('x')] as const));
+    await first.commit(batch(7, { emitted: 6, outbox }), true);
+    await first.leaveOut(5);
+    await first.leaveOut(5);
+    for (const opened of [first, await GenerationStore.open(store, 'p', 0)]) {
+      expect([opened.leftOut, opened.outboxRows]).toEqual([5, 1]);
+      expect(await opened.outbox(0, 10)).toEqual([{ position: 6, row: bytes('x') }]);
+    }
+    await first.drop();
+    expect([first.leftOut, first.outboxRows]).toEqual([0, 0]);
+  });
+
   test('P5: a batch that is missing from the middle is noticed, and the state begun anew', async () => {
     for (const lost of [1, 2, 3]) {
       const store = new MemoryStore();

@@ -2,6 +2,42 @@ import type { Mutant } from '../mutant.ts';
 
 export const PROJECTION_MUTANTS: readonly Mutant[] = [
   {
+    id: 'parked-before-the-rest-is-done',
+    file: 'src/projection/runner.ts',
+    search: 'if (!this.fault && this.checkpoint.value >= lookedTo) await this.stopAt(refused);',
+    replacement: 'if (!this.fault) await this.stopAt(refused);',
+    bug: 'events before a refused emission that a fresh sandbox left for another call are never handled',
+    rule: 'P4',
+    test: 'projection/emissions.test.ts',
+  },
+  {
+    id: 'left-out-row-not-remembered',
+    file: 'src/projection/generation-store.ts',
+    search: 'put(this.keys.leftOut, json(position))], false);',
+    replacement: '], false);',
+    bug: 'what a projection emits behind a row that was left out waits for ever once the node was restarted',
+    rule: 'P2',
+    test: 'projection/generation-store.test.ts',
+  },
+  {
+    id: 'any-row-passes-what-was-left-out',
+    file: 'src/projection/outbox.ts',
+    search: '(leftOut > 0 && Number(previous) === leftOut)',
+    replacement: 'leftOut > 0',
+    bug: 'once a row was left out, a node that lacks others passes them, and they are lost',
+    rule: 'P2',
+    test: 'projection/outbox.test.ts',
+  },
+  {
+    id: 'tombstoned-streams-block-emissions',
+    file: 'src/projection/emitter.ts',
+    search: '      this.closed.add(stream);\n',
+    replacement: '',
+    bug: 'one tombstoned stream keeps everything else that a projection emits from being appended',
+    rule: 'P2',
+    test: 'projection/emissions.test.ts',
+  },
+  {
     id: 'hidden-events-not-fed',
     file: 'src/projection/event-source.ts',
     search: 'this.reader.readAll(view, { from, hidden: true,',
@@ -131,8 +167,8 @@ export const PROJECTION_MUTANTS: readonly Mutant[] = [
   {
     id: 'emission-leaves-gap',
     file: 'src/projection/outbox.ts',
-    search: 'previous: previous === UNKNOWN ? current : Number(previous),',
-    replacement: 'previous: current,',
+    search: 'previous: follows ? before : Number(previous),',
+    replacement: 'previous: before,',
     bug: 'an append of emissions is accepted although the one before it is missing',
     rule: 'P2',
     test: 'projection/outbox.test.ts',
