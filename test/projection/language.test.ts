@@ -105,7 +105,7 @@ describe('a handler', () => {
         const { stream, revision, position, id, type, data, metadata, tags, created, contentType } = e;
         s.factstore = { stream, revision, position, id, type, data, metadata, tags, created, contentType };
         const { streamId, sequenceNumber, eventId, eventType, body, bodyRaw, metadataRaw, isJson, partition } = e;
-        s.kurrent = { streamId, sequenceNumber, eventId, eventType, body, bodyRaw, metadataRaw, isJson, partition };
+        s.kurrent = { streamId, sequenceNumber, eventId, eventType, body: JSON.parse(JSON.stringify(body)), bodyRaw, metadataRaw, isJson, partition };
         s.category = e.category;
       },
     })`);

@@ -8,7 +8,7 @@ import { closeAll, eventsOf, jsonOf, run } from './events.ts';
 afterEach(closeAll);
 
 /** Handlers that go wrong on command, and one that counts. */
-const ILL = `
+const ILL = `globalThis.EMPTY = {}
 fromAll().foreachStream().when({
   $init: () => ({ n: 0 }),
   Add(s, e) { s.n++; emit('out', 'Added', { n: s.n }) },
@@ -26,6 +26,9 @@ fromAll().foreachStream().when({
   Big(s) { s.big = 10n },
   Number(s) { s['a b'] = [0, NaN] },
   Cycle(s) { s.self = s },
+  Twice(s, e) { s.all = [e.data]; s.last = e.data },
+  Listed(s) { s.list = [1]; s.list.total = 1 },
+  Outside(s) { s.by = EMPTY },
   Large(s) { s.text = 'ä'.repeat(600) },
 })`;
 
@@ -49,6 +52,9 @@ describe('an event that fails leaves no trace, those before it stand, and those 
     ['Big', 'state', /state\.big is a BigInt/],
     ['Number', 'state', /state\["a b"\]\[1\] is NaN/],
     ['Cycle', 'state', /contains itself/],
+    ['Twice', 'state', /state\.last stands in two places/],
+    ['Listed', 'state', /state\.list is a list that has properties/],
+    ['Outside', 'state', /state\.by cannot be changed/],
     ['Large', 'state', /the state is 1217 bytes long.*limit is 1000/],
   ];
   for (const [type, kind, message] of cases) {
@@ -68,6 +74,21 @@ describe('an event that fails leaves no trace, those before it stand, and those 
       expect(ill.state('a')).toEqual({ n: 3 });
     });
   }
+
+  test('one object in the states of two partitions is found too [P4]', async () => {
+    const shared = await run(`fromAll().foreachStream().when({ $init: () => ({}), $initShared: () => ({}),
+      Add([s, all], e) { s.own = { n: 1 }; all.own = { n: 2 } },
+      Both([s, all], e) { s.last = e.data; all.last = e.data },
+    })`);
+    const outside = await run('const EMPTY = {}; fromAll().foreachStream().when({ $init: () => EMPTY, Add() {} })');
+    expect((await outside.process(eventsOf(...before))).fault).toMatchObject({ kind: 'state', position: 2n });
+    const both = { type: 'Both', stream: 'a', data: {} };
+    expect((await shared.process(eventsOf(...before, both))).fault).toMatchObject({
+      kind: 'state',
+      position: 4n,
+      message: expect.stringMatching(/last stands in two places/),
+    });
+  });
 
   test('a thrown error tells line and column of the source', async () => {
     const ill = await run(ILL, LIMITS);

@@ -2,6 +2,15 @@ import type { Mutant } from '../mutant.ts';
 
 export const PROJECTION_MUTANTS: readonly Mutant[] = [
   {
+    id: 'one-object-in-two-states',
+    file: 'src/projection/sandbox/language/plain.js',
+    search: "  if (seen.size === seen.add(value).size) return { path: '', what: SHARED };\n",
+    replacement: '',
+    bug: 'a state depends on which states a node has held, as an object that stands in two places is two after a restart',
+    rule: 'P4',
+    test: 'projection/sandbox.test.ts',
+  },
+  {
     id: 'parked-before-the-rest-is-done',
     file: 'src/projection/runner.ts',
     search: 'if (!this.fault && this.checkpoint.value >= lookedTo) await this.stopAt(refused);',

@@ -2,16 +2,23 @@
 /** Plain JSON: what is the same after it was written and read again. Only such a state survives a restart unchanged. */
 
 const DEPTH_MAX = 500;
+const SHARED = 'stands in two places of the states, or contains itself: put a copy there, such as { ...it }';
+const FROZEN = 'cannot be changed, as all that is made outside of the handlers: put a copy there, such as { ...it }';
 const objectPrototype = Object.prototype;
-const { getPrototypeOf, keys } = Object;
+const { getPrototypeOf, isExtensible, keys } = Object;
 const { isArray } = Array;
 
+/** The objects and lists met so far. @type {Set<object>} */
+let seen;
+
 /**
- * What keeps a value from being plain JSON, such as `state.orders[3].when is a Date`; undefined: nothing.
+ * What keeps a value from being plain JSON, such as `state.orders[3].when is a Date`; undefined: nothing. `objects`: those
+ * of other states, which are written apart from it, and to which its own are added.
  *
- * @param {string} name @param {unknown} value
+ * @param {string} name @param {unknown} value @param {Set<object>} objects
  */
-export function flawOf(name, value) {
+export function flawOf(name, value, objects) {
+  seen = objects;
   const flaw = find(value, 0);
   return flaw === undefined ? undefined : `${name}${flaw.path} ${flaw.what}`;
 }
@@ -43,11 +50,17 @@ function find(value, depth) {
 /** @param {object} value @param {number} depth */
 function findWithin(value, depth) {
   if (depth > DEPTH_MAX) return { path: '', what: `is nested more than ${DEPTH_MAX} deep, or contains itself` };
+  // What the source has made beside its handlers is frozen; read again it would not be.
+  if (!isExtensible(value)) return { path: '', what: FROZEN };
+  // Read again they are two, of which a handler that changes one no longer changes the other.
+  if (seen.size === seen.add(value).size) return { path: '', what: SHARED };
   if (isArray(value)) {
     for (let i = 0; i < value.length; i++) {
       const flaw = find(value[i], depth + 1);
       if (flaw !== undefined) return below(depth, `[${i}]`, flaw);
     }
+    if (keys(value).length > value.length)
+      return { path: '', what: 'is a list that has properties beside its elements' };
     return undefined;
   }
   const prototype = getPrototypeOf(value);

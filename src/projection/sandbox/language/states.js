@@ -9,6 +9,9 @@ const stringify = JSON.stringify;
 const ENTRY_COST = 400;
 const CHARACTER_COST = 6;
 
+/** The partition whose state all others share. */
+const SHARED_STATE = '\u0000shared';
+
 /** Lengths that are none. */
 const NONE = -1;
 const SAME = -2;
@@ -83,6 +86,8 @@ export function settle(limits, progress, resultOf) {
   const rows = [];
   /** @type {string[]} */
   const texts = [];
+  // A handler may put one object into the state of its partition and the shared one, or one of the source's into all of them.
+  const objects = new Set();
   for (let i = 0; i < touched.length; i++) {
     progress.at = -1 - i;
     const entry = /** @type {Entry} */ (touched[i]);
@@ -92,7 +97,7 @@ export function settle(limits, progress, resultOf) {
       settleEntry(entry, NONE);
       continue;
     }
-    const text = textOf(entry, limits.stateLengthMax);
+    const text = textOf(entry, limits.stateLengthMax, objects);
     const result = resultOf === undefined ? undefined : resultOf(partition, text);
     rows.push(partition, text.length, result === undefined ? SAME : result === null ? NONE : result.length);
     texts.push(text);
@@ -119,9 +124,9 @@ function settleEntry(entry, length) {
   heldCost += entry.cost;
 }
 
-/** @param {Entry} entry @param {number} lengthMax */
-function textOf({ partition, state }, lengthMax) {
-  const flaw = flawOf('state', state);
+/** @param {Entry} entry @param {number} lengthMax @param {Set<object>} objects */
+function textOf({ partition, state }, lengthMax, objects) {
+  const flaw = flawOf('state', state, objects);
   if (flaw !== undefined) throw new Error(`a state must be plain JSON: ${flaw}${ofPartition(partition)}`);
   const text = stringify(state);
   if (text.length > lengthMax) {
@@ -133,5 +138,5 @@ function textOf({ partition, state }, lengthMax) {
 /** @param {string} partition */
 function ofPartition(partition) {
   if (partition === '') return '';
-  return partition === '\u0000shared' ? ' (the shared state)' : ` (partition ${stringify(partition.slice(0, 80))})`;
+  return partition === SHARED_STATE ? ' (the shared state)' : ` (partition ${stringify(partition.slice(0, 80))})`;
 }
