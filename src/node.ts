@@ -404,8 +404,7 @@ export class Node {
 
   private joined(): Member {
     if (this.member && !this.stopping.signal.aborted) {
-      this.member.checkPlace();
-      if (this.integrity?.fence) throw new FactstoreError('NOT_READY', this.integrity.fence);
+      this.member.checkServes();
       return this.member;
     }
     throw new FactstoreError('NOT_READY', `${this.nodeId} is not ready: ${this.notReady()}`);
@@ -470,7 +469,7 @@ export class Node {
     if (!this.failed) await this.member?.handOver(Math.min(graceMs / 2, HAND_OVER_MS));
     this.stopping.abort();
     for (const timer of this.timers) timer.cancel();
-    this.member?.endSubscriptions();
+    this.member?.endCalls();
     await this.server?.close(graceMs / 2);
     this.storage?.stopChecking();
     await this.joining;

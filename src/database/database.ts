@@ -1,5 +1,4 @@
-import { FactstoreError } from '../base/errors.ts';
-import { Cancellation, type Signal } from '../base/signal.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Append } from '../model/append.ts';
 import { LIMITS } from '../model/limits.ts';
 import { isProjectionProducer } from '../model/projection.ts';
@@ -7,6 +6,7 @@ import { checkName } from '../model/stream.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
+import type { OpenCalls } from '../runtime/open-calls.ts';
 import type { Lookup } from '../sequencer/ports.ts';
 import { OpenSubscriptions } from '../subscription/open-subscriptions.ts';
 import { type Delivery, follow } from '../subscription/subscription.ts';
@@ -25,8 +25,7 @@ export interface DatabasePorts {
   readonly reads: Reads;
   readonly limits: AppendLimits;
   readonly clock: Clock;
-  /** Aborted when the node stops: what would never end by itself ends then. */
-  readonly ending: Signal;
+  readonly calls: OpenCalls;
   lookup(streams: readonly string[], producers: readonly string[]): Lookup | Promise<Lookup>;
 }
 
@@ -38,16 +37,10 @@ export class Database {
   readonly subscriptions = new OpenSubscriptions();
   private readonly ports: DatabasePorts;
   private readonly subscribing: Subscribing;
-  /** Calls that wait for something; all end when the node does. */
-  private readonly waiting = new Set<Cancellation>();
 
   constructor(ports: DatabasePorts) {
     this.ports = ports;
     this.subscribing = new Subscribing(ports.replica, ports.reads);
-    const end = () => {
-      for (const call of this.waiting) call.abort();
-    };
-    ports.ending.addEventListener('abort', end, { once: true });
   }
 
   /**
@@ -76,23 +69,19 @@ export class Database {
     yield* this.ports.reads.read(request, signal);
   }
 
-  async *subscribe(request: SubscribeRequest, signal: Signal): AsyncGenerator<Delivery> {
-    const { ending } = this.ports;
-    const call = this.begin(signal);
+  /** Without end, until the node stops or must serve nothing any more. */
+  subscribe(request: SubscribeRequest, signal: Signal): AsyncGenerator<Delivery> {
+    return this.ports.calls.follow(signal, (until) => this.deliveries(request, until));
+  }
+
+  private async *deliveries(request: SubscribeRequest, signal: Signal): AsyncGenerator<Delivery> {
+    const { source, after } = await this.subscribing.begin(request, signal);
+    const progress = this.subscriptions.begin(after);
     try {
-      const { source, after } = await this.subscribing.begin(request, call.signal);
-      const progress = this.subscriptions.begin(after);
-      try {
-        yield* follow(source, after, call.signal, progress);
-      } finally {
-        this.subscriptions.end(progress);
-      }
-    } catch (error) {
-      if (!ending.aborted) throw error;
+      yield* follow(source, after, signal, progress);
     } finally {
-      call.end();
+      this.subscriptions.end(progress);
     }
-    if (ending.aborted) throw new FactstoreError('NOT_READY', 'the node is stopping; go on at another one');
   }
 
   /** Called about once a second: the time of the log goes on, where it has to (rule R1). */
@@ -128,32 +117,15 @@ export class Database {
 
   private async fresh(consistency: Consistency, signal: Signal, waitMs: number): Promise<void> {
     if (consistency.kind === 'local') return;
-    const call = this.begin(signal);
+    const call = this.ports.calls.begin(signal);
     const bounded = withDeadline(this.ports.clock, Math.min(waitMs, WAIT_MS), call.signal);
     try {
       await awaitConsistency(this.ports.replica, consistency, bounded.signal);
+    } catch (error) {
+      throw this.ports.calls.ended ?? error;
     } finally {
       bounded.release();
       call.end();
     }
-  }
-
-  /**
-   * A signal that is aborted with the caller's, or when the node stops; `end` has to be called. AbortSignal.any would
-   * leave a trace of each call at the signal that lives as long as the node.
-   */
-  private begin(caller: Signal): { readonly signal: Signal; end(): void } {
-    const cancellation = new Cancellation();
-    const abort = () => cancellation.abort();
-    if (caller.aborted || this.ports.ending.aborted) abort();
-    caller.addEventListener('abort', abort, { once: true });
-    this.waiting.add(cancellation);
-    return {
-      signal: cancellation,
-      end: () => {
-        this.waiting.delete(cancellation);
-        caller.removeEventListener('abort', abort);
-      },
-    };
   }
 }

@@ -56,8 +56,12 @@ export class Integrity {
       known: storage.divergence,
       voters: () => this.otherVoters(),
       leader: () => member.leaderNodeId,
-      fenced: (why) => storage.noteDivergence(why),
+      fenced: (why) => {
+        member.serveNothing(why);
+        return storage.noteDivergence(why);
+      },
     });
+    if (this.fence !== undefined) member.serveNothing(this.fence);
   }
 
   start(): void {

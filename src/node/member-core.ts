@@ -1,5 +1,4 @@
 import type { FactstoreError } from '../base/errors.ts';
-import type { Signal } from '../base/signal.ts';
 import type { NodeOptions } from '../config/options.ts';
 import { Appender } from '../database/appender.ts';
 import { Conditions } from '../database/conditions.ts';
@@ -7,6 +6,7 @@ import { Database } from '../database/database.ts';
 import { Reads } from '../database/reads.ts';
 import type { Transport } from '../replica/ports.ts';
 import { Replica, type ReplicaOptions, type ReplicaPorts } from '../replica/replica.ts';
+import type { OpenCalls } from '../runtime/open-calls.ts';
 import { Sequencer } from '../sequencer/sequencer.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
 import { EventReader } from '../storage/index/event-reader.ts';
@@ -45,8 +45,7 @@ export interface MemberCorePorts
   readonly log: RaftLog;
   readonly index: EventIndex;
   readonly transport: Transport;
-  /** Aborted when the node stops. */
-  readonly ending: Signal;
+  readonly calls: OpenCalls;
   /** Ends in FAILED_PRECONDITION where the feature level does not allow a kind of fact yet (rule S16). */
   checkLevel(kind: string): void;
   /** Why a kind of fact cannot be written now, another one of its stream being in flight or not; undefined: it can. */
@@ -109,7 +108,7 @@ export class MemberCore {
 
   private newDatabase(): Database {
     const { replica, sequencer, ports } = this;
-    const { log, index, clock, limits, ending } = ports;
+    const { log, index, clock, limits, calls } = ports;
     const recent = (logIndex: number) => replica.inMemory(logIndex);
     const turn = { events: limits.readBatchEventsMax, bytes: limits.readBatchBytesMax };
     const reader = new EventReader({ log, recent, yieldTurn: clock.yieldTurn, turn });
@@ -127,6 +126,6 @@ export class MemberCore {
       conditions: new Conditions(index, reader, clock),
     });
     const lookup = (streams: readonly string[], producers: readonly string[]) => index.lookup(streams, producers);
-    return new Database({ replica, appender, reads, clock, lookup, limits, ending });
+    return new Database({ replica, appender, reads, clock, lookup, limits, calls });
   }
 }

@@ -22,6 +22,7 @@ import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { OpenCalls } from '../runtime/open-calls.ts';
 import { Scavenger } from '../scavenge/scavenger.ts';
 import { type AppendOrigin, AppendRoute, type Leadership } from '../server/append-routing.ts';
 import type { MembersChange, MembersNow } from '../server/cluster-service.ts';
@@ -96,6 +97,7 @@ export class Member {
   private readonly replica: Replica;
   private readonly leadership: Leadership;
   private readonly ending = new AbortController();
+  private readonly calls = new OpenCalls();
   private readonly seenPeers: PeerMemory;
   private readonly facts: Facts;
   private readonly handshake: Handshake;
@@ -292,9 +294,14 @@ export class Member {
     this.place.keep();
   }
 
-  /** Ends in NOT_READY where it does not. */
-  checkPlace(): void {
-    this.place.check();
+  /** It must serve nothing any more (rule Q3). Calls that are open and would not end by themselves are told as later ones are. */
+  serveNothing(why: string): void {
+    this.calls.endAll(new FactstoreError('NOT_READY', why));
+  }
+
+  /** Ends in NOT_READY where it must not. */
+  checkServes(): void {
+    if (this.calls.ended) throw this.calls.ended;
   }
 
   /** Called about once a second: what the others have acknowledged by now must not be forgotten (rule D9). */
@@ -305,7 +312,7 @@ export class Member {
   /** Opens the projections of this node, and runs them where it is to. */
   async startProjections(): Promise<void> {
     const { options, storage, clock, logger, openProgram, fatal } = this.ports;
-    const { replica, database, index, registry, scavenging, members, self } = this;
+    const { replica, database, index, registry, scavenging, members, self, calls } = this;
     this.opened = await Projections.start({
       nodeId: options.nodeId,
       clusterId: storage.clusterId,
@@ -313,17 +320,18 @@ export class Member {
       run: options.projections,
       log: storage.log,
       openRoute: () => this.openRoute(true, 'node'),
-      ...{ registry, replica, database, index, scavenging, members, self, clock, logger, openProgram, fatal },
+      ...{ registry, replica, database, index, scavenging, members, self, calls, clock, logger, openProgram, fatal },
     });
   }
 
-  /** Ends what would never end by itself. */
-  endSubscriptions(): void {
+  /** The node stops: ends what would never end by itself. */
+  endCalls(): void {
     this.ending.abort();
+    this.serveNothing('the node is stopping; go on at another one');
   }
 
   async stop(): Promise<void> {
-    this.ending.abort();
+    this.endCalls();
     await this.opened?.stop();
     this.forwarder.close();
     await this.scavenging.close();
@@ -359,6 +367,7 @@ export class Member {
       members,
       leader: () => replica.leader,
       join: (request) => changes.join(request),
+      serveNothing: (why) => this.serveNothing(why),
       ending: ending.signal,
     });
   }
@@ -432,7 +441,7 @@ export class Member {
       visibility: () => this.seen(),
       fetchEntries: (last) => this.fetchEntries(last),
       fatal,
-      ending: this.ending.signal,
+      calls: this.calls,
       checkLevel: (kind) => this.facts.checkLevel(kind),
       refusalOfFact: (kind, another) => this.scavenging.refusalOf(kind, another),
       diskHasRoom: () => !reserve.short,

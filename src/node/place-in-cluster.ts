@@ -1,4 +1,3 @@
-import { FactstoreError } from '../base/errors.ts';
 import type { Signal } from '../base/signal.ts';
 import { formatAddress } from '../config/values.ts';
 import { memberId } from '../peer/identity.ts';
@@ -17,6 +16,8 @@ export interface PlaceInClusterPorts
   leader(): MemberId | undefined;
   /** Asks this node itself, where it leads. */
   join(request: JoinRequest): Promise<JoinResponse>;
+  /** This node was removed, or is refused: from here on it serves nothing, old reads included (rule Q3). */
+  serveNothing(why: string): void;
   /** Aborted when the node stops. */
   readonly ending: Signal;
 }
@@ -51,11 +52,6 @@ export class PlaceInCluster {
   /** Why this node has no place any more; empty: as far as it knows it has. */
   get lost(): string {
     return this.why;
-  }
-
-  /** Ends in NOT_READY where this node was removed: it serves nothing, old reads included (rule Q3). */
-  check(): void {
-    if (this.why !== '') throw new FactstoreError('NOT_READY', this.why);
   }
 
   /** At the start: who has joined later and does not vote yet wants to. */
@@ -110,12 +106,13 @@ export class PlaceInCluster {
   private async becomeVoter(): Promise<void> {
     if (this.asking || this.why !== '') return;
     this.asking = true;
-    const { logger, ending } = this.ports;
+    const { logger, ending, serveNothing } = this.ports;
     try {
       await this.newJoining().voter();
     } catch (error) {
       if (ending.aborted) return;
       this.why = error instanceof Error ? error.message : String(error);
+      serveNothing(this.why);
       logger.error({ event: 'member.refused' }, `this node has no place in the cluster: ${this.why}`);
     } finally {
       this.asking = false;

@@ -23,6 +23,7 @@ import type { MemberId } from '../raft/types.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { OpenCalls } from '../runtime/open-calls.ts';
 import { Turnstile } from '../runtime/turnstile.ts';
 import type { AppendRoute } from '../server/append-routing.ts';
 import type { NodeProjections } from '../server/projections-service.ts';
@@ -52,6 +53,7 @@ export interface ProjectionsPorts {
   /** This member. */
   readonly self: MemberId;
   readonly scavenging: Pick<Scavenging, 'mayHaveReplaced' | 'erasures'>;
+  readonly calls: OpenCalls;
   readonly clock: Clock;
   readonly logger: Logger;
   openProgram(source: string): Promise<Program>;
@@ -257,7 +259,7 @@ export class Projections implements NodeProjections {
 
   private async startHost(): Promise<void> {
     const { ports, changes } = this;
-    const { registry, replica, index, log, clock, logger } = ports;
+    const { registry, replica, index, log, calls, clock, logger } = ports;
     const store = await openStore(ports);
     const { head } = replica;
     const host = await ProjectionHost.start({
@@ -283,7 +285,7 @@ export class Projections implements NodeProjections {
       beginAnew: (name, generation, signal) => this.beginAnew(name, generation, signal),
       fatal: (error) => ports.fatal(error),
     });
-    const queries = new ProjectionQueries({ registry, host, head, clock });
+    const queries = new ProjectionQueries({ registry, host, head, calls, clock });
     const comparison = new DigestComparison({
       clock,
       logger,

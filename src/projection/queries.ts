@@ -4,6 +4,7 @@ import { LIMITS } from '../model/limits.ts';
 import type { Projection } from '../model/projection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
+import type { OpenCalls } from '../runtime/open-calls.ts';
 import type { Watched } from '../runtime/watched.ts';
 import { describeDivergences } from './digest-comparison.ts';
 import type { ParkedEvent } from './generation-store.ts';
@@ -82,17 +83,33 @@ const PARKED_SHOWN = 10;
 const RUNNING_LAG = 1_000;
 const PAGE_BYTES_MAX = 3 << 20;
 
+/** Which states to follow: that of one partition, or those of all whose names begin with a prefix. */
+interface Followed {
+  readonly partition: string | undefined;
+  readonly prefix: string;
+}
+
+interface QueryPorts {
+  readonly registry: ProjectionRegistry;
+  readonly host: ProjectionHost;
+  readonly head: Watched;
+  readonly calls: OpenCalls;
+  readonly clock: Clock;
+}
+
 /** Answers what is asked about the projections of this node. */
 export class ProjectionQueries {
   private readonly registry: ProjectionRegistry;
   private readonly host: ProjectionHost;
   private readonly head: Watched;
+  private readonly calls: OpenCalls;
   private readonly clock: Clock;
 
-  constructor(ports: { registry: ProjectionRegistry; host: ProjectionHost; head: Watched; clock: Clock }) {
+  constructor(ports: QueryPorts) {
     this.registry = ports.registry;
     this.host = ports.host;
     this.head = ports.head;
+    this.calls = ports.calls;
     this.clock = ports.clock;
   }
 
@@ -159,12 +176,12 @@ export class ProjectionQueries {
     return { partitions, next, generation: runner.generation.generation, at };
   }
 
-  /** The states as they are now, then each that changes; of several changes of one in a row, the last. */
-  async *watch(
-    name: string,
-    wanted: { readonly partition: string | undefined; readonly prefix: string },
-    signal: Signal,
-  ): AsyncGenerator<StateAnswer> {
+  /** The states as they are now, then each that changes; of several changes of one in a row, the last. Ends where all calls do. */
+  watch(name: string, wanted: Followed, signal: Signal): AsyncGenerator<StateAnswer> {
+    return this.calls.follow(signal, (until) => this.changes(name, wanted, until));
+  }
+
+  private async *changes(name: string, wanted: Followed, signal: Signal): AsyncGenerator<StateAnswer> {
     const { partition: one, prefix } = wanted;
     const { watchers } = await this.host.hosted(name);
     const watcher = watchers.watch((partition) =>

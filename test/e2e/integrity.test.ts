@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { FactstoreClient } from '../../src/client/index.ts';
 import { encodeReadRequest } from '../../src/proto/read.ts';
 import { eventsService } from '../../src/proto/services.ts';
+import { encodeSubscribeRequest } from '../../src/proto/subscribe.ts';
 import { Kind, kindRange } from '../../src/storage/index/keys.ts';
 import { LevelStore } from '../../src/storage/level-store.ts';
 import { PromiseFile } from '../../src/storage/promise-file.ts';
@@ -12,9 +13,11 @@ import { readHardState } from '../../src/storage/raft-log-recovery.ts';
 import { encodeHardState, entryKey, hardStateKey } from '../../src/storage/raft-log-rows.ts';
 import { type EntryRecord, sealEntry } from '../../src/storage/record.ts';
 import { eachRow, type Operation } from '../../src/storage/store.ts';
-import { RawClient } from '../support/raw-client.ts';
+import { RawClient, type RawOutcome } from '../support/raw-client.ts';
 import { TestNodes } from '../support/test-node.ts';
 import { until } from '../support/wait.ts';
+
+const EVERYTHING = encodeSubscribeRequest({ target: { kind: 'all' }, start: undefined, userEvents: false });
 
 let nodes: TestNodes;
 afterEach(() => nodes.dispose());
@@ -69,8 +72,11 @@ describe('a scrubber', () => {
   });
 });
 
-/** Starts nodes, forges the log of a follower, and tells which one, and how it says that it is fenced. */
-async function fenced(size: number): Promise<{ n: number; told: string }> {
+/**
+ * Starts nodes, forges the log of a follower, and tells which one, how it says that it is fenced, and how a subscription
+ * ended that was open at it.
+ */
+async function fenced(size: number): Promise<{ n: number; told: string; open: Promise<RawOutcome> }> {
   nodes = await TestNodes.start(size, {
     ...{ shutdownTimeoutMs: 1_000, chainCheckSeconds: 1 },
     // The first entry of a new leader would not continue the forged log, and end the node.
@@ -86,6 +92,9 @@ async function fenced(size: number): Promise<{ n: number; told: string }> {
   await nodes.stopNode(n);
   await forgeEntry(nodes.data(n));
   const again = await nodes.startNode(n);
+  const raw = new RawClient(nodes.urls[n] as string);
+  const { path } = eventsService.Subscribe;
+  const open = raw.serverStream(path, EVERYTHING, Number.POSITIVE_INFINITY, 15_000).finally(() => raw.close());
   let ended: Error | undefined;
   void again.ended.then((error) => {
     ended = error;
@@ -96,13 +105,17 @@ async function fenced(size: number): Promise<{ n: number; told: string }> {
     const member = members.find((one) => one.nodeId === `n${n + 1}`);
     return member?.reachable && member.notReady.includes('another history') && member.notReady;
   });
-  return { n, told };
+  return { n, told, open };
 }
 
 describe('a node whose log has another history than those of a majority', () => {
   test('serves nothing any more, and says what to do [D4, Q3]', async () => {
-    const { n, told } = await fenced(3);
+    const { n, told, open } = await fenced(3);
     expect(told).toMatch(/their chain hashes at entry \d+ differ.*move its data directory away/);
+    // Whoever followed it by then goes elsewhere.
+    const { messages, error } = await open;
+    expect(messages.length).toBeGreaterThan(0);
+    expect(error).toMatchObject({ code: 'NOT_READY', message: expect.stringContaining(told) });
     const raw = new RawClient(nodes.urls[n] as string);
     const request = { backwards: false, start: undefined, limit: 0, userEvents: true };
     const all = encodeReadRequest({ ...request, target: { kind: 'all' }, consistency: { kind: 'local' } });

@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import type { FactstoreClient } from '../../src/client/index.ts';
+import type { FactstoreClient, SubscriptionMessage } from '../../src/client/index.ts';
 import { formatAddress } from '../../src/config/values.ts';
+import { scrape } from '../support/metrics.ts';
 import { TestNodes } from '../support/test-node.ts';
 import { until } from '../support/wait.ts';
 
@@ -157,6 +158,49 @@ it('two nodes cannot have one node id, and a removed member neither serves nor c
     },
     15_000,
   );
+});
+
+/** Takes what is given until this is so, and gives all that it has taken. */
+async function takeUntil<T>(given: AsyncIterator<T, unknown>, enough: (taken: T) => boolean): Promise<T[]> {
+  const taken: T[] = [];
+  for (;;) {
+    const { value, done } = await given.next();
+    if (done) throw new Error('it has ended');
+    taken.push(value);
+    if (enough(value)) return taken;
+  }
+}
+
+it('who follows a stream and a projection through a member that is removed goes on at another one, without a gap [Q3]', async () => {
+  const { nodes, client } = await grown();
+  const append = (n: number) => client.append('s', [{ type: 'Counted', data: { n } }]);
+  const count = 'fromStream("s").when({ $init: () => ({ seen: 0 }), Counted: (state) => ({ seen: state.seen + 1 }) })';
+  await client.projections.create('count', count);
+  const own = await nodes.client(2);
+  const subscription = own.subscribe({ stream: 's' });
+  const watch = own.projections.watch<{ seen: number }>('count', { partition: '' });
+  const numberOf = (message: SubscriptionMessage) =>
+    message.kind === 'event' ? (message.event.data as { n: number }).n : undefined;
+  const followedTo = async (n: number) => {
+    const taken = await takeUntil(subscription, (message) => numberOf(message) === n);
+    return taken.map(numberOf).filter((number) => number !== undefined);
+  };
+  const seen = (wanted: number) => takeUntil(watch, ({ state }) => state?.seen === wanted);
+  await append(0);
+  expect(await followedTo(0)).toEqual([0]);
+  await seen(1);
+  const address = formatAddress(nodes.node(2).address);
+  expect((await scrape(address)).get('factstore_subscriptions')).toBe(1);
+
+  await client.cluster.remove('n3');
+  for (const n of [1, 2, 3]) await append(n);
+  expect(await followedTo(3)).toEqual([1, 2, 3]);
+  await seen(4);
+  expect((await scrape(address)).get('factstore_subscriptions')).toBe(0);
+  await append(4);
+  expect(await followedTo(4)).toEqual([4]);
+  await seen(5);
+  await Promise.all([subscription.return(), watch.return()]);
 });
 
 /** The third of three nodes. */

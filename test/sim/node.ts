@@ -8,6 +8,7 @@ import type { PeerMessage } from '../../src/replica/ports.ts';
 import type { Replica, ReplicaOptions } from '../../src/replica/replica.ts';
 import { every } from '../../src/runtime/clock.ts';
 import type { Logger } from '../../src/runtime/logger.ts';
+import { OpenCalls } from '../../src/runtime/open-calls.ts';
 import { DiskReserve } from '../../src/storage/disk-reserve.ts';
 import { EventIndex } from '../../src/storage/index/event-index.ts';
 import type { RaftLog } from '../../src/storage/raft-log.ts';
@@ -60,7 +61,6 @@ export class Node {
   readonly database: Database;
   readonly index: EventIndex;
   readonly log: RaftLog;
-  readonly ending = new AbortController();
   private readonly reserve: DiskReserve;
 
   private constructor(ports: NodePorts, log: RaftLog, index: EventIndex) {
@@ -136,7 +136,7 @@ export class Node {
       visibility: () => 'a simulated network',
       fetchEntries: (last) => fetchFrom(process, () => lastOf(ports.peers(), last)),
       fatal: (error) => ports.ended(error),
-      ending: this.ending.signal,
+      calls: new OpenCalls(),
       checkLevel: () => undefined,
       refusalOfFact: () => undefined,
       diskHasRoom: () => !this.reserve.short,

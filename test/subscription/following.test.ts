@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FactstoreError } from '../../src/base/errors.ts';
+import { FactstoreError } from '../../src/base/errors.ts';
 import type { SubscribeRequest } from '../../src/database/subscribing.ts';
 import type { Delivery } from '../../src/subscription/subscription.ts';
 import { anAppend, ELECTION_MS, ReplicaCluster, type ReplicaNode, typeOf } from '../support/replica-cluster.ts';
@@ -99,7 +99,7 @@ describe('a subscription', () => {
     expect((await cluster.settled(beyond.ended))?.code).toBe('OUT_OF_RANGE');
   });
 
-  it('ends with NOT_READY when its node stops, whatever it waits for [Q3]', async () => {
+  it('ends in what its node says when that stops or must serve nothing any more, whatever it waits for [Q3]', async () => {
     const cluster = await ReplicaCluster.start(3);
     const leader = await cluster.leader();
     const [follower] = cluster.followers(leader);
@@ -111,11 +111,14 @@ describe('a subscription', () => {
     const signal = new AbortController().signal;
     const read = cluster.refused(follower!.database.head({ kind: 'linearizable' }, signal));
     await cluster.time.run(100);
-    follower!.ending.abort();
+    const why = new FactstoreError('NOT_READY', 'this node was removed');
+    follower!.calls.endAll(why);
     const before = cluster.time.nowMs;
-    for (const { ended } of [live, leaderless]) expect((await cluster.settled(ended))?.code).toBe('NOT_READY');
-    expect((await read).definite).toBe(true);
+    for (const { ended } of [live, leaderless]) expect(await cluster.settled(ended)).toBe(why);
+    expect(await read).toBe(why);
     expect(cluster.time.nowMs - before).toBeLessThan(10);
+    // Nobody comes too late to be told.
+    expect(await cluster.settled(follow(follower!, everything).ended)).toBe(why);
   });
 
   it('leaves nobody waiting behind when its client goes [Q3]', async () => {

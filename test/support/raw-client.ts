@@ -39,8 +39,13 @@ export class RawClient {
   }
 
   /** Sends one message and takes answers until the call ends, or there are `most` of them. */
-  serverStream(path: string, bytes: Uint8Array, most = Number.POSITIVE_INFINITY): Promise<RawOutcome> {
-    const options = { deadline: Date.now() + 5_000 };
+  serverStream(
+    path: string,
+    bytes: Uint8Array,
+    most = Number.POSITIVE_INFINITY,
+    timeoutMs = 5_000,
+  ): Promise<RawOutcome> {
+    const options = { deadline: Date.now() + timeoutMs };
     const call = this.client.makeServerStreamRequest(path, asIs, asIs, Buffer.from(bytes), new Metadata(), options);
     return collect(call, most);
   }

@@ -14,6 +14,7 @@ import { EntryType } from '../../src/raft/types.ts';
 import type { PeerMessage } from '../../src/replica/ports.ts';
 import { Replica } from '../../src/replica/replica.ts';
 import { type Clock, every, type Timer } from '../../src/runtime/clock.ts';
+import { OpenCalls } from '../../src/runtime/open-calls.ts';
 import { Sequencer } from '../../src/sequencer/sequencer.ts';
 import { EventIndex, type IndexOptions } from '../../src/storage/index/event-index.ts';
 import { EventReader } from '../../src/storage/index/event-reader.ts';
@@ -33,6 +34,7 @@ const ELECTION_TICKS = 10;
 /** An election timeout is drawn from once to twice this. */
 export const ELECTION_MS = TICK_MS * ELECTION_TICKS;
 const LATENCY_MS = 1;
+const STOPPING = new FactstoreError('NOT_READY', 'the node is stopping');
 const DISK_MS = 1;
 
 export interface ClusterOptions {
@@ -118,7 +120,7 @@ export class ReplicaNode {
   readonly index: EventIndex;
   readonly log: RaftLog;
   readonly sequencer = new Sequencer();
-  readonly ending = new AbortController();
+  readonly calls = new OpenCalls();
   readonly failures: unknown[] = [];
   readonly warnings: string[] = [];
   running = true;
@@ -148,7 +150,7 @@ export class ReplicaNode {
       conditions: new Conditions(index, reader, clock, { rows: cluster.options.conditionRows ?? 100_000 }),
     });
     const lookup = (streams: readonly string[], producers: readonly string[]) => index.lookup(streams, producers);
-    const { ending } = this;
+    const { calls } = this;
     this.database = new Database({
       replica,
       appender: this.appender,
@@ -156,7 +158,7 @@ export class ReplicaNode {
       clock,
       lookup,
       limits: LIMITS,
-      ending: ending.signal,
+      calls,
     });
   }
 
@@ -225,7 +227,7 @@ export class ReplicaNode {
   async stop(): Promise<void> {
     if (!this.running) return;
     this.running = false;
-    this.ending.abort();
+    this.calls.endAll(STOPPING);
     this.timer?.cancel();
     this.disk.release();
     await this.replica.stop();

@@ -20,4 +20,13 @@ export const SUBSCRIPTION_MUTANTS: readonly Mutant[] = [
     rule: 'Q3',
     test: 'subscription/following.test.ts',
   },
+  {
+    id: 'followed-without-end',
+    file: 'src/runtime/open-calls.ts',
+    search: '    for (const call of this.open) call.abort();\n',
+    replacement: '',
+    bug: 'who follows through a node that was removed or fenced hears nothing more, and no error',
+    rule: 'Q3',
+    test: 'subscription/following.test.ts',
+  },
 ];
