@@ -1,6 +1,6 @@
 import { bytesEqual } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
-import type { Append, Appended, FailedCheck, WriteResult } from '../model/append.ts';
+import { type Append, type Appended, appendIdReused, type FailedCheck, type WriteResult } from '../model/append.ts';
 import { scanRecordedEvent } from '../model/event.ts';
 import { APPEND_ID_WINDOW_MS, LIMITS } from '../model/limits.ts';
 import { PayloadView } from '../model/payload.ts';
@@ -10,7 +10,7 @@ import { kindOfChange } from '../model/retention-fact.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type ConditionsSeen, type Lookup, NOTHING_SEEN } from '../sequencer/ports.ts';
-import { type Accepted, appendIdReused, type NotAccepted, type Sequencer } from '../sequencer/sequencer.ts';
+import type { Accepted, NotAccepted, Sequencer } from '../sequencer/sequencer.ts';
 import type { EntryRecord } from '../storage/record.ts';
 import type { Conditions, ShownEvents } from './conditions.ts';
 import { LookupSlots } from './lookup-slots.ts';
@@ -284,16 +284,23 @@ export class Appender {
     return pending > 0 && pending + append.eventBytes > this.ports.pendingBytesMax;
   }
 
-  /** Looks for an applied append with the same id (rule S6). */
-  private async findRepeat(append: Append): Promise<NotAccepted | undefined> {
-    for (const logIndex of this.ports.index.findAppendId(append.id)) {
+  /** What this node has applied under an append id, as far as ids are remembered (rule S6). Any node can be asked. */
+  async applied(id: Uint8Array): Promise<{ readonly logIndex: number; readonly payload: PayloadView } | undefined> {
+    for (const logIndex of this.ports.index.findAppendId(id)) {
       const record = await this.ports.log.get(logIndex);
       const payload = new PayloadView(record.payload, record.count);
-      if (!bytesEqual(payload.appendId, append.id)) continue;
-      if (bytesEqual(payload.digest, append.digest)) return { kind: 'repeat', logIndex };
-      return { kind: 'refused', error: appendIdReused(append.id) };
+      if (!bytesEqual(payload.appendId, id)) continue;
+      return { logIndex, payload };
     }
     return undefined;
+  }
+
+  private async findRepeat(append: Append): Promise<NotAccepted | undefined> {
+    const found = await this.applied(append.id);
+    if (!found) return undefined;
+    const { logIndex, payload } = found;
+    if (bytesEqual(payload.digest, append.digest)) return { kind: 'repeat', logIndex };
+    return { kind: 'refused', error: appendIdReused(append.id) };
   }
 
   private async firstAnswer(append: Append, logIndex: number | undefined): Promise<Appended> {

@@ -115,6 +115,11 @@ export class Database {
     return { current: cursor?.current ?? 0, appendId: cursor?.appendId ?? new Uint8Array(0) };
   }
 
+  /** The first event that this node has applied under an append id, a RecordedEvent, as far as ids are remembered (rule S6). */
+  async appended(id: Uint8Array): Promise<Uint8Array | undefined> {
+    return (await this.ports.appender.applied(id))?.payload.event(0);
+  }
+
   private async fresh(consistency: Consistency, signal: Signal, waitMs: number): Promise<void> {
     if (consistency.kind === 'local') return;
     const call = this.ports.calls.begin(signal);

@@ -1,3 +1,4 @@
+import { FactstoreError } from '../base/errors.ts';
 import type { StreamChange } from './retention.ts';
 
 /** An append, decoded as far as judging it needs: the events stay the author's bytes. */
@@ -73,4 +74,13 @@ export interface FailedCheck {
   readonly actual: StreamState;
   /** -1 where no event was ever written. */
   readonly actualRevision: number;
+}
+
+/** An append id stands for one append, and for nothing else (rule S6). */
+export function appendIdReused(id: Uint8Array): FactstoreError {
+  return new FactstoreError(
+    'APPEND_ID_REUSED',
+    'this append id was used before, for an append with other content. Nothing was written. Use a new append id for each logical append.',
+    { appendId: Array.from(id, (byte) => byte.toString(16).padStart(2, '0')).join('') },
+  );
 }

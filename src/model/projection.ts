@@ -59,8 +59,6 @@ export interface Projection {
   readonly facts: number;
   /** The position of the last fact. */
   readonly position: number;
-  /** The append id of the last change. */
-  readonly lastChange: string;
   /** The revision of the fact that created it. */
   readonly created: number;
   readonly enabled: boolean;
@@ -166,8 +164,6 @@ function isPlace(value: unknown): value is number {
 export interface FactPlace {
   readonly revision: number;
   readonly position: number;
-  /** The append id of the change, which is the event's id. */
-  readonly id: string;
 }
 
 /** A projection after one more fact. A fact that does not fit changes nothing but how many there are. */
@@ -175,9 +171,9 @@ export function projectionAfter(
   prior: Projection | undefined,
   name: string,
   change: ProjectionChange | undefined,
-  { revision, position, id }: FactPlace,
+  { revision, position }: FactPlace,
 ): Projection | undefined {
-  const counted = prior && { ...prior, facts: revision + 1, position, lastChange: id };
+  const counted = prior && { ...prior, facts: revision + 1, position };
   if (!change || refusalOf(prior, name, change)) return counted;
   if (change.kind === 'create') {
     const active = { generation: revision, source: change.source, onError: change.onError, began: position };
@@ -187,7 +183,6 @@ export function projectionAfter(
       ...lasting,
       facts: revision + 1,
       position,
-      lastChange: id,
       active,
       building: undefined,
       previous: undefined,

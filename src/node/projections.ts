@@ -15,7 +15,7 @@ import type { StoredDigest } from '../projection/generation-store.ts';
 import { ProjectionHost } from '../projection/host.ts';
 import type { Program } from '../projection/program.ts';
 import { ProjectionQueries } from '../projection/queries.ts';
-import type { ProjectionRegistry } from '../projection/registry.ts';
+import { ProjectionRegistry } from '../projection/registry.ts';
 import type { GenerationRunner } from '../projection/runner.ts';
 import type { StatePiece } from '../projection/state-copy.ts';
 import { fetchState, type StatePeer } from '../projection/state-fetch.ts';
@@ -78,6 +78,7 @@ export class Projections implements NodeProjections {
   readonly registry: ProjectionRegistry;
   readonly changes: ProjectionChanges;
   private readonly ports: ProjectionsPorts;
+  private readonly reader: EventReader;
   /** The scavenge point at which it was told which projections are late. */
   private toldLateAt = 0;
   private running:
@@ -90,8 +91,9 @@ export class Projections implements NodeProjections {
     | undefined;
 
   private constructor(ports: ProjectionsPorts) {
-    const { registry, database } = ports;
+    const { registry, database, index, log, clock } = ports;
     this.ports = ports;
+    this.reader = new EventReader({ log, recent: (at) => this.inMemory(at), yieldTurn: clock.yieldTurn });
     this.nodeId = ports.nodeId;
     this.registry = registry;
     this.changes = new ProjectionChanges({
@@ -100,6 +102,8 @@ export class Projections implements NodeProjections {
       openRoute: () => ports.openRoute(),
       linearize: async (signal) => void (await database.head({ kind: 'linearizable' }, signal)),
       reached: (position, signal) => this.reached(position, signal),
+      appended: (id) => database.appended(id),
+      asOf: (name, revision) => ProjectionRegistry.asOf(index.view(), this.reader, name, revision),
     });
   }
 
@@ -258,8 +262,8 @@ export class Projections implements NodeProjections {
   }
 
   private async startHost(): Promise<void> {
-    const { ports, changes } = this;
-    const { registry, replica, index, log, calls, clock, logger } = ports;
+    const { ports, changes, reader } = this;
+    const { registry, replica, index, calls, clock, logger } = ports;
     const store = await openStore(ports);
     const { head } = replica;
     const host = await ProjectionHost.start({
@@ -268,7 +272,7 @@ export class Projections implements NodeProjections {
       head,
       clock,
       logger,
-      reader: new EventReader({ log, recent: (at) => this.inMemory(at), yieldTurn: clock.yieldTurn }),
+      reader,
       view: () => index.view(),
       openProgram: (source) => ports.openProgram(source),
       sandboxes: new Turnstile(Math.max(1, availableParallelism() - 1), clock, SANDBOX_PATIENCE_MS),

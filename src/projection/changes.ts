@@ -1,19 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { uuidBytes, uuidText } from '../base/bytes.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { decodeUtf8, uuidBytes } from '../base/bytes.ts';
 import { FactstoreError, invalid } from '../base/errors.ts';
 import type { Signal } from '../base/signal.ts';
+import { appendIdReused } from '../model/append.ts';
 import {
+  changeOfFact,
   checkProjectionChange,
   checkProjectionName,
+  type ErrorPolicy,
   factData,
   noProjection,
   PROJECTION_FACTS,
   type Projection,
   type ProjectionChange,
   refusalOf,
+  streamOfProjection,
 } from '../model/projection.ts';
 import { encodeAppendRequest } from '../proto/append-request.ts';
 import { decodeAppendResponse } from '../proto/append-response.ts';
+import { decodeRecordedEvent } from '../proto/event.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import type { EmitterPorts } from './emitter.ts';
 import type { Program } from './program.ts';
@@ -26,7 +32,21 @@ export interface ChangePorts extends Pick<EmitterPorts, 'openRoute'> {
   linearize(signal: Signal): Promise<void>;
   /** Resolves once this node has applied a position. */
   reached(position: number, signal: Signal): Promise<void>;
+  /** The first event that this node has applied under an append id, a RecordedEvent, as far as ids are remembered (rule S6). */
+  appended(id: Uint8Array): Promise<Uint8Array | undefined>;
+  /** A projection as it was right behind its fact of this revision. */
+  asOf(name: string, revision: number): Promise<Projection | undefined>;
 }
+
+/** A change as somebody asks for it. */
+export type WantedChange =
+  | Exclude<ProjectionChange, { readonly kind: 'create' | 'update' }>
+  | {
+      readonly kind: 'create' | 'update';
+      readonly source: string;
+      /** Unless it is given: of a new one `fault`, in an update as it is. */
+      readonly onError?: ErrorPolicy | undefined;
+    };
 
 /** A change that is in the log. */
 export interface ChangedProjection {
@@ -56,13 +76,13 @@ export class ProjectionChanges {
    */
   async make(
     name: string,
-    wanted: ProjectionChange,
+    wanted: WantedChange,
     appendId: Uint8Array,
     signal: Signal,
     stands: (known: Projection) => boolean = () => true,
   ): Promise<ChangedProjection> {
     checkProjectionName('name', name);
-    checkProjectionChange('projection', wanted);
+    checkProjectionChange('projection', settled(wanted));
     if (appendId.length !== 0 && appendId.length !== 16) throw invalid('append_id', 'is not a UUID of 16 bytes');
     if (wanted.kind === 'create' || wanted.kind === 'update')
       await (await this.ports.openProgram(wanted.source)).close();
@@ -70,12 +90,19 @@ export class ProjectionChanges {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX && !signal.aborted; attempt++) {
       await this.ports.linearize(signal);
       const known = this.ports.registry.find(name);
-      if (known?.lastChange === uuidText(id)) return { ...placeOf(known), repeated: true };
+      // First of all (rule S6), and behind that look: what this does not find is not among the facts that are known either.
+      const first = await this.ports.appended(id);
+      if (first) return this.repeat(first, name, wanted, id);
       if (known && !stands(known)) return { ...placeOf(known), repeated: true };
-      const refusal = refusalOf(known, name, wanted);
+      const refusal = refusalOf(known, name, settled(wanted));
       if (refusal) throw refusal;
       if (known && isAsIs(known, wanted)) return { ...placeOf(known), repeated: true };
-      const made = await this.append(name, wanted, known?.facts ?? 0, id, signal);
+      const change = settled(wanted, wanted.kind === 'update' ? known?.active.onError : undefined);
+      const made = await this.append(name, change, known?.facts ?? 0, id, signal).catch((error: unknown) => {
+        // Another attempt of this change may have been quicker, on other facts. The next look tells.
+        if (isReuse(error) && attempt < ATTEMPTS_MAX) return undefined;
+        throw error;
+      });
       if (made) return made;
     }
     const text = `projection ${JSON.stringify(name)} was changed by others each time. Nothing was written; try again`;
@@ -98,13 +125,44 @@ export class ProjectionChanges {
     const answer = await untilAborted(this.ports.openRoute().append(request, DEADLINE_MS), signal);
     const outcome = decodeAppendResponse(answer);
     if (outcome.kind === 'conflict') return undefined;
+    const { position, repeated } = outcome;
     // Whoever asks this node next finds what was changed.
-    await this.ports.reached(outcome.position, signal);
-    const { registry } = this.ports;
-    const known = registry.find(name);
-    if (!known) throw noProjection(name);
-    return { position: outcome.position, generation: generationOf(known), repeated: outcome.repeated };
+    await this.ports.reached(position, signal);
+    return { position, generation: await this.generationAt(name, facts), repeated };
   }
+
+  /** The answer of the first attempt, whatever has become of the projection since; or the id was another change's. */
+  private async repeat(
+    event: Uint8Array,
+    name: string,
+    wanted: WantedChange,
+    id: Uint8Array,
+  ): Promise<ChangedProjection> {
+    const { stream, type, data, position, revision } = decodeRecordedEvent(event);
+    const change = stream === streamOfProjection(name) ? changeOfFact(type, decodeUtf8(data) ?? '') : undefined;
+    const policy = change && 'onError' in change ? change.onError : undefined;
+    if (!isDeepStrictEqual(change, settled(wanted, policy))) throw appendIdReused(id);
+    return { position, generation: await this.generationAt(name, revision), repeated: true };
+  }
+
+  /** What a change has begun, or left to answer: a later one may have come right behind it. */
+  private async generationAt(name: string, revision: number): Promise<number> {
+    const known = this.ports.registry.find(name);
+    const then = known?.facts === revision + 1 ? known : await this.ports.asOf(name, revision);
+    if (!then) throw noProjection(name);
+    return generationOf(then);
+  }
+}
+
+/** The change that is meant where `policy` is what an error policy that is not named stands for. */
+function settled(wanted: WantedChange, policy: ErrorPolicy = 'fault'): ProjectionChange {
+  if (!('source' in wanted)) return wanted;
+  const { kind, source, onError = policy } = wanted;
+  return { kind, source, onError };
+}
+
+function isReuse(error: unknown): boolean {
+  return error instanceof FactstoreError && error.code === 'APPEND_ID_REUSED';
 }
 
 function placeOf(projection: Projection) {
@@ -116,6 +174,6 @@ function generationOf({ building, active }: Projection): number {
 }
 
 /** To enable is never in vain: on some node it may stand still by a fault, which only that node knows. */
-function isAsIs({ enabled }: Projection, { kind }: ProjectionChange): boolean {
+function isAsIs({ enabled }: Projection, { kind }: WantedChange): boolean {
   return kind === 'disable' && !enabled;
 }

@@ -1,4 +1,4 @@
-import { decodeUtf8, uuidText } from '../base/bytes.ts';
+import { decodeUtf8 } from '../base/bytes.ts';
 import { scanRecordedEvent } from '../model/event.ts';
 import {
   changeOfFact,
@@ -7,14 +7,14 @@ import {
   type Projection,
   projectionAfter,
   projectionOfStream,
+  streamOfProjection,
 } from '../model/projection.ts';
 import { decodeRecordedEvent } from '../proto/event.ts';
 import type { EventReader } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
 
-const OWN_STREAMS = {
-  items: [{ types: [], tags: [], categories: [], streams: [], streamPrefixes: [PROJECTION_STREAMS] }],
-};
+const NO_NAMES = { types: [], tags: [], categories: [], streams: [], streamPrefixes: [] };
+const OWN_STREAMS = { items: [{ ...NO_NAMES, streamPrefixes: [PROJECTION_STREAMS] }] };
 
 /**
  * The projections of the cluster, as far as this node has applied the log: facts are folded one after another, each at its
@@ -26,7 +26,24 @@ export class ProjectionRegistry {
 
   /** Takes what the index had applied before this node started. Hidden facts count: they are never taken back. */
   async load(view: IndexView, reader: EventReader): Promise<void> {
-    for await (const { events } of reader.readQuery(view, OWN_STREAMS, { hidden: true })) {
+    await this.fill(reader.readQuery(view, OWN_STREAMS, { hidden: true }));
+  }
+
+  /** A projection as it was right behind its fact of this revision; read from the log, as later facts change what is known. */
+  static async asOf(
+    view: IndexView,
+    reader: EventReader,
+    name: string,
+    revision: number,
+  ): Promise<Projection | undefined> {
+    const then = new ProjectionRegistry();
+    const facts = { items: [{ ...NO_NAMES, streams: [streamOfProjection(name)] }] };
+    await then.fill(reader.readQuery(view, facts, { hidden: true, limit: revision + 1 }));
+    return then.find(name);
+  }
+
+  private async fill(batches: ReturnType<EventReader['readQuery']>): Promise<void> {
+    for await (const { events } of batches) {
       for (const { bytes } of events) this.applied(bytes);
     }
   }
@@ -36,12 +53,12 @@ export class ProjectionRegistry {
     const stream = scanRecordedEvent(event)?.stream;
     const name = stream === undefined ? undefined : projectionOfStream(stream);
     if (name === undefined) return;
-    const { type, data, id, revision, position } = decodeRecordedEvent(event);
+    const { type, data, revision, position } = decodeRecordedEvent(event);
     const prior = this.byName.get(name);
     // The index applies an entry that straddles two blocks a second time when it is opened again.
     if (prior && revision < prior.facts) return;
     const change = changeOfFact(type, decodeUtf8(data) ?? '');
-    const projection = projectionAfter(prior, name, change, { revision, position, id: uuidText(id) });
+    const projection = projectionAfter(prior, name, change, { revision, position });
     if (!projection) return;
     this.byName.set(name, projection);
     for (const listener of this.listeners) listener(projection);

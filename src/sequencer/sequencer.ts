@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { bytesEqual } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
-import type { Append, FailedCheck, WriteResult } from '../model/append.ts';
+import { type Append, appendIdReused, type FailedCheck, type WriteResult } from '../model/append.ts';
 import { PLACE_MAX } from '../model/limits.ts';
 import { PayloadDraft, type PlacedWrite } from '../model/payload.ts';
 import { streamsOfChange } from '../model/retention.ts';
@@ -208,14 +208,6 @@ export class Sequencer {
 function appendKey(id: Uint8Array): string {
   const pair = (n: number) => ((id[n] as number) << 8) | (id[n + 1] as number);
   return String.fromCharCode(pair(0), pair(2), pair(4), pair(6), pair(8), pair(10), pair(12), pair(14));
-}
-
-export function appendIdReused(id: Uint8Array): FactstoreError {
-  return new FactstoreError(
-    'APPEND_ID_REUSED',
-    'this append id was used before, for an append with other content. Nothing was written. Use a new append id for each logical append.',
-    { appendId: Array.from(id, (byte) => byte.toString(16).padStart(2, '0')).join('') },
-  );
 }
 
 function cursorMismatch(append: Append, known: KnownCursor | undefined): FactstoreError {

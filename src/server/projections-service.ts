@@ -58,9 +58,8 @@ export function projectionsHandlers(projections: () => NodeProjections, logger: 
   });
   const define = (kind: 'create' | 'update') =>
     unary<DefineProjectionRequest__Output, ChangeProjectionResponse>(logger, async (request, signal) => {
-      const { registry, changes } = projections();
-      const onError = policyOf(request.onError) ?? registry.find(request.name)?.active.onError ?? 'fault';
-      return changes.make(request.name, { kind, source: request.source, onError }, request.appendId, signal());
+      const wanted = { kind, source: request.source, onError: policyOf(request.onError) };
+      return projections().changes.make(request.name, wanted, request.appendId, signal());
     });
   return {
     Create: define('create'),

@@ -95,7 +95,7 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
   {
     id: 'filter-taken-for-proof',
     file: 'src/database/appender.ts',
-    search: 'if (!bytesEqual(payload.appendId, append.id)) continue;',
+    search: 'if (!bytesEqual(payload.appendId, id)) continue;',
     replacement: '',
     bug: 'an append whose id resembles another one is refused as its repeat',
     rule: 'S6',
