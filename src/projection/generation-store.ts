@@ -168,14 +168,17 @@ export class GenerationStore {
     return row && decodePartition(row);
   }
 
-  /** A page of partitions in the order of their names, byte by byte. */
+  /** So many partitions in the order of their names, byte by byte; fewer only where there are no more. */
   async partitions(prefix: string, after: string, limit: number): Promise<[name: string, state: PartitionState][]> {
-    const scan = this.store.scan({ ...this.keys.partitions(prefix, after), limit });
+    // The state that all share stands among them and is none: without one row more, a full page would look like the last.
+    const rowsMax = limit + 1;
+    const scan = this.store.scan({ ...this.keys.partitions(prefix, after), limit: rowsMax });
     try {
-      const rows = await readUpTo(scan, limit);
+      const rows = await readUpTo(scan, rowsMax);
       return rows
         .map(([key, row]): [string, PartitionState] => [this.keys.partitionOf(key), decodePartition(row)])
-        .filter(([partition]) => partition !== SHARED_STATE);
+        .filter(([partition]) => partition !== SHARED_STATE)
+        .slice(0, limit);
     } finally {
       await scan.close();
     }

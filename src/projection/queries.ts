@@ -10,6 +10,7 @@ import { describeDivergences } from './digest-comparison.ts';
 import type { ParkedEvent } from './generation-store.ts';
 import { answering, type Hosted, type ProjectionHost } from './host.ts';
 import type { PartitionState } from './partition-row.ts';
+import { SHARED_STATE } from './program.ts';
 import type { ProjectionRegistry } from './registry.ts';
 import { describeFault, type GenerationRunner } from './runner.ts';
 
@@ -184,8 +185,9 @@ export class ProjectionQueries {
   private async *changes(name: string, wanted: Followed, signal: Signal): AsyncGenerator<StateAnswer> {
     const { partition: one, prefix } = wanted;
     const { watchers } = await this.host.hosted(name);
+    // The state that all share is no partition, unless it is asked for by its name.
     const watcher = watchers.watch((partition) =>
-      one === undefined ? partition.startsWith(prefix) : partition === one,
+      one === undefined ? partition.startsWith(prefix) && partition !== SHARED_STATE : partition === one,
     );
     try {
       if (one !== undefined) yield await this.stateNow(name, one);
