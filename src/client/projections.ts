@@ -252,6 +252,8 @@ export class ProjectionsClient {
   /**
    * Follows states as they change: of several changes of one partition in a row, perhaps only the last. When its node is
    * lost it goes on at another, where what changed meanwhile is not told for each partition that was not asked for by name.
+   * Where another generation answers from then on (by an update, a reset, a roll back), it tells all of its partitions, and
+   * without a state those that it does not have.
    */
   watch<State = unknown, Result = State>(
     name: string,

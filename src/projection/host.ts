@@ -23,6 +23,8 @@ export interface Hosted {
   readonly generations: Map<number, GenerationRunner>;
   emitter: Emitter | undefined;
   readonly watchers: Watchers;
+  /** The generation that answers, as far as those who watch were told; undefined: none has answered yet. */
+  told: number | undefined;
   /** Generations whose last emissions are known to be in the store. */
   readonly retired: Set<number>;
   /** Since when the generation being built has caught up, and waits for somebody to say so. */
@@ -169,6 +171,7 @@ export class ProjectionHost {
       generations: new Map(),
       emitter: undefined,
       watchers: new Watchers(),
+      told: undefined,
       retired: new Set(),
       caughtUpMs: undefined,
       startedAt: wanted.enabledAt,
@@ -188,7 +191,7 @@ export class ProjectionHost {
     else if (hosted.startedAt < wanted.enabledAt) await haltFaulted(hosted);
     hosted.startedAt = wanted.enabledAt;
     for (const generation of kept) await this.openGeneration(hosted, generation, wanted.enabled);
-    hosted.watchers.changed([], wanted.position);
+    tellExchange(hosted);
     if (wanted.enabled) hosted.emitter ??= this.newEmitter(hosted);
   }
 
@@ -236,14 +239,21 @@ export class ProjectionHost {
     const rows = await GenerationStore.open(store, name, number, damaged, (position) => this.ports.chainAt(position));
     const runner = new GenerationRunner(this.ports, hosted.projection, generation, rows, {
       range: () => rangeOf(hosted.projection, number),
-      written: (partitions, position) => {
-        if (answering(hosted)?.generation.generation === number) hosted.watchers.changed(partitions, position);
+      stepped: (partitions) => {
+        tellExchange(hosted);
+        // The one before may still be on its way to the fact that ended it, and drop what the other one never had.
+        const isBefore = number === hosted.projection.previous?.generation;
+        if (number === hosted.told || isBefore) hosted.watchers.changed(partitions);
       },
       replaced: () => {
-        if (answering(hosted)?.generation.generation === number) hosted.watchers.changedAtLarge();
+        tellExchange(hosted);
+        if (number === hosted.told) hosted.watchers.changedAtLarge();
       },
     });
     hosted.generations.set(number, runner);
+    // What was found damaged, or half of what was to come from another node, begins anew: whatever it had may be gone.
+    const isLess = known !== undefined && runner.checkpoint.value < known.checkpoint.value;
+    if (isLess && number === hosted.told) hosted.watchers.changedAtLarge();
     if (run) runner.start();
   }
 
@@ -310,6 +320,15 @@ export function answering({ projection, generations }: Hosted): GenerationRunner
   const runner = generations.get(active.generation);
   const before = previous && previous.generation < active.generation ? generations.get(previous.generation) : undefined;
   return runner && before && runner.checkpoint.value < Math.min(since, before.checkpoint.value) ? before : runner;
+}
+
+/** Has those who watch look anew where another generation answers than they were told. */
+function tellExchange(hosted: Hosted): void {
+  const now = answering(hosted)?.generation.generation;
+  const { told } = hosted;
+  if (now === undefined || now === told) return;
+  hosted.told = now;
+  if (told !== undefined) hosted.watchers.exchanged(told);
 }
 
 /** What a generation may do by the facts as they are now. */

@@ -79,6 +79,8 @@ export interface ProjectionReading extends GenerationStatus {
 }
 
 const DEFAULT_PARTITIONS = 100;
+/** So many are read at a time where all are looked at. */
+const PARTITIONS_PER_TURN = 100;
 const PARKED_SHOWN = 10;
 /** That many positions behind, a projection still counts as running. */
 const RUNNING_LAG = 1_000;
@@ -177,7 +179,10 @@ export class ProjectionQueries {
     return { partitions, next, generation: runner.generation.generation, at };
   }
 
-  /** The states as they are now, then each that changes; of several changes of one in a row, the last. Ends where all calls do. */
+  /**
+   * Each state that changes, of several changes of one in a row the last; of a partition that is asked for by name, first
+   * the state as it is. Where another generation answers from then on, all of them. Ends where all calls do.
+   */
   watch(name: string, wanted: Followed, signal: Signal): AsyncGenerator<StateAnswer> {
     return this.calls.follow(signal, (until) => this.changes(name, wanted, until));
   }
@@ -192,14 +197,36 @@ export class ProjectionQueries {
     try {
       if (one !== undefined) yield await this.stateNow(name, one);
       for (let changes = await watcher.next(signal); changes; changes = await watcher.next(signal)) {
-        if (changes.missed) {
-          const text = `more partitions of projection ${JSON.stringify(name)} changed than this watch could tell; begin it anew`;
-          throw new FactstoreError('OVERLOADED', text, { projection: name });
-        }
-        for (const partition of changes.partitions) yield await this.stateNow(name, partition);
+        if (changes.missed) throw missedSome(name);
+        const isExchanged = changes.former.length > 0;
+        if (isExchanged && one === undefined) yield* this.statesAnew(name, prefix, changes.former);
+        const named = isExchanged && one !== undefined ? [one] : changes.partitions;
+        for (const partition of named) yield await this.stateNow(name, partition);
       }
     } finally {
       watcher.close();
+    }
+  }
+
+  /** All states as the generation has them that answers now, and of what others had that answered before, what it has not. */
+  private async *statesAnew(name: string, prefix: string, former: readonly number[]): AsyncGenerator<StateAnswer> {
+    const hosted = await this.host.hosted(name);
+    const runner = answeringOf(hosted);
+    const { generation } = runner.generation;
+    for await (const { at, rows } of pagesOf(runner, prefix)) {
+      for (const [partition, state] of rows) yield { partition, ...state, generation, at };
+    }
+    for (const number of former) {
+      const before = hosted.generations.get(number);
+      if (before === runner) continue;
+      for await (const { rows } of before ? pagesOf(before, prefix) : []) {
+        for (const [partition] of rows) {
+          const now = await this.stateNow(name, partition);
+          if (!now.state && !now.result) yield now;
+        }
+      }
+      // It may have been removed meanwhile, as it is two updates later: nobody knows then what it had.
+      if (!hosted.generations.has(number)) throw missedSome(name);
     }
   }
 
@@ -275,6 +302,21 @@ function answeringOf(hosted: Hosted): GenerationRunner {
   }
   if (runner) return runner;
   throw new FactstoreError('NOT_READY', `projection ${JSON.stringify(projection.name)} is being opened on this node`);
+}
+
+/** All partitions of a generation whose names begin so, in pieces, each with the position that its states have come to. */
+async function* pagesOf({ store, checkpoint }: GenerationRunner, prefix: string) {
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const at = checkpoint.value;
+    const rows: [name: string, state: PartitionState][] = await store.partitions(prefix, after, PARTITIONS_PER_TURN);
+    yield { at, rows };
+    after = rows.length < PARTITIONS_PER_TURN ? undefined : rows.at(-1)?.[0];
+  }
+}
+
+function missedSome(name: string): FactstoreError {
+  const text = `more partitions of projection ${JSON.stringify(name)} changed than this watch could tell; begin it anew`;
+  return new FactstoreError('OVERLOADED', text, { projection: name });
 }
 
 function noPartition(name: string, partition: string, at: number): FactstoreError {

@@ -43,8 +43,8 @@ export interface RunnerRange {
   readonly segments: readonly Segment[];
 }
 
-/** Hears of each batch that was written. */
-export type BatchListener = (partitions: Iterable<string>, position: number) => void;
+/** Hears of each step of the checkpoint, and of the partitions that changed with it. */
+export type StepListener = (partitions: Iterable<string>) => void;
 
 /** Rows of the outbox, at most: beyond it the projection pauses until some were appended (rule P2). */
 const OUTBOX_ROWS_MAX = 10_000;
@@ -74,7 +74,7 @@ export class GenerationRunner {
   private readonly projection: Projection;
   private readonly ports: RunnerPorts;
   private readonly range: () => RunnerRange;
-  private readonly written: BatchListener;
+  private readonly stepped: StepListener;
   private readonly stopping = new AbortController();
   private program: Program | undefined;
   private source: ReadAhead | undefined;
@@ -97,7 +97,7 @@ export class GenerationRunner {
     store: GenerationStore,
     options: {
       readonly range: () => RunnerRange;
-      readonly written: BatchListener;
+      readonly stepped: StepListener;
       /** All of the state has become another one. */
       readonly replaced: () => void;
     },
@@ -107,7 +107,7 @@ export class GenerationRunner {
     this.generation = generation;
     this.store = store;
     this.range = options.range;
-    this.written = options.written;
+    this.stepped = options.stepped;
     this.checkpoint = new Watched(store.checkpoint.position);
     this.progress = new Progress(ports.clock);
     this.digest = new StateDigest(store.checkpoint.position);
@@ -291,7 +291,7 @@ export class GenerationRunner {
     const { store, ports, projection } = this;
     const { emitted } = store.checkpoint;
     const quiet = outcome.changed.size + outcome.emissions.length + parked.length === 0;
-    if (quiet && !this.mustKeep(position)) return this.checkpoint.raise(position);
+    if (quiet && !this.mustKeep(position)) return this.step(position, []);
     const producer = producerOf(projection);
     const outbox =
       outcome.emissions.length === 0
@@ -315,8 +315,12 @@ export class GenerationRunner {
       sync,
     );
     if (digest) this.digestAt = position;
+    this.step(position, outcome.changed.keys());
+  }
+
+  private step(position: number, changed: Iterable<string>): void {
     this.checkpoint.raise(position);
-    this.written(outcome.changed.keys(), position);
+    this.stepped(changed);
   }
 
   /** Writes how far it has come, where that is to be on the disk. */

@@ -9,6 +9,8 @@ export interface Changes {
   readonly partitions: readonly string[];
   /** True: too many have changed to be named. */
   readonly missed: boolean;
+  /** Generations that answered in the meantime and do not any more. Where there are some, any state may be another one, or gone. */
+  readonly former: readonly number[];
 }
 
 /** Tells those who watch a projection which partitions have changed; of several changes of one, once. */
@@ -16,10 +18,15 @@ export class Watchers {
   private readonly open = new Set<Watcher>();
   private closed = false;
 
-  changed(partitions: Iterable<string>, position: number): void {
+  changed(partitions: Iterable<string>): void {
     if (this.open.size === 0) return;
     const names = [...partitions];
-    for (const watcher of this.open) watcher.add(names, position);
+    for (const watcher of this.open) watcher.add(names);
+  }
+
+  /** Another generation answers from now on, and this one no more. */
+  exchanged(former: number): void {
+    for (const watcher of this.open) watcher.lookAnew(former);
   }
 
   /** More may have changed than can be named. */
@@ -47,6 +54,7 @@ export class Watcher {
   private readonly leave: () => void;
   private readonly pending = new Set<string>();
   private missed = false;
+  private readonly former = new Set<number>();
   private rounds = new Watched(0);
 
   constructor(wanted: (partition: string) => boolean, leave: () => void) {
@@ -54,13 +62,18 @@ export class Watcher {
     this.leave = leave;
   }
 
-  add(partitions: readonly string[], _position: number): void {
+  add(partitions: readonly string[]): void {
     for (const partition of partitions) {
       if (!this.wanted(partition)) continue;
       if (this.pending.size < PENDING_MAX) this.pending.add(partition);
       else this.missed = true;
     }
     if (this.pending.size > 0) this.rounds.raise(this.rounds.value + 1);
+  }
+
+  lookAnew(former: number): void {
+    this.former.add(former);
+    this.rounds.raise(this.rounds.value + 1);
   }
 
   miss(): void {
@@ -70,11 +83,12 @@ export class Watcher {
 
   /** Resolves once something has changed; undefined: the signal was aborted, or the projection is no more. */
   async next(signal: Signal): Promise<Changes | undefined> {
-    while (this.pending.size === 0 && !this.missed) {
+    while (this.pending.size + this.former.size === 0 && !this.missed) {
       if (!(await this.rounds.reached(this.rounds.value + 1, signal))) return undefined;
     }
-    const changes = { partitions: [...this.pending], missed: this.missed };
+    const changes = { partitions: [...this.pending], missed: this.missed, former: [...this.former] };
     this.pending.clear();
+    this.former.clear();
     this.missed = false;
     return changes;
   }

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { projectionAfter } from '../../src/model/projection.ts';
 import { GenerationStore } from '../../src/projection/generation-store.ts';
 import type { Hosted, ProjectionHost } from '../../src/projection/host.ts';
 import { SHARED_STATE } from '../../src/projection/program.ts';
@@ -13,21 +12,24 @@ import { MemoryStore } from '../support/memory-store.ts';
 const NOW = { atLeast: 0, waitMs: 0 };
 const { signal } = new AbortController();
 
-/** What answers about a projection that has these partitions. */
-async function queriesOf(...partitions: readonly string[]) {
-  const change = { kind: 'create', source: 'one', onError: 'fault' } as const;
-  const projection = projectionAfter(undefined, 'p', change, { revision: 0, position: 1, id: 'x' });
-  const store = await GenerationStore.open(new MemoryStore(), 'p', 0);
-  const state = Buffer.from('1');
-  const changed = new Map(partitions.map((partition) => [partition, { state, result: state }]));
-  await store.commit({ position: 7, emitted: 0, changed, parked: [], outbox: new Map() }, false);
-  const runner = { generation: projection?.active, store, checkpoint: new Watched(7) };
+/** What answers about a projection whose generations have these partitions; the last of them answers. */
+async function queriesOf(...generations: readonly (readonly string[])[]) {
+  const disk = new MemoryStore();
+  const runners = new Map<number, unknown>();
+  for (const [number, partitions] of generations.entries()) {
+    const store = await GenerationStore.open(disk, 'p', number);
+    const state = Buffer.from(String(number));
+    const changed = new Map(partitions.map((partition) => [partition, { state, result: state }]));
+    await store.commit({ position: 7, emitted: 0, changed, parked: [], outbox: new Map() }, false);
+    runners.set(number, { generation: { generation: number }, store, checkpoint: new Watched(7) });
+  }
+  const projection = { active: { generation: generations.length - 1 }, segments: [] };
   const watchers = new Watchers();
-  const hosted = { projection, generations: new Map([[0, runner]]), watchers } as unknown as Hosted;
+  const hosted = { projection, generations: runners, watchers } as unknown as Hosted;
   const host = { hosted: async () => hosted } as unknown as ProjectionHost;
   const registry = new ProjectionRegistry();
   const queries = new ProjectionQueries({ registry, host, head: new Watched(7), clock: systemClock });
-  return { queries, watchers };
+  return { queries, watchers, runners };
 }
 
 /** The names on each page. */
@@ -45,7 +47,7 @@ async function pagesOf(queries: ProjectionQueries, prefix: string, limit: number
 test('pages of partitions go on to the last one, where partitions share a state, too', async () => {
   const five = ['a-1', 'a-2', 'a-3', 'b-1', 'b-2'];
   for (const shared of [[], [SHARED_STATE]]) {
-    const { queries } = await queriesOf(...shared, ...five);
+    const { queries } = await queriesOf([...shared, ...five]);
     expect(await pagesOf(queries, '', 2)).toEqual([['a-1', 'a-2'], ['a-3', 'b-1'], ['b-2']]);
     expect(await pagesOf(queries, '', 5)).toEqual([five]);
     expect(await pagesOf(queries, 'a-', 2)).toEqual([['a-1', 'a-2'], ['a-3']]);
@@ -54,13 +56,46 @@ test('pages of partitions go on to the last one, where partitions share a state,
 });
 
 test('a watch of all partitions does not tell of the state that they share', async () => {
-  const { queries, watchers } = await queriesOf(SHARED_STATE, 'a-1');
+  const { queries, watchers } = await queriesOf([SHARED_STATE, 'a-1']);
   const watch = queries.watch('p', { partition: undefined, prefix: '' }, signal);
   const told = watch.next();
   // In that turn it has begun to watch.
   await new Promise(setImmediate);
-  watchers.changed([SHARED_STATE], 8);
-  watchers.changed(['a-1'], 9);
+  watchers.changed([SHARED_STATE]);
+  watchers.changed(['a-1']);
   expect((await told).value).toMatchObject({ partition: 'a-1' });
   await watch.return(undefined);
+});
+
+const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => `a-${from + n}`);
+
+test('a watch tells all that another generation has, and what that has not, once it answers [P3]', async () => {
+  const { queries, watchers } = await queriesOf(
+    ['b-1', ...numbered(100, 400)],
+    [SHARED_STATE, 'b-2', ...numbered(250, 600)],
+  );
+  const watch = queries.watch('p', { partition: undefined, prefix: 'a-' }, signal);
+  const first = watch.next();
+  await new Promise(setImmediate);
+  watchers.exchanged(0);
+  const told = new Map<string, unknown>();
+  for (let next = await first; next.value; next = await watch.next()) {
+    const { partition, state, result, generation } = next.value;
+    told.set(partition, state && String(state));
+    expect({ result, generation }).toEqual({ result: state, generation: 1 });
+    if (told.size === 500) break;
+  }
+  const expected = numbered(100, 600).map((name, n) => [name, n < 150 ? undefined : '1']);
+  expect(new Map([...told].sort())).toEqual(new Map(expected as [string, unknown][]));
+});
+
+test('a watch that cannot tell any more what a former generation had says so', async () => {
+  const { queries, watchers, runners } = await queriesOf(['a-1'], ['a-1']);
+  const watch = queries.watch('p', { partition: undefined, prefix: '' }, signal);
+  const first = watch.next();
+  await new Promise(setImmediate);
+  watchers.exchanged(0);
+  runners.delete(0);
+  expect((await first).value).toMatchObject({ partition: 'a-1', generation: 1 });
+  await expect(watch.next()).rejects.toMatchObject({ code: 'OVERLOADED' });
 });
