@@ -69,7 +69,7 @@ const LOOKED_BYTES = MIB;
 /** A sandbox that has been at work for longer does not count any more among those that are. */
 const SANDBOX_PATIENCE_MS = 100;
 const STORE_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
-/** The row that says of which cluster the states are; no generation's key begins so. */
+/** The row that says of which cluster the states are; no generation's key begins so (projection/keys.ts). */
 const OWNER = Uint8Array.of(0);
 
 /** The projections of a member, put together: what there is to know of them, and their states on this node. */

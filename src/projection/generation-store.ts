@@ -1,9 +1,9 @@
 import { FactstoreError } from '../base/errors.ts';
-import type { Signal } from '../base/signal.ts';
 import { eachRow, type Operation, removeRows, type Store } from '../storage/store.ts';
 import { GenerationKeys, generationOfKey } from './keys.ts';
 import { decodePartition, encodePartition, type PartitionState } from './partition-row.ts';
 import { type BatchOutcome, SHARED_STATE } from './program.ts';
+import { removeGeneration } from './purge.ts';
 import { copyOf, install, type StatePiece } from './state-copy.ts';
 import { DIGEST_EVERY } from './state-digest.ts';
 
@@ -91,7 +91,7 @@ export class GenerationStore {
       checkpoint && ((await journalDamage(store, keys, checkpoint)) ?? (await otherHistory(checkpoint, chainAt)));
     if (damage !== undefined) onDamage(damage);
     // Without a checkpoint there may be rows of a copy that did not come to its end.
-    if (damage !== undefined || !checkpoint) await removeRows(store, keys.all);
+    if (damage !== undefined || !checkpoint) await removeGeneration(store, keys);
     const outbox = await readOutbox(store, keys);
     return new GenerationStore(store, keys, (damage === undefined && checkpoint) || BEGINNING, outbox);
   }
@@ -234,7 +234,7 @@ export class GenerationStore {
     }
     const other = await otherHistory(this.current, chainAt);
     if (other === undefined) return;
-    await removeRows(this.store, this.keys.all);
+    await removeGeneration(this.store, this.keys);
     this.current = BEGINNING;
     this.waiting = 0;
     this.skipped = 0;
@@ -269,29 +269,20 @@ export class GenerationStore {
     this.skipped = position;
   }
 
-  /** Removes all of it; false: there was nothing. Its bytes are on the disk until it is purged. */
+  /** Removes all of it. True: a purge is owed. */
   async drop(): Promise<boolean> {
-    const removed = await removeRows(this.store, this.keys.all);
+    const owed = await removeGeneration(this.store, this.keys);
     this.current = BEGINNING;
     this.waiting = 0;
     this.skipped = 0;
-    return removed > 0;
+    return owed;
   }
 
   /** The same, but it is remembered that nothing of it is needed any more. */
   async retire(): Promise<boolean> {
-    const found = await this.drop();
+    const owed = await this.drop();
     await this.store.write([put(this.keys.checkpoint, json({ retired: true }))], false);
-    return found;
-  }
-
-  /**
-   * Takes what was dropped from the files too: it may hold what came from events that are erased by now (rule R2). A state
-   * is small beside the log, so there is nothing to hold back for; but copies of states that are on their way are waited for.
-   */
-  purge(signal: Signal): Promise<boolean> {
-    const { from, to } = this.keys.all;
-    return this.store.compact(from, to, signal);
+    return owed;
   }
 
   static async isRetired(store: Store, name: string, generation: number): Promise<boolean> {

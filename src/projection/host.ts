@@ -4,6 +4,8 @@ import type { Generation, Projection } from '../model/projection.ts';
 import type { Store } from '../storage/store.ts';
 import { Emitter, type EmitterPorts } from './emitter.ts';
 import { GenerationStore } from './generation-store.ts';
+import { GenerationKeys } from './keys.ts';
+import { owedPurges, purge, removeGeneration } from './purge.ts';
 import type { ProjectionRegistry } from './registry.ts';
 import { GenerationRunner, type RunnerPorts, type RunnerRange } from './runner.ts';
 import { Watchers } from './watchers.ts';
@@ -58,11 +60,12 @@ export class ProjectionHost {
     this.rounds = this.goRound();
   }
 
-  /** Starts what is enabled. What is on the disk of generations that are no more is removed. */
+  /** Starts what is enabled. What is on the disk of generations that are no more is removed; what was so before, purged, too. */
   static async start(ports: HostPorts): Promise<ProjectionHost> {
-    const strays = await dropStrays(ports);
+    await dropStrays(ports);
+    const owed = await owedPurges(ports.store);
     const host = new ProjectionHost(ports);
-    for (const stray of strays) host.purge(stray);
+    for (const keys of owed) host.purge({ keys });
     for (const projection of ports.registry.list()) void host.follow(projection);
     return host;
   }
@@ -131,9 +134,9 @@ export class ProjectionHost {
     await this.purges;
   }
 
-  private purge(dropped: GenerationStore): void {
+  private purge({ keys }: Pick<GenerationStore, 'keys'>): void {
     this.purges = this.purges
-      .then(() => dropped.purge(this.stopping.signal))
+      .then(() => purge(this.ports.store, keys, this.stopping.signal))
       .catch((error: unknown) => this.ports.fatal(error));
   }
 
@@ -356,7 +359,7 @@ async function haltFaulted(hosted: Hosted): Promise<void> {
 }
 
 /** Removes what this node has of generations that are no more. */
-async function dropStrays({ registry, store, logger }: HostPorts): Promise<GenerationStore[]> {
+async function dropStrays({ registry, store, logger }: HostPorts): Promise<void> {
   const kept = new Set(
     registry
       .list()
@@ -364,12 +367,9 @@ async function dropStrays({ registry, store, logger }: HostPorts): Promise<Gener
         [active, building, previous, ...emitting].map((generation) => `${name}\n${generation?.generation}`),
       ),
   );
-  const dropped: GenerationStore[] = [];
   for (const { name, generation } of await GenerationStore.all(store)) {
     if (kept.has(`${name}\n${generation}`)) continue;
     logger.info({ event: 'projection.removed', projection: name, generation }, `an old state of ${name} is removed`);
-    const stray = await GenerationStore.open(store, name, generation);
-    if (await stray.drop()) dropped.push(stray);
+    await removeGeneration(store, new GenerationKeys(name, generation));
   }
-  return dropped;
 }

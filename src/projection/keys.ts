@@ -11,6 +11,11 @@ import { getU53, putU53 } from '../storage/index/keys.ts';
  *     name ‖ generation (8) ‖ 04 ‖ sequence (8)   journal: what a batch went on from
  *     name ‖ generation (8) ‖ 05 ‖ position (8)   digest of what changed in the span that ends there
  *     name ‖ generation (8) ‖ 06                  the last event whose row of the outbox was left out
+ *
+ * Names hold no control characters, so before all of them there is room for what is of no generation, or outlives one:
+ *
+ *     00                                          whose states these are
+ *     00 ‖ name ‖ generation (8)                  rows of this generation were removed, but not purged from the files yet
  */
 const Row = { checkpoint: 0, partition: 1, parked: 2, outbox: 3, journal: 4, digest: 5, leftOut: 6 } as const;
 
@@ -29,6 +34,15 @@ export class GenerationKeys {
 
   get all(): { readonly from: Uint8Array; readonly to: Uint8Array } {
     return { from: this.prefix, to: this.key(0xff) };
+  }
+
+  /** Says that a purge is owed (purge.ts). */
+  get purge(): Uint8Array {
+    return Buffer.concat([Uint8Array.of(0), this.prefix]);
+  }
+
+  static get allPurges(): { readonly from: Uint8Array; readonly to: Uint8Array } {
+    return { from: Uint8Array.of(0, 1), to: Uint8Array.of(1) };
   }
 
   get checkpoint(): Uint8Array {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { FactstoreError } from '../base/errors.ts';
-import { type Operation, removeRows, type Store } from '../storage/store.ts';
+import type { Operation, Store } from '../storage/store.ts';
 import type { GenerationKeys } from './keys.ts';
+import { removeGeneration } from './purge.ts';
 
 /** A row of a generation: its key without what all rows of the generation have in common. */
 type StateRow = readonly [rest: Uint8Array, value: Uint8Array];
@@ -52,7 +53,7 @@ export async function install(store: Store, keys: GenerationKeys, pieces: AsyncI
         if (Buffer.compare(key, keys.checkpoint) !== 0) throw notWhole('it does not begin with a checkpoint');
         checkpoint = row[1];
         await store.write([{ type: 'del', key }], true);
-        await removeRows(store, keys.all);
+        await removeGeneration(store, keys);
       }
     }
     // Synced, as the checkpoint alone vouches for them: a sync reaches only the file that LevelDB writes at that moment.

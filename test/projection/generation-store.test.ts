@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { GenerationStore, type StateBatch } from '../../src/projection/generation-store.ts';
+import { purge } from '../../src/projection/purge.ts';
 import { LevelStore } from '../../src/storage/level-store.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 
@@ -148,10 +149,10 @@ describe('what a generation has on the disk', () => {
       const copied = kept.copy()[Symbol.asyncIterator]();
       await copied.next();
       expect(await dropped.drop()).toBe(true);
-      const purged = dropped.purge(new AbortController().signal);
+      const purged = purge(store, dropped.keys, new AbortController().signal);
       // What a copy of another generation that is on its way can still see stays for so long.
       while (!(await copied.next()).done);
-      expect(await purged).toBe(true);
+      await purged;
       expect(await holds()).toBe(false);
       expect(await kept.partition('a')).toBeDefined();
     } finally {
