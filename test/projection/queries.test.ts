@@ -6,6 +6,7 @@ import { ProjectionQueries } from '../../src/projection/queries.ts';
 import { ProjectionRegistry } from '../../src/projection/registry.ts';
 import { Watchers } from '../../src/projection/watchers.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { OpenCalls } from '../../src/runtime/open-calls.ts';
 import { Watched } from '../../src/runtime/watched.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 
@@ -28,7 +29,13 @@ async function queriesOf(...generations: readonly (readonly string[])[]) {
   const hosted = { projection, generations: runners, watchers } as unknown as Hosted;
   const host = { hosted: async () => hosted } as unknown as ProjectionHost;
   const registry = new ProjectionRegistry();
-  const queries = new ProjectionQueries({ registry, host, head: new Watched(7), clock: systemClock });
+  const queries = new ProjectionQueries({
+    registry,
+    host,
+    head: new Watched(7),
+    clock: systemClock,
+    calls: new OpenCalls(),
+  });
   return { queries, watchers, runners };
 }
 
