@@ -144,7 +144,10 @@ export class ProjectionHost {
     const { name } = projection;
     // At once: what a generation may process and emit is asked while the fact is being applied.
     const known = this.byName.get(name);
-    if (known && known.projection.created === projection.created) known.projection = projection;
+    if (known && known.projection.created === projection.created) {
+      known.projection = projection;
+      tellExchange(known);
+    }
     return this.inTurn(name, () => this.carryOut(name));
   }
 
@@ -256,7 +259,10 @@ export class ProjectionHost {
     hosted.generations.set(number, runner);
     // What was found damaged, or half of what was to come from another node, begins anew: whatever it had may be gone.
     const isLess = known !== undefined && runner.checkpoint.value < known.checkpoint.value;
-    if (isLess && number === hosted.told) hosted.watchers.changedAtLarge();
+    if (isLess && number === hosted.told) {
+      hosted.told = undefined;
+      hosted.watchers.changedAtLarge();
+    }
     if (run) runner.start();
   }
 
@@ -315,14 +321,16 @@ export class ProjectionHost {
 
 /**
  * The generation that answers on this node: the active one, but until it has come as far as the one before it, that one. A
- * node that lags would otherwise go back in time when another one takes over. One that is rolled back from does not answer.
+ * node that lags would otherwise go back in time when another one takes over. Once it answers it goes on to, though the one
+ * before may come to the fact that ended it first. One that is rolled back from does not answer.
  */
-export function answering({ projection, generations }: Hosted): GenerationRunner | undefined {
+export function answering({ projection, generations, told }: Hosted): GenerationRunner | undefined {
   const { active, previous, segments } = projection;
   const since = segments.at(-1)?.after ?? 0;
   const runner = generations.get(active.generation);
   const before = previous && previous.generation < active.generation ? generations.get(previous.generation) : undefined;
-  return runner && before && runner.checkpoint.value < Math.min(since, before.checkpoint.value) ? before : runner;
+  if (!runner || !before || told === active.generation) return runner;
+  return runner.checkpoint.value < Math.min(since, before.checkpoint.value) ? before : runner;
 }
 
 /** Has those who watch look anew where another generation answers than they were told. */

@@ -246,7 +246,7 @@ export class ProjectionQueries {
     const bounded = withDeadline(this.clock, waitMs, signal);
     try {
       const { active } = hosted.projection;
-      await (hosted.generations.get(active.generation) ?? now).checkpoint.reached(atLeast, bounded.signal);
+      await (hosted.generations.get(active.generation) ?? now).reached(atLeast, bounded.signal);
     } finally {
       bounded.release();
     }

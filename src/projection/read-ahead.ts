@@ -3,6 +3,9 @@ import type { IndexView } from '../storage/index/index-view.ts';
 import type { EventSource, SourceBatch } from './event-source.ts';
 import { nextDigestAt } from './state-digest.ts';
 
+/** With fewer events than this ahead, the program has nearly caught up: a batch of what there is now would be a small one. */
+const AHEAD_MIN = 500;
+
 /**
  * Reads the next batch while the program has the one before it: that runs in a thread of its own. What was read ahead is
  * never behind a fact that ends the generation's part, for nothing behind it was applied when the batch was read.
@@ -25,7 +28,7 @@ export class ReadAhead {
     this.next = undefined;
     const batch = await (next?.after === after ? next.batch : this.begin(after, until));
     const { lookedTo } = batch;
-    if (lookedTo > after && lookedTo < Math.min(this.head.value, until)) {
+    if (lookedTo > after && Math.min(this.head.value, until) - lookedTo >= AHEAD_MIN) {
       this.next = { after: lookedTo, batch: this.begin(lookedTo, until) };
       // Whoever takes it sees why it failed.
       this.next.batch.catch(() => undefined);

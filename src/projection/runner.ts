@@ -50,6 +50,13 @@ export type StepListener = (partitions: Iterable<string>) => void;
 const OUTBOX_ROWS_MAX = 10_000;
 const OUTBOX_RETRY_MS = 50;
 const SYNC_EVERY_MS = 1_000;
+/**
+ * At the head of the log a batch begins no sooner than this after the one before it, unless somebody waits for it: whatever
+ * its size, a batch costs as much as thirty events.
+ */
+const BATCH_EVERY_MS = 50;
+/** What is so far behind the head has to catch up, and takes large batches anyway. */
+const AT_HEAD = 1_000;
 /** How often a fault that is this node's own is tried again in a fresh sandbox before it stands (rule P4). */
 const RETRIES = 3;
 const RETRY_MS = 1_000;
@@ -83,6 +90,7 @@ export class GenerationRunner {
   private retriedAt = -1;
   private retries = 0;
   private syncedMs = 0;
+  private begunMs = Number.NEGATIVE_INFINITY;
   private digest: StateDigest;
   private digestAt = 0;
   private readonly recovery: StateRecovery;
@@ -175,6 +183,12 @@ export class GenerationRunner {
     return false;
   }
 
+  /** Whether its state has come to a position before the signal is aborted. What there is of it is processed at once. */
+  reached(position: number, signal: Signal): Promise<boolean> {
+    this.nudge.resolve();
+    return this.checkpoint.reached(position, signal);
+  }
+
   /** How much memory its sandbox has taken; 0: it has none now. */
   get memoryBytes(): number {
     return this.program?.memoryBytes ?? 0;
@@ -206,6 +220,7 @@ export class GenerationRunner {
           continue;
         }
         await this.keepQuiet();
+        await this.gather();
         if (await this.turn()) continue;
         const next = this.checkpoint.value + 1;
         const more = next > this.range().until ? this.rangeChange(signal) : this.ports.head.reached(next, signal);
@@ -222,6 +237,16 @@ export class GenerationRunner {
     }
   }
 
+  /** Waits until a batch is worth its while. */
+  private async gather(): Promise<void> {
+    const { clock, head } = this.ports;
+    const restMs = this.begunMs + BATCH_EVERY_MS - clock.monotonicMs();
+    const behind = Math.min(head.value, this.range().until) - this.checkpoint.value;
+    if (restMs <= 0 || behind <= 0 || behind > AT_HEAD || this.checkpoint.waiting > 0) return;
+    await Promise.race([clock.sleep(restMs, this.stopping.signal), this.nudge.promise]);
+    this.nudge = deferred();
+  }
+
   /** One batch; false: there is nothing to process now. */
   private async turn(): Promise<boolean> {
     const { store, ports } = this;
@@ -233,6 +258,7 @@ export class GenerationRunner {
       await ports.clock.sleep(OUTBOX_RETRY_MS, signal);
       return true;
     }
+    this.begunMs = ports.clock.monotonicMs();
     const batch = await (this.source as ReadAhead).read(after, until);
     if (batch.lookedTo <= after) return false;
     // What was read may be known to be a stub only now: the head is told of an entry after everything else.

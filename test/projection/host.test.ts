@@ -17,14 +17,18 @@ const UPDATED = { kind: 'update', source: 'two', onError: 'fault' } as const;
 const TAKEN_OVER = { kind: 'takeOver', generation: 1 } as const;
 const ROLLED_BACK = { kind: 'rollBack' } as const;
 
-function answersWith(projection: Projection, checkpoints: Readonly<Record<number, number>>): number | undefined {
+function answersWith(
+  projection: Projection,
+  checkpoints: Readonly<Record<number, number>>,
+  told?: number,
+): number | undefined {
   const generations = new Map(
     Object.entries(checkpoints).map(([number, checkpoint]) => [
       Number(number),
       { generation: { generation: Number(number) }, checkpoint: new Watched(checkpoint) },
     ]),
   );
-  return answering({ projection, generations } as unknown as Hosted)?.generation.generation;
+  return answering({ projection, generations, told } as unknown as Hosted)?.generation.generation;
 }
 
 test('P3: a node that lags answers with the old generation until the new one has come as far', () => {
@@ -34,6 +38,12 @@ test('P3: a node that lags answers with the old generation until the new one has
   expect(answersWith(projection, { 0: 30, 1: 30 })).toBe(1);
   expect(answersWith(projection, { 1: 2 })).toBe(1);
   expect(answersWith(after(CREATED, UPDATED), { 0: 5, 1: 20 })).toBe(0);
+});
+
+test('P3: a generation that has answered goes on to, though the one before comes to its end first', () => {
+  const projection = after(CREATED, UPDATED, TAKEN_OVER);
+  expect(answersWith(projection, { 0: 30, 1: 25 }, 0)).toBe(0);
+  expect(answersWith(projection, { 0: 30, 1: 25 }, 1)).toBe(1);
 });
 
 test('P3: a generation that is rolled back from answers no more', () => {

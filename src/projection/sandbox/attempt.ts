@@ -29,6 +29,7 @@ export class Attempt {
   #statesBytes = 0;
   #emissionsBytes = 0;
   #grown = false;
+  #settled = false;
 
   constructor(sandbox: Sandbox, events: readonly ProgramEvent[], loadStates: LoadStates) {
     this.#sandbox = sandbox;
@@ -42,10 +43,12 @@ export class Attempt {
       while (this.processed < this.#events.length && !this.#isFull) {
         const piece = this.#nextPiece(atOnce);
         this.underWay = piece.length;
-        await this.#runPiece(piece);
+        // Events that are tried one by one are to be told from their states: either may be what ends the sandbox.
+        const settles = atOnce > 1 && this.processed + piece.length === this.#events.length;
+        await this.#runPiece(piece, settles);
         if (this.failure) return;
       }
-      if (this.processed > 0) await this.#settle();
+      if (this.processed > 0 && !this.#settled) await this.#settle();
     } catch (error) {
       if (!(error instanceof SandboxDied)) throw error;
       this.failure = { kind: 'died', message: `the sandbox died: ${error.message}`, at: 0 };
@@ -71,8 +74,8 @@ export class Attempt {
     return this.#events.slice(start, end);
   }
 
-  async #runPiece(piece: readonly ProgramEvent[]): Promise<void> {
-    let answer = await this.#sandbox.ask({ kind: 'batch', events: packEvents(piece) });
+  async #runPiece(piece: readonly ProgramEvent[], settles: boolean): Promise<void> {
+    let answer = await this.#sandbox.ask({ kind: 'batch', events: packEvents(piece), settles });
     if (answer.kind === 'missing') {
       const found = await this.#loadStates(answer.partitions);
       const states = answer.partitions.map((partition) => [partition, found.get(partition)] as const);
@@ -93,11 +96,17 @@ export class Attempt {
       this.#emissionsBytes += emission.data.length + (emission.metadata?.length ?? 0);
       this.emissions.push(emission);
     }
+    if (answer.settled) this.#takeStates(answer.settled);
   }
 
   async #settle(): Promise<void> {
     this.phase = 'settling';
-    const answer = await this.#sandbox.ask({ kind: 'settle' });
+    this.#takeStates(await this.#sandbox.ask({ kind: 'settle' }));
+  }
+
+  #takeStates(answer: Answer): void {
+    this.phase = 'settling';
+    this.#settled = true;
     if (answer.kind === 'failed') return this.#fail(answer);
     assert(answer.kind === 'settled', 'settling is answered by states');
     const { rows, texts } = answer;

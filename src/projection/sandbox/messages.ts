@@ -14,8 +14,8 @@ export const SIGNS = 2;
 export type Request =
   /** A projection in a sandbox of its own; what was open before is gone. Answered by `opened` or `refused`. */
   | { readonly kind: 'open'; readonly source: string; readonly limits: ProgramLimits }
-  /** A batch; answered by `missing` where states are needed first, else by `ran`. */
-  | { readonly kind: 'batch'; readonly events: PackedEvents }
+  /** A batch; answered by `missing` where states are needed first, else by `ran`. `settles`: with the states that it leaves. */
+  | { readonly kind: 'batch'; readonly events: PackedEvents; readonly settles: boolean }
   /** The states that were asked for; undefined: there is none. Answered by `ran`. */
   | { readonly kind: 'states'; readonly states: readonly (readonly [string, Uint8Array | undefined])[] }
   /** All states that changed since the last time; answered by `settled`. */
@@ -39,13 +39,27 @@ export type Answer =
       /** Of each row data and metadata. */
       readonly texts: PackedTexts;
       readonly log: readonly string[];
+      /** Where that was asked for and all events are done: to ask for it on its own costs as much as to handle ten events. */
+      readonly settled?: Settled | Failed;
     }
-  /** In `rows` partition, length of the state, length of the result; in `texts` state and result of each. */
-  | { readonly kind: 'settled'; readonly rows: readonly (string | number)[]; readonly texts: PackedTexts }
+  | Settled
   | { readonly kind: 'forgotten' }
   | { readonly kind: 'closed' }
-  /** The call came to nothing, or only to the event before `at`. */
-  | { readonly kind: 'failed'; readonly failure: Failure; readonly log: readonly string[] };
+  | Failed;
+
+/** In `rows` partition, length of the state, length of the result; in `texts` state and result of each. */
+interface Settled {
+  readonly kind: 'settled';
+  readonly rows: readonly (string | number)[];
+  readonly texts: PackedTexts;
+}
+
+/** The call came to nothing, or only to the event before `at`. */
+interface Failed {
+  readonly kind: 'failed';
+  readonly failure: Failure;
+  readonly log: readonly string[];
+}
 
 /** Of texts that there are not, and of results that are the state. */
 export const NONE = -1;

@@ -18,6 +18,8 @@ const WRITES = /\b(?:emit|linkTo|linkStreamTo|copyTo)\b/;
 
 let machine: Machine | undefined;
 let limits: ProgramLimits = PROGRAM_LIMITS;
+/** How many events there are in the batch that is under way, and whether states are to be settled behind it. */
+let batch = { count: 0, settles: false };
 
 forceUtc();
 yieldToAppends();
@@ -33,7 +35,12 @@ function yieldToAppends(): void {
 function answer(given: Answer): void {
   Atomics.add(signs, Sign.alive, 1);
   Atomics.store(signs, Sign.memoryKiB, machine ? machine.memoryBytes >> 10 : 0);
-  parentPort?.postMessage(given, 'texts' in given ? [given.texts.bytes.buffer, given.texts.ends.buffer] : []);
+  parentPort?.postMessage(given, [...buffersOf(given), ...('settled' in given ? buffersOf(given.settled) : [])]);
+}
+
+/** What is handed over and not copied. */
+function buffersOf(given: Answer): ArrayBuffer[] {
+  return 'texts' in given ? [given.texts.bytes.buffer, given.texts.ends.buffer] : [];
 }
 
 async function open({ source, limits: given }: Extract<Request, { kind: 'open' }>): Promise<Answer> {
@@ -75,7 +82,8 @@ function failureOf(error: unknown) {
   throw error;
 }
 
-function beginBatch(machine: Machine, { events }: Extract<Request, { kind: 'batch' }>): Answer {
+function beginBatch(machine: Machine, { events, settles }: Extract<Request, { kind: 'batch' }>): Answer {
+  batch = { count: events.count, settles };
   const { header, bodies, rows, places, ids } = batchText(events);
   const partitions = JSON.parse(machine.call('beginBatch', header, bodies, rows, places, ids)) as string[];
   return partitions.length > 0 ? { kind: 'missing', partitions } : run(machine);
@@ -91,10 +99,11 @@ function loadStates(machine: Machine, { states }: Extract<Request, { kind: 'stat
 function run(machine: Machine): Answer {
   const ran = readRun(machine.call('runBatch'));
   if ('failure' in ran) return { kind: 'failed', failure: machine.failureOf(ran.failure), log: ran.log };
-  return { kind: 'ran', done: ran.done, grown: ran.grown, ...ran.value, log: ran.log };
+  const answer = { kind: 'ran', done: ran.done, grown: ran.grown, ...ran.value, log: ran.log } as const;
+  return batch.settles && ran.done === batch.count ? { ...answer, settled: settle(machine) } : answer;
 }
 
-function settle(machine: Machine): Answer {
+function settle(machine: Machine): Extract<Answer, { kind: 'settled' | 'failed' }> {
   const { stateBytesMax: stateLengthMax, heldStatesBytesMax: heldCostMax } = limits;
   const settled = readSettled(machine.call('settle', JSON.stringify({ stateLengthMax, heldCostMax })), stateLengthMax);
   machine.settled();

@@ -1,0 +1,54 @@
+import { afterEach, expect, test } from 'vitest';
+import type { Program } from '../../src/projection/program.ts';
+import { TestNodes } from '../support/test-node.ts';
+import { openSmallProgram } from './small-program.ts';
+
+let nodes: TestNodes | undefined;
+/** When the programs were given each batch of events, and of how many. */
+let batches: { readonly ms: number; readonly events: number }[] = [];
+
+afterEach(async () => {
+  await nodes?.dispose();
+  nodes = undefined;
+  batches = [];
+});
+
+async function openProgram(source: string): Promise<Program> {
+  const program = await openSmallProgram(source);
+  const process: Program['process'] = (events, load) => {
+    batches.push({ ms: performance.now(), events: events.length });
+    return program.process(events, load);
+  };
+  return { description: program.description, memoryBytes: 0, process, close: () => program.close() };
+}
+
+async function start() {
+  nodes = await TestNodes.prepare(1);
+  await nodes.startNode(0, {}, { openProgram });
+  const db = await nodes.client();
+  await db.projections.create('count', '{ handle: (state = 0) => state + 1 }');
+  return db;
+}
+
+test('at the head of the log events are taken together, a batch every 50 ms at most', async () => {
+  const db = await start();
+  for (let n = 0; n < 300; n++) await db.append('a', [{ type: 'Happened' }]);
+  const position = await db.head();
+  // Nobody has waited for a state so far.
+  const [first, last] = [batches[0]?.ms ?? 0, batches.at(-1)?.ms ?? 0];
+  expect(batches.length).toBeGreaterThan(0);
+  expect(batches.length).toBeLessThanOrEqual((last - first) / 50 + 2);
+  expect((await db.projections.state('count', '', { atLeast: position })).state).toBe(300);
+  expect(batches.reduce((sum, { events }) => sum + events, 0)).toBe(300);
+});
+
+test('who waits for a state does not wait for a batch to fill', async () => {
+  const db = await start();
+  for (let n = 1; n <= 40; n++) {
+    const { position } = await db.append('a', [{ type: 'Happened' }]);
+    expect((await db.projections.state('count', '', { atLeast: position })).state).toBe(n);
+  }
+  const gaps = batches.slice(1).map(({ ms }, n) => ms - (batches[n]?.ms ?? 0));
+  // Otherwise not one of them could be: each would have waited for the rest of 50 ms.
+  expect(Math.min(...gaps)).toBeLessThan(40);
+});
