@@ -214,14 +214,15 @@ export class ProjectionHost {
     return needed;
   }
 
-  /** Lets go of old generations whose last emissions are in the store. */
-  private async retire({ projection, generations, emitter, retired }: Hosted): Promise<void> {
+  /** Lets go of old generations whose last emissions are in the store, and which do not answer any more. */
+  private async retire({ projection, generations, emitter, retired, told }: Hosted): Promise<void> {
     const { active, building, previous } = projection;
     for (const [number, runner] of generations) {
       const lost = runner.lost && runner.lacking && number !== active.generation && number !== building?.generation;
       // What it has emitted and nobody has appended cannot be known any more; the next one must not wait for it.
       if (lost) retired.add(number);
       if ([active, building, previous].some((generation) => generation?.generation === number)) continue;
+      if (number === told && !lost) continue;
       const { until } = rangeOf(projection, number);
       if (!lost && (!emitter || runner.checkpoint.value < until || runner.store.outboxRows > 0)) continue;
       await runner.stop();
@@ -320,17 +321,20 @@ export class ProjectionHost {
 }
 
 /**
- * The generation that answers on this node: the active one, but until it has come as far as the one before it, that one. A
- * node that lags would otherwise go back in time when another one takes over. Once it answers it goes on to, though the one
- * before may come to the fact that ended it first. One that is rolled back from does not answer.
+ * The generation that answers on this node: the active one, but until it has come as far as the one that has answered so far,
+ * that one. A node that lags would otherwise go back in time when another one takes over, and every node where a projection
+ * is reset twice. Once the active one answers it goes on to, though the one before may come to the fact that ended it first.
+ * One that is rolled back from does not answer.
  */
 export function answering({ projection, generations, told }: Hosted): GenerationRunner | undefined {
   const { active, previous, segments } = projection;
   const since = segments.at(-1)?.after ?? 0;
   const runner = generations.get(active.generation);
-  const before = previous && previous.generation < active.generation ? generations.get(previous.generation) : undefined;
-  if (!runner || !before || told === active.generation) return runner;
-  return runner.checkpoint.value < Math.min(since, before.checkpoint.value) ? before : runner;
+  if (!runner || told === active.generation) return runner;
+  const [before] = [told, previous?.generation].flatMap((number) =>
+    number !== undefined && number < active.generation ? (generations.get(number) ?? []) : [],
+  );
+  return before && runner.checkpoint.value < Math.min(since, before.checkpoint.value) ? before : runner;
 }
 
 /** Has those who watch look anew where another generation answers than they were told. */

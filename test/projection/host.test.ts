@@ -46,8 +46,16 @@ test('P3: a generation that has answered goes on to, though the one before comes
   expect(answersWith(projection, { 0: 30, 1: 25 }, 1)).toBe(1);
 });
 
+test('P3: what has answered goes on to where a projection is reset again before it was built anew', () => {
+  const projection = after(CREATED, { kind: 'reset' }, { kind: 'reset' });
+  expect(answersWith(projection, { 0: 20, 1: 5, 2: 1 }, 0)).toBe(0);
+  expect(answersWith(projection, { 0: 20, 1: 5, 2: 20 }, 0)).toBe(2);
+  expect(answersWith(projection, { 1: 5, 2: 1 })).toBe(1);
+});
+
 test('P3: a generation that is rolled back from answers no more', () => {
   expect(answersWith(after(CREATED, UPDATED, TAKEN_OVER, ROLLED_BACK), { 0: 30, 1: 40 })).toBe(0);
+  expect(answersWith(after(CREATED, UPDATED, TAKEN_OVER, ROLLED_BACK), { 0: 30, 1: 40 }, 1)).toBe(0);
 });
 
 test('P2: the facts divide the log into segments without gaps, each of one generation', () => {

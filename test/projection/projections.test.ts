@@ -385,6 +385,27 @@ test('P3: a generation takes over once it has caught up, and not before', async 
   await until('it takes over', async () => (await db.projections.get('waiting')).active?.generation === 1n);
 });
 
+test('P3: the whole state is there to be asked for until another one is, though the projection is reset twice', async () => {
+  const db = await start(1);
+  gate = deferred();
+  gate.resolve();
+  await appendMany(db, 5);
+  const waits = '{ /* waits */ handle: (state = 0) => state + 1 }';
+  const { position } = await db.projections.create('twice', waits);
+  expect((await db.projections.state('twice', '', { atLeast: position })).state).toBe(5);
+  gate = deferred();
+  await db.projections.reset('twice');
+  await db.projections.reset('twice');
+  // The round in which generations are let go of comes every 100 ms.
+  for (let n = 0; n < 30; n++) {
+    expect(await db.projections.state('twice')).toMatchObject({ state: 5, generation: 0n });
+    await appendMany(db, 5, 'other');
+  }
+  gate.resolve();
+  await until('it is built anew', async () => (await db.projections.state('twice')).generation === 2n);
+  expect((await db.projections.state('twice')).state).toBeGreaterThanOrEqual(5);
+});
+
 const DOUBLES = `{
   source: { kind: 'categories', categories: ['in'] },
   handle: (state = 0, { data, event, emit }) => { emit('out', 'Doubled', { n: data.n * 2, of: String(event.position) }); return state + 1; },
