@@ -8,6 +8,7 @@ import { Fifo } from './fifo.ts';
 import type { LeaderFinder, Route } from './leader-finder.ts';
 import { PROBE_TIMEOUT_MS } from './node.ts';
 import { abortError, type PendingAppend, timeoutError } from './pending-append.ts';
+import { RequestMemory } from './request-memory.ts';
 import { asFactstoreError, isRetryable } from './status-error.ts';
 import type { Upcasting } from './upcasting.ts';
 
@@ -44,6 +45,8 @@ export interface AppendJob {
  * refused one: no append passes an earlier one (rule S4).
  */
 export class AppendPipeline implements AppendCallEvents {
+  /** What requests are written to. */
+  readonly memory = new RequestMemory();
   private readonly leaders: LeaderFinder;
   private readonly clock: Clock;
   private readonly limits: PipelineLimits;
@@ -122,6 +125,8 @@ export class AppendPipeline implements AppendCallEvents {
     if (append.settled) return;
     try {
       const outcome = decodeAppendResponse(answer);
+      // It was sent whole, or there would be no answer, and will not be sent again.
+      this.memory.give(append.request);
       if (outcome.kind === 'conflict') return this.fail(append, conflictError(outcome, append.what, this.upcasting));
       this.settle(append);
       append.resolve(outcome);

@@ -10,6 +10,7 @@ import type { EventShape, NewEvent } from './event-types.ts';
 import { uuidOrNew } from './identifiers.ts';
 import type { AppendManyOptions, AppendResult, ProducerPlace, StreamWrite } from './options.ts';
 import { conditionsArgument } from './queries.ts';
+import type { RequestMemory } from './request-memory.ts';
 import type { Session } from './session.ts';
 
 /** An AppendRequest at most: the events, and the names and tags around them. */
@@ -24,22 +25,28 @@ export function appendWrites(
 ): Promise<AppendResult> {
   let job: AppendJob;
   try {
-    job = appendJob(session, writes, options);
+    job = appendJob(session, pipeline.memory, writes, options);
   } catch (error) {
     return Promise.reject(error);
   }
   return pipeline.append(job).then((outcome) => toResult(session, outcome, job.appendId));
 }
 
-function appendJob(session: Session, writes: readonly StreamWrite[], options: AppendManyOptions = {}): AppendJob {
+function appendJob(
+  session: Session,
+  memory: RequestMemory,
+  writes: readonly StreamWrite[],
+  options: AppendManyOptions = {},
+): AppendJob {
   if (!Array.isArray(writes)) throw invalid('writes', `an array of writes is expected, not ${describe(writes)}`);
   const appendId = uuidOrNew('appendId', options.appendId);
-  const request = encodeAppendRequest({
+  const append = {
     appendId,
     writes: writes.map((write, i) => encodeWrite(write, writes.length === 1 ? '' : `writes[${i}].`)),
     producer: options.producer && encodeProducer(options.producer),
     conditions: conditionsArgument(options.conditions),
-  });
+  };
+  const request = encodeAppendRequest(append, (size) => memory.take(size));
   if (request.length > REQUEST_BYTES_MAX) throw overLimit('append', REQUEST_BYTES_MAX, request.length, 'bytes');
   return {
     request,

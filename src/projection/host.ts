@@ -226,9 +226,10 @@ export class ProjectionHost {
       const { until } = rangeOf(projection, number);
       if (!lost && (!emitter || runner.checkpoint.value < until || runner.store.outboxRows > 0)) continue;
       await runner.stop();
+      // First of all: who watches takes what is there for whole, and its rows go one by one.
+      generations.delete(number);
       if (await runner.store.retire()) this.purge(runner.store);
       retired.add(number);
-      generations.delete(number);
     }
   }
 
@@ -237,6 +238,9 @@ export class ProjectionHost {
     const { name } = hosted.projection;
     const known = hosted.generations.get(number);
     if (known && !(run && known.stopped)) return;
+    // It would go on with the store as it was opened before, and neither would know what the other removes.
+    await hosted.emitter?.stop();
+    hosted.emitter = undefined;
     const { store, logger } = this.ports;
     const damaged = (reason: string) =>
       logger.warn(

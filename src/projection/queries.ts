@@ -199,9 +199,12 @@ export class ProjectionQueries {
       for (let changes = await watcher.next(signal); changes; changes = await watcher.next(signal)) {
         if (changes.missed) throw missedSome(name);
         const isExchanged = changes.former.length > 0;
-        if (isExchanged && one === undefined) yield* this.statesAnew(name, prefix, changes.former);
+        if (isExchanged && one === undefined) yield* this.statesAnew(name, prefix, changes.former, signal);
         const named = isExchanged && one !== undefined ? [one] : changes.partitions;
-        for (const partition of named) yield await this.stateNow(name, partition);
+        for (const partition of named) {
+          if (signal.aborted) return;
+          yield await this.stateNow(name, partition);
+        }
       }
     } finally {
       watcher.close();
@@ -209,17 +212,24 @@ export class ProjectionQueries {
   }
 
   /** All states as the generation has them that answers now, and of what others had that answered before, what it has not. */
-  private async *statesAnew(name: string, prefix: string, former: readonly number[]): AsyncGenerator<StateAnswer> {
+  private async *statesAnew(
+    name: string,
+    prefix: string,
+    former: readonly number[],
+    signal: Signal,
+  ): AsyncGenerator<StateAnswer> {
     const hosted = await this.host.hosted(name);
     const runner = answeringOf(hosted);
     const { generation } = runner.generation;
     for await (const { at, rows } of pagesOf(runner, prefix)) {
+      if (signal.aborted) return;
       for (const [partition, state] of rows) yield { partition, ...state, generation, at };
     }
     for (const number of former) {
       const before = hosted.generations.get(number);
       if (before === runner) continue;
       for await (const { rows } of before ? pagesOf(before, prefix) : []) {
+        if (signal.aborted) return;
         for (const [partition] of rows) {
           const now = await this.stateNow(name, partition);
           if (!now.state && !now.result) yield now;

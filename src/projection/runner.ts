@@ -371,7 +371,7 @@ export class GenerationRunner {
       await this.commit(NOTHING, NO_EVENTS, position, [{ position, message: describeFault(fault) }]);
       return this.openProgram();
     }
-    // A state that is refused is so again: it is the same, event for event.
+    // A state that is refused is so wherever a batch ends there.
     if (fault.kind !== 'threw' && fault.kind !== 'state' && (await this.triesAgain(position))) return;
     this.standStill(fault);
   }

@@ -83,6 +83,7 @@ export class Watcher {
 
   /** Resolves once something has changed; undefined: the signal was aborted, or the projection is no more. */
   async next(signal: Signal): Promise<Changes | undefined> {
+    if (signal.aborted) return undefined;
     while (this.pending.size + this.former.size === 0 && !this.missed) {
       if (!(await this.rounds.reached(this.rounds.value + 1, signal))) return undefined;
     }

@@ -191,23 +191,16 @@ export interface AppendToEncode {
   readonly forward?: boolean | undefined;
 }
 
-export function encodeAppendRequest(append: AppendToEncode): Buffer {
-  let size = 64 + append.appendId.length;
-  for (const write of append.writes) {
-    size += 32 + write.stream.length * 3;
-    for (const event of write.events) size += 6 + (event instanceof Uint8Array ? event.length : newEventSize(event));
-  }
-  const writer = new MessageWriter(size);
+/** `memory` gives at least so many bytes, to which the request is written. */
+export function encodeAppendRequest(
+  append: AppendToEncode,
+  memory: (size: number) => Buffer = Buffer.allocUnsafe,
+): Buffer {
+  const sizes = append.writes.map(writeSize);
+  const writer = new MessageWriter(memory(sizes.reduce((sum, size) => sum + size, 64 + append.appendId.length)));
   writer.data(Field.appendId, append.appendId);
-  for (const write of append.writes) {
-    writer.nested(Field.writes, (nested) => {
-      nested.text(1, write.stream).uint(2, expectNumber(write.expect));
-      if (write.expect.kind === 'revision') nested.uint(3, write.expect.revision);
-      for (const event of write.events) {
-        if (event instanceof Uint8Array) nested.dataAlways(4, event);
-        else nested.nested(4, (inner) => writeNewEvent(inner, event));
-      }
-    });
+  for (const [i, write] of append.writes.entries()) {
+    writer.nested(Field.writes, (nested) => writeWrite(nested, write), sizes[i]);
   }
   const producer = append.producer;
   if (producer) {
@@ -230,6 +223,22 @@ export function encodeAppendRequest(append: AppendToEncode): Buffer {
     writer.nested(Field.conditions, (nested) => writeCondition(nested, condition));
   }
   return writer.finish();
+}
+
+/** About how many bytes a write takes, or a few more. */
+function writeSize({ stream, events }: AppendToEncode['writes'][number]): number {
+  let size = 32 + stream.length * 3;
+  for (const event of events) size += 6 + (event instanceof Uint8Array ? event.length : newEventSize(event));
+  return size;
+}
+
+function writeWrite(writer: MessageWriter, { stream, expect, events }: AppendToEncode['writes'][number]): void {
+  writer.text(1, stream).uint(2, expectNumber(expect));
+  if (expect.kind === 'revision') writer.uint(3, expect.revision);
+  for (const event of events) {
+    if (event instanceof Uint8Array) writer.dataAlways(4, event);
+    else writer.nested(4, (inner) => writeNewEvent(inner, event), newEventSize(event));
+  }
 }
 
 /**

@@ -17,8 +17,9 @@ export class MessageWriter {
   private bytes: Buffer;
   private offset = 0;
 
-  constructor(sizeHint: number = SIZE_HINT) {
-    this.bytes = Buffer.allocUnsafe(sizeHint);
+  /** Writes to this memory, or new memory of about the size of the message. Where that is too small it takes larger one. */
+  constructor(memory: number | Buffer = SIZE_HINT) {
+    this.bytes = typeof memory === 'number' ? Buffer.allocUnsafe(memory) : memory;
   }
 
   /** A whole number from 0 to 2^53 - 1. */
@@ -96,18 +97,24 @@ export class MessageWriter {
     return this;
   }
 
-  /** A nested message. Its length is known only behind it, so it is moved by the few bytes that the length takes. */
-  nested(field: number, write: (writer: MessageWriter) => void): this {
-    this.reserve(HEADER_MAX);
-    this.offset = writeVarint(this.bytes, this.offset, field * 8 + WireType.bytes);
-    const start = this.offset;
+  /**
+   * A nested message. Its length is known only behind it. `sizeHint`: about that, so that there is room for the bytes that it
+   * takes; where it takes more or less of them, the message is moved.
+   */
+  nested(field: number, write: (writer: MessageWriter) => void, sizeHint = 0): this {
+    this.reserve(2 * HEADER_MAX);
+    const at = writeVarint(this.bytes, this.offset, field * 8 + WireType.bytes);
+    const start = at + lengthOfLength(sizeHint);
+    this.offset = start;
     write(this);
     const length = this.offset - start;
-    this.reserve(HEADER_MAX);
-    const shift = lengthOfLength(length);
-    this.bytes.copyWithin(start + shift, start, this.offset);
-    writeVarint(this.bytes, start, length);
-    this.offset += shift;
+    const moved = at + lengthOfLength(length);
+    if (moved !== start) {
+      this.reserve(HEADER_MAX);
+      this.bytes.copyWithin(moved, start, this.offset);
+    }
+    writeVarint(this.bytes, at, length);
+    this.offset = moved + length;
     return this;
   }
 

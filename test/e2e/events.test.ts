@@ -264,6 +264,30 @@ for (const size of [1, 3]) {
       expect(await db.read('large-1').toArray()).toHaveLength(1);
     });
 
+    it('large ones at once are what each writer wrote, whatever became of those before them', async () => {
+      const text = (w: number, n: number) => `${w}:${n};`.repeat(4_000 + 500 * ((w + n) % 7));
+      const given: Promise<unknown>[] = [];
+      const writer = async (w: number) => {
+        for (let n = 0; n < 12; n++) {
+          await db.append(`writer-${w}`, [{ type: 'Written', data: text(w, n) }]);
+          // Refused with an answer, and given up without one: in neither case may its memory reach another's event.
+          const other = { type: 'Other', data: text(w, n + 100) };
+          await error(db.append(`writer-${w}`, [other], { expect: 'none' }));
+          const stop = new AbortController();
+          given.push(db.append(`given-up-${w}`, [other], { signal: stop.signal }).catch(() => undefined));
+          stop.abort();
+        }
+      };
+      await Promise.all(Array.from({ length: 8 }, (_, w) => writer(w)));
+      await Promise.all(given);
+      for (let w = 0; w < 8; w++) {
+        const written = await db.read(`writer-${w}`).toArray();
+        expect(written.map(({ data }) => data)).toEqual(Array.from({ length: 12 }, (_, n) => text(w, n)));
+        const others = (await db.read(`given-up-${w}`).toArray()).map(({ data }) => data);
+        expect(Array.from({ length: 12 }, (_, n) => text(w, n + 100))).toEqual(expect.arrayContaining(others));
+      }
+    });
+
     it('ten thousand of one append are one fact', async () => {
       const events = Array.from({ length: 10_000 }, (_, n) => ({ type: 'Many', data: n }));
       const result = await db.append('many-1', events);

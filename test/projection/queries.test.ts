@@ -74,6 +74,19 @@ test('a watch of all partitions does not tell of the state that they share', asy
   await watch.return(undefined);
 });
 
+test('a watch ends with its caller, though there is always something to tell', async () => {
+  const { queries, watchers } = await queriesOf(['a-1', 'a-2']);
+  const caller = new AbortController();
+  const watch = queries.watch('p', { partition: undefined, prefix: '' }, caller.signal);
+  const told = watch.next();
+  await new Promise(setImmediate);
+  watchers.changed(['a-1', 'a-2']);
+  expect((await told).value).toMatchObject({ partition: 'a-1' });
+  watchers.changed(['a-1', 'a-2']);
+  caller.abort();
+  expect((await watch.next()).done).toBe(true);
+});
+
 const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => `a-${from + n}`);
 
 test('a watch tells all that another generation has, and what that has not, once it answers [P3]', async () => {

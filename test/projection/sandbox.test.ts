@@ -27,6 +27,7 @@ fromAll().foreachStream().when({
   Number(s) { s['a b'] = [0, NaN] },
   Cycle(s) { s.self = s },
   Twice(s, e) { s.all = [e.data]; s.last = e.data },
+  Bare(s) { s.by = Object.create(null) },
   Listed(s) { s.list = [1]; s.list.total = 1 },
   Outside(s) { s.by = EMPTY },
   Large(s) { s.text = 'ä'.repeat(600) },
@@ -53,6 +54,7 @@ describe('an event that fails leaves no trace, those before it stand, and those 
     ['Number', 'state', /state\["a b"\]\[1\] is NaN/],
     ['Cycle', 'state', /contains itself/],
     ['Twice', 'state', /state\.last stands in two places/],
+    ['Bare', 'state', /state\.by is an object without a prototype/],
     ['Listed', 'state', /state\.list is a list that has properties/],
     ['Outside', 'state', /state\.by cannot be changed/],
     ['Large', 'state', /the state is 1217 bytes long.*limit is 1000/],
@@ -125,6 +127,23 @@ describe('an event that fails leaves no trace, those before it stand, and those 
     expect(fault).toMatchObject({ kind: 'state', position: 16n, message: expect.stringContaining('the limit is') });
     expect(processed).toBe(15);
     expect(growing.program.memoryBytes).toBeLessThan(128 << 20);
+  });
+
+  test('transformBy that runs for too long stops at the event that made the state so, among however many [P4]', async () => {
+    const slow = `fromAll().foreachStream().when({ $init: () => ({ n: 0 }), A(s) { s.n++ }, Slow(s) { s.slow = true } })
+      .transformBy((s) => { while (s.slow); return s })`;
+    const limits = { ...LIMITS, eventTimeMsMax: 100 };
+    const [fast, bad] = [
+      { type: 'A', stream: 'a' },
+      { type: 'Slow', stream: 'b' },
+    ];
+    for (const list of [[bad], [bad, bad], [fast, bad], [bad, fast], [fast, { ...bad, stream: 'a' }, fast]]) {
+      const ill = await run(slow, limits);
+      const { processed, fault } = await ill.process(eventsOf(...list));
+      const at = list.findIndex(({ type }) => type === 'Slow');
+      expect(fault).toMatchObject({ kind: 'timeLimit', position: BigInt(at + 1) });
+      expect(processed).toBe(at);
+    }
   });
 
   test('what transformBy throws is told with its place', async () => {

@@ -40,12 +40,15 @@ export type Answer =
       readonly texts: PackedTexts;
       readonly log: readonly string[];
       /** Where that was asked for and all events are done: to ask for it on its own costs as much as to handle ten events. */
-      readonly settled?: Settled | Failed;
+      readonly settled?: Settlement;
     }
   | Settled
   | { readonly kind: 'forgotten' }
   | { readonly kind: 'closed' }
   | Failed;
+
+/** What became of the states that had changed. */
+export type Settlement = Settled | Failed;
 
 /** In `rows` partition, length of the state, length of the result; in `texts` state and result of each. */
 interface Settled {

@@ -1,3 +1,4 @@
+import { assert } from '../../base/assert.ts';
 import { FactstoreError } from '../../base/errors.ts';
 import type {
   BatchOutcome,
@@ -115,7 +116,9 @@ class SandboxedProgram implements RestartableProgram {
   /** The index of the event at which an attempt failed; undefined: not known. */
   async #placeOf(attempt: Attempt, failure: Failure, events: readonly ProgramEvent[], loadStates: LoadStates) {
     if (attempt.phase === 'settling') return this.#firstUnsettled(events.slice(0, attempt.processed), loadStates);
-    return failure.kind === 'died' && attempt.underWay > 1 ? undefined : attempt.processed + failure.at;
+    if (failure.kind === 'died' && attempt.underWay > 1) return undefined;
+    assert(failure.at >= 0, () => `a handler failed at event ${failure.at} of a batch: ${failure.message}`);
+    return attempt.processed + failure.at;
   }
 
   /**

@@ -6,7 +6,7 @@ import { PROGRAM_LIMITS, type ProgramDescription, type ProgramLimits } from '../
 import { readRun, readSettled } from './answer-text.ts';
 import { batchText } from './batch-text.ts';
 import { Machine, SandboxFailure } from './machine.ts';
-import { type Answer, type Request, Sign, type WorkerStart } from './messages.ts';
+import { type Answer, type Request, type Settlement, Sign, type WorkerStart } from './messages.ts';
 import { forceUtc } from './utc.ts';
 
 /** A thread for one projection at a time: takes requests, one after the other, and answers each. */
@@ -100,10 +100,19 @@ function run(machine: Machine): Answer {
   const ran = readRun(machine.call('runBatch'));
   if ('failure' in ran) return { kind: 'failed', failure: machine.failureOf(ran.failure), log: ran.log };
   const answer = { kind: 'ran', done: ran.done, grown: ran.grown, ...ran.value, log: ran.log } as const;
-  return batch.settles && ran.done === batch.count ? { ...answer, settled: settle(machine) } : answer;
+  return batch.settles && ran.done === batch.count ? { ...answer, settled: settleBehind(machine) } : answer;
 }
 
-function settle(machine: Machine): Extract<Answer, { kind: 'settled' | 'failed' }> {
+/** What goes wrong with states is no failure of the events that were handled before. */
+function settleBehind(machine: Machine): Settlement {
+  try {
+    return settle(machine);
+  } catch (error) {
+    return { kind: 'failed', failure: failureOf(error), log: [] };
+  }
+}
+
+function settle(machine: Machine): Settlement {
   const { stateBytesMax: stateLengthMax, heldStatesBytesMax: heldCostMax } = limits;
   const settled = readSettled(machine.call('settle', JSON.stringify({ stateLengthMax, heldCostMax })), stateLengthMax);
   machine.settled();

@@ -64,7 +64,9 @@ function findWithin(value, depth) {
     return undefined;
   }
   const prototype = getPrototypeOf(value);
-  if (prototype !== objectPrototype && prototype !== null) return { path: '', what: `is a ${className(value)}` };
+  // Read again it would inherit names such as "constructor".
+  if (prototype === null) return { path: '', what: 'is an object without a prototype: use {}' };
+  if (prototype !== objectPrototype) return { path: '', what: `is a ${className(value)}` };
   for (const key of keys(value)) {
     const flaw = find(/** @type {Record<string, unknown>} */ (value)[key], depth + 1);
     if (flaw !== undefined) return below(depth, step(key), flaw);
