@@ -2,6 +2,24 @@ import type { Mutant } from '../mutant.ts';
 
 export const PROJECTION_MUTANTS: readonly Mutant[] = [
   {
+    id: 'limits-at-settling-are-a-handlers',
+    file: 'src/projection/sandbox/worker.ts',
+    search: "    return { kind: 'failed', failure: failureOf(error), log: [] };\n  }\n}\n\nfunction settle(",
+    replacement: '    throw error;\n  }\n}\n\nfunction settle(',
+    bug: 'a limit that transformBy meets skips an event without a word, or begins the sandbox anew without end',
+    rule: 'P4',
+    test: 'projection/sandbox.test.ts',
+  },
+  {
+    id: 'reset-twice-answers-with-half',
+    file: 'src/projection/host.ts',
+    search: '      if (number === told && !lost) continue;\n',
+    replacement: '',
+    bug: 'where a projection is reset twice, its nodes answer with a state that has only begun to be built',
+    rule: 'P3',
+    test: 'projection/projections.test.ts',
+  },
+  {
     id: 'one-object-in-two-states',
     file: 'src/projection/sandbox/language/plain.js',
     search: "  if (seen.size === seen.add(value).size) return { path: '', what: SHARED };\n",
@@ -212,8 +230,8 @@ export const PROJECTION_MUTANTS: readonly Mutant[] = [
   {
     id: 'answers-go-back',
     file: 'src/projection/host.ts',
-    search: '  return runner && before &&',
-    replacement: '  return runner && before && false &&',
+    search: '  return before && runner.checkpoint.value <',
+    replacement: '  return before && false && runner.checkpoint.value <',
     bug: 'after a takeover a node that lags answers with less than it had answered before',
     rule: 'P3',
     test: 'projection/host.test.ts',
