@@ -131,10 +131,12 @@ function linkDataOf({ stream, revision, position }: NonNullable<Emission['link']
 
 /** A UUID that follows from where it is used. */
 function idOf({ producer, position }: EmissionOrigin, what: string): Buffer {
-  const id = createHash('sha256')
-    .update(JSON.stringify([producer, position, what]))
-    .digest()
-    .subarray(0, 16);
+  return uuidFrom(JSON.stringify([producer, position, what]));
+}
+
+/** A UUID that follows from a text. */
+export function uuidFrom(text: string): Buffer {
+  const id = createHash('sha256').update(text).digest().subarray(0, 16);
   id[6] = ((id[6] as number) & 0x0f) | 0x80;
   id[8] = ((id[8] as number) & 0x3f) | 0x80;
   return id;

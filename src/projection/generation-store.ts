@@ -67,6 +67,7 @@ export class GenerationStore {
   private current: Checkpoint;
   private waiting: number;
   private skipped: number;
+  /** The last removal of rows from the outbox: before all of it is replaced, that has to be over. */
   private trimming: Promise<void> = Promise.resolve();
 
   private constructor(store: Store, keys: GenerationKeys, checkpoint: Checkpoint, outbox: OutboxState) {
@@ -234,10 +235,7 @@ export class GenerationStore {
     }
     const other = await otherHistory(this.current, chainAt);
     if (other === undefined) return;
-    await removeGeneration(this.store, this.keys);
-    this.current = BEGINNING;
-    this.waiting = 0;
-    this.skipped = 0;
+    await this.drop();
     throw new FactstoreError('DATA_LOSS', `the state that came is not this cluster's: ${other}`);
   }
 

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import { toHex } from '../base/bytes.ts';
 import { decodeAppendRequest, encodeAppendRequest } from '../proto/append-request.ts';
-import { type EmissionOrigin, emissionsRefusal, encodeEmissions, withCursor } from './emission.ts';
+import { type EmissionOrigin, emissionsRefusal, encodeEmissions, uuidFrom, withCursor } from './emission.ts';
 import type { SourceBatch } from './event-source.ts';
 import type { Emission, Fault } from './program.ts';
 import type { RunnerRange } from './runner.ts';
@@ -118,10 +118,8 @@ function withoutStreams(append: Buffer, streams: ReadonlySet<string>): Buffer | 
   const kept = writes.filter(({ stream }) => !streams.has(stream));
   if (kept.length === writes.length) return append;
   if (kept.length === 0) return undefined;
-  const names = JSON.stringify(kept.map(({ stream }) => stream));
-  const id = createHash('sha256').update(appendId).update(names).digest().subarray(0, 16);
   return encodeAppendRequest({
-    appendId: id,
+    appendId: uuidFrom(JSON.stringify([toHex(appendId), ...kept.map(({ stream }) => stream)])),
     writes: kept.map(({ stream, events }) => ({ stream, expect: { kind: 'any' }, events })),
   });
 }

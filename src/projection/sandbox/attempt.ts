@@ -29,7 +29,6 @@ export class Attempt {
   #statesBytes = 0;
   #emissionsBytes = 0;
   #grown = false;
-  #settled = false;
 
   constructor(sandbox: Sandbox, events: readonly ProgramEvent[], loadStates: LoadStates) {
     this.#sandbox = sandbox;
@@ -48,7 +47,7 @@ export class Attempt {
         await this.#runPiece(piece, settles);
         if (this.failure) return;
       }
-      if (this.processed > 0 && !this.#settled) await this.#settle();
+      if (this.processed > 0 && this.phase === 'running') await this.#settle();
     } catch (error) {
       if (!(error instanceof SandboxDied)) throw error;
       this.failure = { kind: 'died', message: `the sandbox died: ${error.message}`, at: 0 };
@@ -106,7 +105,6 @@ export class Attempt {
 
   #takeStates(answer: Answer): void {
     this.phase = 'settling';
-    this.#settled = true;
     if (answer.kind === 'failed') return this.#fail(answer);
     assert(answer.kind === 'settled', 'settling is answered by states');
     const { rows, texts } = answer;

@@ -17,8 +17,7 @@ import { Batch, ProjectionEvent } from './event.js';
 import * as states from './states.js';
 import { checkDefinition, defineVocabulary, definition, show } from './vocabulary.js';
 
-/** The reserved name of the state that all partitions share: no partition's name begins with a zero character. */
-const SHARED = '\u0000shared';
+const { SHARED_STATE: SHARED } = states;
 const PARTITION_BYTES_MAX = 1024;
 
 const parse = JSON.parse;

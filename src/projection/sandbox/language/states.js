@@ -9,8 +9,8 @@ const stringify = JSON.stringify;
 const ENTRY_COST = 400;
 const CHARACTER_COST = 6;
 
-/** The partition whose state all others share. */
-const SHARED_STATE = '\u0000shared';
+/** The reserved name of the state that all partitions share: no partition's name begins with a zero character. */
+export const SHARED_STATE = '\u0000shared';
 
 /** Lengths that are none. */
 const NONE = -1;
