@@ -196,31 +196,31 @@ function decodeAcknowledged(reader: MessageReader): Acknowledged {
 }
 
 function messageOf(fields: RaftFields, ends: Ends): PeerMessage {
-  const { term, index, logTerm, commit, reject, context, applied, transfer, loadMax } = fields;
-  const envelope = { from: ends.from, to: ends.to, term };
+  const { term, index, logTerm, commit, reject, rejectHint, context, applied, transfer, loadMax } = fields;
+  const { from, to } = ends;
   switch (fields.type) {
     case TYPE.append:
-      return { ...envelope, type: 'append', index, logTerm, commit, entries: appended(fields), loadMax };
+      return { type: 'append', from, to, term, index, logTerm, commit, entries: appended(fields), loadMax };
     case TYPE.appendResponse:
-      return { ...envelope, type: 'appendResponse', index, reject, rejectHint: fields.rejectHint, logTerm, applied };
+      return { type: 'appendResponse', from, to, term, index, reject, rejectHint, logTerm, applied };
     case TYPE.heartbeat:
-      return { ...envelope, type: 'heartbeat', commit, context, acknowledged: fields.acknowledged };
+      return { type: 'heartbeat', from, to, term, commit, context, acknowledged: fields.acknowledged };
     case TYPE.heartbeatResponse:
-      return { ...envelope, type: 'heartbeatResponse', context, applied };
+      return { type: 'heartbeatResponse', from, to, term, context, applied };
     case TYPE.preVote:
-      return { ...envelope, type: 'preVote', index, logTerm, transfer };
+      return { type: 'preVote', from, to, term, index, logTerm, transfer };
     case TYPE.preVoteResponse:
-      return { ...envelope, type: 'preVoteResponse', reject };
+      return { type: 'preVoteResponse', from, to, term, reject };
     case TYPE.vote:
-      return { ...envelope, type: 'vote', index, logTerm, transfer };
+      return { type: 'vote', from, to, term, index, logTerm, transfer };
     case TYPE.voteResponse:
-      return { ...envelope, type: 'voteResponse', reject };
+      return { type: 'voteResponse', from, to, term, reject };
     case TYPE.readIndex:
-      return { ...envelope, type: 'readIndex', context };
+      return { type: 'readIndex', from, to, term, context };
     case TYPE.readIndexResponse:
-      return { ...envelope, type: 'readIndexResponse', context, index, reject };
+      return { type: 'readIndexResponse', from, to, term, context, index, reject };
     case TYPE.timeoutNow:
-      return { ...envelope, type: 'timeoutNow' };
+      return { type: 'timeoutNow', from, to, term };
     default:
       throw invalid('raft.type', `${fields.type} is not a type that is known here`);
   }

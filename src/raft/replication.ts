@@ -109,8 +109,8 @@ function send<P>(
   const index = progress.next - 1;
   const logTerm = s.log.termAt(index);
   assert(logTerm !== undefined, () => `the log has no entry ${index} to append after`);
-  const envelope = { type: 'append', from: s.id, to: progress.id, term: s.term } as const;
-  s.outbox.send({ ...envelope, index, logTerm, commit: toldCommit(s, l, progress.id), entries, loadMax });
+  const [from, to, commit] = [s.id, progress.id, toldCommit(s, l, progress.id)];
+  s.outbox.send({ type: 'append', from, to, term: s.term, index, logTerm, commit, entries, loadMax });
   progress.lastExchange = l.ticks;
 }
 

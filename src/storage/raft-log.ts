@@ -140,7 +140,9 @@ export class RaftLog {
     for (const record of committed)
       operations.push({ type: 'put', key: membershipKey(record.index), value: record.bytes });
     const membership = committed.at(-1) ?? this.committedMembership;
-    const row = { ...hardState, lastIndex: end.index, chain: end.chain, membershipIndex: membership?.index ?? 0 };
+    const { term, vote, commit } = hardState;
+    const membershipIndex = membership?.index ?? 0;
+    const row = { term, vote, commit, lastIndex: end.index, chain: end.chain, membershipIndex };
     operations.push({ type: 'put', key: hardStateKey(end.index), value: encodeHardState(row) });
 
     await this.writeInTurn(operations);
