@@ -180,13 +180,15 @@ export class Scavenger {
     this.to = logIndex;
     if (this.progress?.point !== point) {
       if (!(await this.isPassed(point))) return;
-      this.progress = { point, through: 0, events: 0, bytes: 0, done: false };
+      // Where nothing is known of earlier scavenges, such as beside an index whose log was mended, one may have left it.
+      const owesRewrite = this.progress?.owesRewrite ?? true;
+      this.progress = { point, through: 0, events: 0, bytes: 0, done: false, owesRewrite };
     }
     logger.info({ event: 'scavenge.started', point }, `scavenging up to position ${point}`);
     if (!(await this.eraseTo(logIndex, point))) return;
     this.erasedTo = point;
     if (!(await this.compact(logIndex, point))) return;
-    await this.keep([], { ...this.progress, done: true });
+    await this.keep([], { ...this.progress, done: true, owesRewrite: false });
     const { events, bytes } = this.progress;
     logger.info(
       { event: 'scavenge.done', point, events, bytes },
@@ -222,7 +224,7 @@ export class Scavenger {
   }
 
   private async eraseAll(records: readonly EntryRecord[], eraser: Eraser): Promise<void> {
-    let { events, bytes, ...progress } = this.progress as ScavengeProgress;
+    let { events, bytes, owesRewrite, ...progress } = this.progress as ScavengeProgress;
     const stubs: EntryRecord[] = [];
     const names = [];
     for (const record of records) {
@@ -230,12 +232,13 @@ export class Scavenger {
       if (!erased) continue;
       stubs.push(erased.stub);
       names.push(...erased.names);
+      owesRewrite = true;
       events += erased.events;
       bytes += record.bytes.length - erased.stub.bytes.length;
     }
     const through = (records.at(-1) as EntryRecord).index;
     if (names.length > 0) await this.ports.index.forget(names);
-    await this.keep(stubs, { ...progress, through, events, bytes });
+    await this.keep(stubs, { ...progress, owesRewrite, through, events, bytes });
   }
 
   /** Where nothing was erased, having come so far is worth a write only now and then. */
@@ -248,10 +251,13 @@ export class Scavenger {
     this.progress = progress;
   }
 
-  /** What was replaced still lies in LevelDB's older tables until they are rewritten, which is as throttled as the rest. */
+  /**
+   * What was replaced still lies in LevelDB's older tables until they are rewritten, which is as throttled as the rest. An
+   * earlier scavenge, which this one took the place of, may have left that to it.
+   */
   private async compact(last: number, point: number): Promise<boolean> {
     const { log, index, clock } = this.ports;
-    if (this.progress?.events === 0) return true;
+    if (!this.progress?.owesRewrite) return true;
     let begunMs = clock.monotonicMs();
     const rest = async (bytes: number) => {
       await this.pace(bytes, begunMs);

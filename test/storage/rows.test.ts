@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EntryType } from '../../src/raft/types.ts';
@@ -10,6 +11,7 @@ import {
   parseKey,
 } from '../../src/storage/raft-log-rows.ts';
 import { chainDamage, EntryRecord, placeOf, recordDamage, stubOf } from '../../src/storage/record.ts';
+import { decodeScavengeProgress, encodeScavengeProgress } from '../../src/storage/scavenge-row.ts';
 import { EMPTY_LOG, entryAfter } from './support.ts';
 
 const place = fc.maxSafeNat();
@@ -110,6 +112,40 @@ describe('the row of hard state', () => {
         expect(typeof decodeHardState(Buffer.from(bytes))).toBe('string');
       }),
     );
+  });
+});
+
+describe('the row of a scavenge', () => {
+  const progresses = fc.record({
+    ...{ point: place, through: place, events: place, bytes: place },
+    ...{ done: fc.boolean(), owesRewrite: fc.boolean() },
+  });
+
+  test('is read as it was written, and no bit of it may flip', () => {
+    fc.assert(
+      fc.property(progresses, fc.nat(), (progress, at) => {
+        const row = encodeScavengeProgress(progress);
+        expect(decodeScavengeProgress(row)).toEqual(progress);
+        expect(decodeScavengeProgress(flip(row, at))).toBeUndefined();
+      }),
+    );
+    expect(decodeScavengeProgress(Buffer.alloc(0))).toBeUndefined();
+  });
+
+  test('of the former format does not tell whether tables have to be rewritten, so they are [R2]', () => {
+    const written = (done: boolean) =>
+      Buffer.from(
+        `01${done ? '01' : '00'}${['03', '02', '01', '64'].map((byte) => byte.padEnd(16, '0')).join('')}`,
+        'hex',
+      );
+    for (const done of [true, false]) {
+      const checksum = Buffer.alloc(4);
+      checksum.writeUInt32LE(crc32(written(done)));
+      const row = Buffer.concat([written(done), checksum]);
+      const progress = { point: 3, through: 2, events: 1, bytes: 100, done, owesRewrite: true };
+      expect(decodeScavengeProgress(row)).toEqual(progress);
+      expect(decodeScavengeProgress(row.subarray(1))).toBeUndefined();
+    }
   });
 });
 
