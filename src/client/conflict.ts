@@ -17,7 +17,7 @@ export interface ConflictCheck<E extends EventShape = EventShape> {
   readonly actualRevision: bigint;
   /** The stream's events behind the expected revision, oldest first; at most 16, and 32 KiB. */
   readonly events: readonly RecordedEvent<E>[];
-  /** True: there are more than these. */
+  /** True: there are more than these, or retention may have hidden some of those before. */
   readonly cut: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface ConflictCondition<E extends EventShape = EventShape> {
   readonly index: number;
   /** The matching events behind its `after`, oldest first; at most 16, and 32 KiB. */
   readonly events: readonly RecordedEvent<E>[];
-  /** True: there are more than these. */
+  /** True: there are more than these, or retention may have hidden some of those before. */
   readonly cut: boolean;
 }
 

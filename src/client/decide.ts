@@ -57,9 +57,9 @@ export async function decideOnQuery<E extends EventShape>(
       return appendWrites(session, pipeline, writes as readonly StreamWrite[], { ...limits(), conditions, producer });
     },
     catchUp: (known, { conditions: [condition], position }) => {
-      // Where a check of a stream failed, the matches themselves may be as they were.
-      const { events, cut } = condition ?? { events: [], cut: false };
-      return cut ? undefined : { events: [...known.events, ...events], position };
+      // Where only a check of a stream failed, nothing is told of the matches, of which some may be hidden by now.
+      if (!condition || condition.cut) return undefined;
+      return { events: [...known.events, ...condition.events], position };
     },
   };
   return underSignals(session, options.signal, (signal) => untilDecided(session, signal, decision));

@@ -1,6 +1,7 @@
 import { appendWrites } from './append.ts';
 import type { AppendPipeline } from './append-pipeline.ts';
 import { textArgument } from './arguments.ts';
+import type { ConflictCheck } from './conflict.ts';
 import type { EventShape, NewEvent, RecordedEvent } from './event-types.ts';
 import type { AppendResult, StreamWrite, UpdateOptions } from './options.ts';
 import { EventRead, readRequest } from './read.ts';
@@ -77,14 +78,14 @@ async function readStream<E extends EventShape>(
   return { events: await read.toArray(), revision };
 }
 
-/** The stream as it is now, if the conflict told all that has happened since; else it must be read again. */
-function catchUp<E extends EventShape>(
-  known: StreamAsRead<E>,
-  check: { readonly events: readonly RecordedEvent<E>[]; readonly actualRevision: bigint; readonly actual: string },
-): StreamAsRead<E> | undefined {
+/**
+ * The stream as it is now, if the conflict told all that has happened since; else it must be read again. Where it was
+ * deleted and begun anew, no event is missing, but those that were read are hidden: `cut` tells.
+ */
+function catchUp<E extends EventShape>(known: StreamAsRead<E>, check: ConflictCheck<E>): StreamAsRead<E> | undefined {
   const missing = check.actualRevision - known.revision;
   const told = check.events;
-  if (check.actual !== 'exists' || missing < 1n || BigInt(told.length) !== missing) return undefined;
+  if (check.cut || check.actual !== 'exists' || missing < 1n || BigInt(told.length) !== missing) return undefined;
   if (told[0]?.revision !== known.revision + 1n) return undefined;
   return { events: [...known.events, ...told], revision: check.actualRevision };
 }

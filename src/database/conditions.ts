@@ -28,7 +28,7 @@ const BUDGET: Budget = { rows: 100_000, ms: 2_000 };
 export interface ShownEvents {
   /** Each a RecordedEvent as bytes, oldest first. */
   readonly events: readonly Uint8Array[];
-  /** True: there are more than these. */
+  /** True: there are more than these, or of those before some may be hidden by now (rule R1). */
   readonly cut: boolean;
 }
 
@@ -77,15 +77,22 @@ export class Conditions {
     return { position: view.head, matched };
   }
 
-  /** The matching events behind `after` and up to a position, at most a few: what the answer to a conflict shows. */
+  /**
+   * The matching events behind `after` and up to a position, at most a few: what the answer to a conflict shows. Whoever
+   * decided on what matched before adds them to it, so it is told where some of that may be hidden now.
+   */
   async show({ query, after }: AppendCondition, position: number): Promise<ShownEvents> {
-    return shown(this.matching(this.index.view(), query, after, LIMITS.conflictEventsMax + 1), position);
+    const view = this.index.view();
+    const found = await shown(this.matching(view, query, after, LIMITS.conflictEventsMax + 1), position);
+    return after > 0 && view.mayHideMoreSince(after) ? { ...found, cut: true } : found;
   }
 
   /** The events of a stream behind a revision, likewise. */
   async showStream(stream: string, revision: number, position: number): Promise<ShownEvents> {
     const range = { from: revision + 1, limit: LIMITS.conflictEventsMax + 1 };
-    return shown(this.reader.readStream(this.index.view(), stream, range), position);
+    const view = this.index.view();
+    const found = await shown(this.reader.readStream(view, stream, range), position);
+    return revision >= 0 && (await view.mayHideMoreOf(stream, revision)) ? { ...found, cut: true } : found;
   }
 
   private matchesAtOnce(view: IndexView, query: Query, after: number): boolean | undefined {

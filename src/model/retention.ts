@@ -79,6 +79,11 @@ export function hiddenBeforeUs(retention: Retention, logTimeUs: number): number 
   return maxAgeUs === undefined ? floorUs : Math.max(floorUs, logTimeUs - maxAgeUs);
 }
 
+/** Whether more is hidden as the log goes on, without another fact. */
+export function hasLimits({ maxCount, maxAgeUs }: Retention): boolean {
+  return maxCount !== undefined || maxAgeUs !== undefined;
+}
+
 /** A fact that a change becomes: where it stands, and what it was judged on. */
 export interface ChangePlace {
   readonly position: number;

@@ -8,7 +8,7 @@ import { MessageWriter } from './message-writer.ts';
 export interface ShownCheck extends FailedCheck {
   /** Each a RecordedEvent as bytes, oldest first. */
   readonly events: readonly Uint8Array[];
-  /** True: there are more than these. */
+  /** True: there are more than these, or retention may have hidden some of those before. */
   readonly cut: boolean;
 }
 
@@ -18,7 +18,7 @@ export interface ShownCondition {
   readonly index: number;
   /** Each a RecordedEvent as bytes, oldest first. */
   readonly events: readonly Uint8Array[];
-  /** True: there are more than these. */
+  /** True: there are more than these, or retention may have hidden some of those before. */
   readonly cut: boolean;
 }
 

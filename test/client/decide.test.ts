@@ -78,6 +78,8 @@ describe('decide', () => {
       return [{ ...named('a'), expect: revision ?? 'none' }];
     });
     expect(result?.revision).toBe(1n);
+    // What matched may be hidden by now: the conflict tells nothing of it. The third read is that of the test itself.
+    expect(bench.node(0).reads).toHaveLength(3);
   });
 
   test('gives up after so many decisions, and says what was last in the way', async () => {

@@ -39,6 +39,8 @@ export class FakeCluster {
   readonly nodes: FakeNode[] = [];
   readonly id = randomUUID();
   leader: FakeNode | undefined;
+  /** Conflicts say that something was hidden, too, since what was known. */
+  hidesMeanwhile = false;
   /** Every append that reached a node: its id, and the age that it told. */
   readonly attempts: { readonly id: string; readonly ageMs: number; readonly node: string }[] = [];
   private watchers: (() => void)[] = [];
@@ -81,7 +83,8 @@ export class FakeCluster {
       const since = this.rows.filter((row) => row.stream === write.stream && row.revision > from);
       const events = since.slice(0, 16).map((row) => row.bytes);
       const actual = head < 0 ? 'none' : 'exists';
-      checks.push({ stream: write.stream, expect, actual, actualRevision: head, events, cut: since.length > 16 });
+      const cut = since.length > 16 || this.hidesMeanwhile;
+      checks.push({ stream: write.stream, expect, actual, actualRevision: head, events, cut });
     }
     const conditions = request.conditions.flatMap(({ query, after }, index) => {
       const events = this.rows.filter((row) => row.position > after && isMeant(row, { kind: 'query', query }));

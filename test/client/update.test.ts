@@ -69,6 +69,16 @@ describe('update', () => {
     expect(bench.node(0).reads).toHaveLength(2);
   });
 
+  test('reads again where the conflict says that it does not tell everything, though no event is missing [R1]', async () => {
+    bench.cluster.hidesMeanwhile = true;
+    await db.append<AccountEvent>('a', [deposit(1)]);
+    await db.update<AccountEvent>('a', async (events, { attempt }) => {
+      if (attempt === 1) await db.append<AccountEvent>('a', [deposit(1)]);
+      return [deposit(balance(events))];
+    });
+    expect(bench.node(0).reads).toHaveLength(2);
+  });
+
   test('S8: concurrent updates all count, each once', async () => {
     const others = await Promise.all([db, await bench.open(), await bench.open()]);
     const work = others.flatMap((client) =>

@@ -1,4 +1,4 @@
-import { headWith, type Retention } from '../../model/retention.ts';
+import { hasLimits, headWith, type Retention } from '../../model/retention.ts';
 import { NEVER_WRITTEN, type StreamHead } from '../../model/stream.ts';
 import type { Store } from '../store.ts';
 import { decodeLocateRow, decodeStreamRow, type LocatedEntry, type StreamRow } from './block-rows.ts';
@@ -78,6 +78,18 @@ export class IndexView {
   /** Whether anything is hidden of any stream. */
   get hidesAny(): boolean {
     return this.memory.retentions.size > 0;
+  }
+
+  /** Whether events of any stream may be hidden that could be seen when a position was the head. */
+  mayHideMoreSince(position: number): boolean {
+    return this.memory.retentions.mayHideMoreSince(position);
+  }
+
+  /** Whether events of a stream may be hidden that could be seen when it ended with a revision. */
+  async mayHideMoreOf(stream: string, revision: number): Promise<boolean> {
+    const retention = this.retentionOf(stream);
+    if (!retention) return false;
+    return hasLimits(retention) || (await this.revisionAfterPosition(stream, retention.position)) > revision;
   }
 
   private async streamEnd(stream: string): Promise<StreamDetails> {

@@ -1,4 +1,4 @@
-import type { Retention } from '../../model/retention.ts';
+import { hasLimits, type Retention } from '../../model/retention.ts';
 import { eachRow, type Store } from '../store.ts';
 import { stateAt } from './head-rows.ts';
 import { Kind, kindRange, nameOfKey } from './keys.ts';
@@ -22,6 +22,10 @@ export class Retentions {
   private readonly streams = new Map<string, Version>();
   /** How many of them hide by age: while there are any, log time has to go on. */
   private aging = 0;
+  /** How many of them hide by count or age. */
+  private limited = 0;
+  /** The position of the newest fact about any of them. */
+  private newest = 0;
 
   get size(): number {
     return this.streams.size;
@@ -30,6 +34,14 @@ export class Retentions {
   /** Whether what is visible changes by time alone. */
   get anyByAge(): boolean {
     return this.aging > 0;
+  }
+
+  /**
+   * Whether events may be hidden that could be seen when this position was the head. Of streams with limits nothing is
+   * known: whatever is appended to them, or the time alone, hides more.
+   */
+  mayHideMoreSince(position: number): boolean {
+    return this.limited > 0 || this.newest > position;
   }
 
   /** What the last fact says of a stream; undefined where there is none. */
@@ -54,6 +66,9 @@ export class Retentions {
     const before = this.streams.get(stream);
     if (before?.end.maxAgeUs !== undefined) this.aging--;
     if (end.maxAgeUs !== undefined) this.aging++;
+    if (before && hasLimits(before.end)) this.limited--;
+    if (hasLimits(end)) this.limited++;
+    this.newest = Math.max(this.newest, end.position);
     this.streams.set(stream, { end, before: cut(before, VERSIONS_MAX - 1) });
   }
 
