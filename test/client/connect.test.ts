@@ -39,7 +39,8 @@ test('one reachable node is enough, and it names the others', async () => {
   bench.cluster.leader = bench.node(2);
   const db = await bench.open({}, bench.node(0));
   expect(await db.append('a', [{ type: 'T' }])).toMatchObject({ position: 1n });
-  expect(bench.node(2).appendCalls).toBe(1);
+  // It was named by the other, and asked. Whether the append went there depends on how soon it answered: see GRACE_MS.
+  await expect.poll(() => bench.node(2).statusCalls).toBeGreaterThan(0);
   await bench.stop();
 });
 
