@@ -87,7 +87,8 @@ export class Attempts {
   private readonly clock: Clock;
   /** How each node failed when it was last asked, in that order. */
   private readonly errors = new Map<string, FactstoreError>();
-  private deadlineMs: number;
+  /** Undefined: the time stands still until something fails. */
+  private deadlineMs: number | undefined;
   private failures = 0;
 
   constructor(what: string, nodes: Nodes, limits: CallLimits, clock: Clock) {
@@ -100,15 +101,25 @@ export class Attempts {
 
   /** What remains of the limits. */
   left(): CallLimits {
-    const timeoutMs = Math.max(1, Math.ceil(this.deadlineMs - this.clock.monotonicMs()));
-    return { timeoutMs, signal: this.limits.signal };
+    const { timeoutMs, signal } = this.limits;
+    if (this.deadlineMs === undefined) return { timeoutMs, signal };
+    return { timeoutMs: Math.max(1, Math.ceil(this.deadlineMs - this.clock.monotonicMs())), signal };
   }
 
-  /** Begins anew: something has come through. */
+  /** Begins anew: something has come through. The next thing is to come within the time, too. */
   progressed(): void {
+    this.found();
+    this.deadlineMs = this.clock.monotonicMs() + this.limits.timeoutMs;
+  }
+
+  /**
+   * Begins anew, once a node has been found for work that has no end: there its silence is no failure, so the time does
+   * not run before the node is lost.
+   */
+  found(): void {
     this.failures = 0;
     this.errors.clear();
-    this.deadlineMs = this.clock.monotonicMs() + this.limits.timeoutMs;
+    this.deadlineMs = undefined;
   }
 
   /**
@@ -130,9 +141,9 @@ export class Attempts {
     // The others are tried at once; only when all have failed is it time to wait.
     const others = node !== undefined && this.errors.size < this.nodes.all.length;
     const waitMs = others ? 0 : backoffMs(this.failures++);
-    if (this.clock.monotonicMs() + waitMs >= this.deadlineMs) {
-      throw this.verdict(node, error);
-    }
+    const now = this.clock.monotonicMs();
+    this.deadlineMs ??= now + this.limits.timeoutMs;
+    if (now + waitMs >= this.deadlineMs) throw this.verdict(node, error);
     if (waitMs === 0) return;
     await this.clock.sleep(waitMs, signal);
     if (signal?.aborted) throw aborted(this.what, signal);

@@ -13,9 +13,6 @@ export interface WatchRequest {
   readonly prefix?: string;
 }
 
-/** Years; what a timer can hold. */
-const FOR_EVER_MS = 2 ** 31 - 1;
-
 /** Follows the states of a projection, at whichever node there is. The signal, and `break`, end it quietly. */
 export async function* watchProjection<T>(
   session: Session,
@@ -24,7 +21,7 @@ export async function* watchProjection<T>(
   decode: (state: PartitionState__Output) => T,
 ): AsyncGenerator<T, void, undefined> {
   const { signal, unlink } = linkSignals(session.closing, caller);
-  const limits = { timeoutMs: FOR_EVER_MS, signal };
+  const limits = { timeoutMs: Number.POSITIVE_INFINITY, signal };
   const attempts = new Attempts(`the watch of projection "${request.name}"`, session.nodes, limits, session.clock);
   try {
     while (!signal.aborted) {
@@ -32,7 +29,7 @@ export async function* watchProjection<T>(
       try {
         await node.reach(attempts.left());
         for await (const state of statesOf(session, node, request, signal)) {
-          attempts.progressed();
+          attempts.found();
           yield decode(state);
         }
       } catch (error) {

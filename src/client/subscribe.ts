@@ -5,8 +5,8 @@ import { encodeSubscribeRequest, type SubscribeResponse } from '../proto/subscri
 import { placeArgument } from './arguments.ts';
 import type { EventShape, RecordedEvent } from './event-types.ts';
 import { head } from './lookups.ts';
-import type { Node } from './node.ts';
-import { Attempts } from './nodes.ts';
+import type { CallLimits, Node } from './node.ts';
+import { Attempts, FIRST_ANSWER_MS } from './nodes.ts';
 import type { SubscribeOptions } from './options.ts';
 import { queryArgument, streamTarget } from './queries.ts';
 import { toRecordedEvents } from './recorded-event.ts';
@@ -17,9 +17,6 @@ import { linkSignals, type Session } from './session.ts';
 export type SubscriptionMessage<E extends EventShape = EventShape> =
   | { readonly kind: 'event'; readonly event: RecordedEvent<E> }
   | { readonly kind: 'caughtUp'; readonly position: bigint };
-
-/** Years; what a timer can hold. */
-const FOR_EVER_MS = 2 ** 31 - 1;
 
 /**
  * A subscription: every matching event once, in order, from its checkpoint on, whatever becomes of the node that serves
@@ -80,13 +77,13 @@ export class Subscription<E extends EventShape> implements AsyncIterableIterator
 
   private async *untilAborted(own: AbortSignal): AsyncGenerator<SubscriptionMessage<E>, void, undefined> {
     const { nodes, clock } = this.session;
-    const limits = { timeoutMs: this.options.reconnectTimeoutMs ?? FOR_EVER_MS, signal: own };
+    const limits = { timeoutMs: this.options.reconnectTimeoutMs ?? Number.POSITIVE_INFINITY, signal: own };
     const attempts = new Attempts('the subscription', nodes, limits, clock);
     while (!own.aborted) {
       const node = nodes.current();
       try {
         await node.reach(attempts.left());
-        this.after ??= (await head(this.session, node, attempts.left(), undefined)).position;
+        this.after ??= await this.now(node, attempts.left());
         yield* this.follow(node, own, attempts);
         return;
       } catch (error) {
@@ -99,6 +96,12 @@ export class Subscription<E extends EventShape> implements AsyncIterableIterator
         }
       }
     }
+  }
+
+  /** Where "from now" is: the head, as a node tells it. */
+  private async now(node: Node, { timeoutMs, signal }: CallLimits): Promise<number> {
+    const limits = { timeoutMs: Math.min(timeoutMs, FIRST_ANSWER_MS), signal };
+    return (await head(this.session, node, limits, undefined)).position;
   }
 
   /** Gives what one node sends, until the signal is aborted or the call fails. */
@@ -119,7 +122,7 @@ export class Subscription<E extends EventShape> implements AsyncIterableIterator
         if (signal.aborted) return;
         // A node that ends a subscription without a word is stopping; another one takes over.
         if (!message) throw endedByNode(node);
-        attempts.progressed();
+        attempts.found();
         yield* this.give(message, signal);
       }
     } finally {

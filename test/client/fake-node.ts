@@ -9,7 +9,7 @@ import { encodeAppendResponse, type ShownCheck } from '../../src/proto/append-re
 import { type AppendStreamRequest, type Batch, encodeAppendStreamResponse } from '../../src/proto/append-stream.ts';
 import { expectationOf } from '../../src/proto/enums.ts';
 import { encodeStatus } from '../../src/proto/error-detail.ts';
-import { clusterService } from '../../src/proto/load.ts';
+import { clusterService, projectionsService } from '../../src/proto/load.ts';
 import {
   encodeGetProducerResponse,
   encodeGetStreamResponse,
@@ -183,6 +183,10 @@ export class FakeNode {
     add(streamsService, {
       Get: (call: { request: Received<GetStreamRequest> }, answer: Answer) =>
         respond(answer, () => this.stream(checked(call.request).stream)),
+    });
+    add(projectionsService, {
+      // One state, and then silence.
+      Watch: (call: ServerWritableStream<unknown, object>) => call.write({ partition: `told by ${this.id}` }),
     });
     add(clusterService, {
       Status: (_: unknown, answer: (error: null, status: object) => void) => !this.mute && answer(null, this.status()),
