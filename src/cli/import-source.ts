@@ -7,14 +7,17 @@ import { FactstoreError } from '../base/errors.ts';
 const LINE_BYTES_MAX = 24 << 20;
 
 const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 
-/** A line without its end. */
+/** A line without its newline. Its digests may only be asked for before the next line is taken. */
 export interface SourceLine {
   /** From 1; blank lines count. */
   readonly number: number;
   readonly bytes: Uint8Array;
-  /** SHA-256 of all bytes up to and including this line; may only be asked for before the next line is taken. */
+  /** SHA-256 of all bytes up to and including this line. */
   digest(): Uint8Array;
+  /** What its digest was while it was the last line and had no end; another one only where it ends in CR LF. */
+  unterminatedDigest(): Uint8Array;
 }
 
 /** The lines of plain or gzipped bytes; which of them it is shows in the first two. */
@@ -45,20 +48,26 @@ function decompressed(first: Uint8Array, all: AsyncIterable<Uint8Array>): AsyncI
 
 /**
  * Splits into lines and keeps a running digest of all bytes up to and including each line. A last line without its end
- * is digested as if it had one: so it stays the same line when the file grows.
+ * is digested as if it had a newline: so it mostly stays the same line when the file grows. Where it turns out that it
+ * ends in CR LF, its digest is another one from then on, and the former one can be asked for.
  */
 async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<SourceLine> {
   const hash = createHash('sha256');
   let number = 0;
   let parts: Uint8Array[] = [];
   let length = 0;
+  /** The end of the line that was taken last: not yet in the hash, so that both digests can be made from it. */
+  let end = '';
   const take = (last: Uint8Array): SourceLine => {
     const bytes = parts.length === 0 ? last : Buffer.concat([...parts, last]);
     parts = [];
     length = 0;
     number++;
-    hash.update(bytes).update('\n');
-    return { number, bytes, digest: () => hash.copy().digest() };
+    const isCrLf = bytes.at(-1) === CARRIAGE_RETURN;
+    hash.update(end).update(isCrLf ? bytes.subarray(0, -1) : bytes);
+    end = isCrLf ? '\r\n' : '\n';
+    const digestWith = (ownEnd: string) => hash.copy().update(ownEnd).digest();
+    return { number, bytes, digest: () => digestWith(end), unterminatedDigest: () => digestWith('\n') };
   };
   try {
     for await (const chunk of chunks) {

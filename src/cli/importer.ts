@@ -16,6 +16,10 @@ import { uuidOfDigest } from './uuid.ts';
  * grown, or one in which the bad line was mended at which a run stopped, would be another source, and what was imported
  * of it would be appended a second time once its append ids have been forgotten. Two sources that begin with the same
  * line are told apart by the digest: the second one is refused, and is given a name with --id.
+ *
+ * A line that was the last one and had no end when it was imported may turn out to end in CR LF, and has another digest
+ * from then on. It is still the same line: so the name is made from the first line without its CR, and the digest that
+ * it had without its end vouches for the line at the cursor as well.
  */
 export interface ImportOptions {
   readonly store: Pick<Store, 'append' | 'producer'>;
@@ -93,21 +97,25 @@ export class Importer {
       last = line.number;
       const blank = isBlank(line.bytes);
       if (blank && !start) continue;
-      start ??= await this.findStart(name ?? `import:${toHex(line.digest())}`);
+      start ??= await this.findStart(name === undefined ? namesOf(line) : [name]);
       if (line.number <= start.line) this.skip(line, blank, start);
       else if (!blank) await this.send(line);
     }
     while (this.queue.length > 0) await this.settleOldest();
     const interrupted = signal?.aborted ?? false;
-    if (name !== undefined && !interrupted) start ??= await this.findStart(name);
+    if (name !== undefined && !interrupted) start ??= await this.findStart([name]);
     if (start && last < start.line && !interrupted) throw differs(this.producer, start.line, `has only ${last} lines`);
     return { ...this.counts, producer: this.producer, interrupted };
   }
 
-  /** The line behind which to begin. */
-  private async findStart(name: string): Promise<Cursor> {
-    this.producer = name;
-    const cursor = await this.cursor();
+  /** The line behind which to begin, under the first of these names that is known; where none is, under the last one. */
+  private async findStart(names: readonly string[]): Promise<Cursor> {
+    let cursor: Cursor = { line: 0, appendId: undefined };
+    for (const name of names) {
+      this.producer = name;
+      cursor = await this.cursor();
+      if (cursor.line > 0) break;
+    }
     this.previous = cursor.line;
     return cursor;
   }
@@ -121,8 +129,7 @@ export class Importer {
   private skip(line: SourceLine, blank: boolean, start: Cursor): void {
     if (!blank) this.alreadyThere++;
     if (line.number < start.line) return;
-    const expected = blank ? undefined : appendIdOf(line);
-    if (expected !== start.appendId)
+    if (blank || !appendIdsOf(line).some((id) => id === start.appendId))
       throw differs(this.producer, start.line, `differs from it up to line ${start.line}`);
     this.options.onProgress?.(this.counts);
   }
@@ -239,13 +246,23 @@ export function summary({ appended, alreadyThere }: ImportCounts): string {
   return `${appended} appended, ${alreadyThere} already there`;
 }
 
-/** The append id of a line that an earlier run has appended. */
-function appendIdOf(line: SourceLine): string {
-  const id = uuidOfDigest(line.digest());
+/**
+ * The names of a source that begins with this line. The one made from all of its bytes is what sources with CR LF were
+ * called at first; an import that was begun under it goes on under it.
+ */
+function namesOf(line: SourceLine): readonly string[] {
+  const digests = [line.digest(), line.unterminatedDigest()];
+  return [...new Set(digests.map((digest) => `import:${toHex(digest)}`))];
+}
+
+/** The append ids under which an earlier run may have appended a line. */
+function appendIdsOf(line: SourceLine): readonly string[] {
+  const ids = [line.digest(), line.unterminatedDigest()].map(uuidOfDigest);
   try {
-    return parseImportLine(line.bytes).appendId ?? id;
+    const { appendId } = parseImportLine(line.bytes);
+    return appendId === undefined ? ids : [appendId];
   } catch {
-    return id;
+    return ids;
   }
 }
 
