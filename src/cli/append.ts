@@ -3,7 +3,7 @@ import { encodeUtf8 } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import { checkJson, parseExpectation, parseUuidFlag } from './args.ts';
-import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
+import { type ConnectionFlags, type Context, clusterCommand, examples, standardInput, withStore } from './context.ts';
 import { UsageError } from './failure.ts';
 import { jsonText } from './json.ts';
 import { addConditionFlags, type ConditionFlags, collect, parseConditions } from './query-flags.ts';
@@ -76,7 +76,7 @@ function inWordsOfTheCommand(error: unknown): unknown {
 async function readInput(context: Context): Promise<string> {
   const parts: Buffer[] = [];
   let length = 0;
-  for await (const part of context.io.stdin) {
+  for await (const part of standardInput(context)) {
     const bytes = Buffer.from(part);
     length += bytes.length;
     if (length > LIMITS.eventBytesMax) {

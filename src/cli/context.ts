@@ -1,3 +1,4 @@
+import { addAbortSignal, type Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { clusterUrl } from '../config/load.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
@@ -37,6 +38,14 @@ export function clusterCommand(parent: Command, nameAndArguments: string, descri
 /** The examples at the end of a help text. */
 export function examples(command: Command, ...lines: readonly string[]): void {
   command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`);
+}
+
+/**
+ * Standard input, for a command that reads it. Reading ends in an AbortError once the command is interrupted: a pipe may
+ * stay open without a word for as long as it likes.
+ */
+export function standardInput({ io, signal }: Context): Readable {
+  return addAbortSignal(signal, io.stdin);
 }
 
 /** Connects, does the work, and closes whatever happens. */

@@ -1,7 +1,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { LIMITS } from '../model/limits.ts';
-import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
+import { type ConnectionFlags, type Context, clusterCommand, examples, standardInput, withStore } from './context.ts';
 import { UsageError } from './failure.ts';
 import { sourceLines } from './import-source.ts';
 import { Importer, type ImportReport, summary } from './importer.ts';
@@ -36,7 +36,7 @@ async function importFile(context: Context, file: string, flags: Flags): Promise
   }
   const total = file === '-' ? undefined : sizeOf(file);
   const bar = new ProgressBar(context.err, 'importing', total);
-  const bytes = counted(file === '-' ? context.io.stdin : createReadStream(file), (done) => bar.update(done));
+  const bytes = counted(file === '-' ? standardInput(context) : createReadStream(file), (done) => bar.update(done));
   let report: ImportReport;
   try {
     report = await withStore(context, flags, async (store) => {

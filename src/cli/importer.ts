@@ -26,7 +26,7 @@ export interface ImportOptions {
   readonly lines: AsyncIterable<SourceLine>;
   /** The producer's name; undefined: made from the first line. */
   readonly name?: string | undefined;
-  /** Once it is aborted, no more lines are taken; those in flight are waited for. */
+  /** Once it is aborted, no more lines are taken; those in flight are waited for. The source has to end then, too. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (counts: ImportCounts) => void;
 }
@@ -92,8 +92,7 @@ export class Importer {
     const { lines, signal, name } = this.options;
     let start: Cursor | undefined;
     let last = 0;
-    for await (const line of lines) {
-      if (signal?.aborted) break;
+    for await (const line of untilInterrupted(lines, signal)) {
       last = line.number;
       const blank = isBlank(line.bytes);
       if (blank && !start) continue;
@@ -239,6 +238,22 @@ export class Importer {
       { ...error.details, line, appended, alreadyThere },
       { cause: error, definite: error.definite },
     );
+  }
+}
+
+/** The lines up to an interruption, which may come while the source has nothing to give. */
+async function* untilInterrupted(
+  lines: AsyncIterable<SourceLine>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<SourceLine, void, undefined> {
+  try {
+    for await (const line of lines) {
+      if (signal?.aborted) return;
+      yield line;
+    }
+  } catch (error) {
+    // A source that was broken off for the interruption's sake is no broken source.
+    if (!signal?.aborted) throw error;
   }
 }
 

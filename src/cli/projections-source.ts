@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import type { Context } from './context.ts';
+import { type Context, standardInput } from './context.ts';
 import { UsageError } from './failure.ts';
 
 /** The source of a projection, out of a file or standard input. */
-export async function sourceOf({ io }: Context, file: string): Promise<string> {
+export async function sourceOf(context: Context, file: string): Promise<string> {
   if (file === '-') {
     const parts: Buffer[] = [];
-    for await (const part of io.stdin) parts.push(Buffer.from(part as Uint8Array));
+    for await (const part of standardInput(context)) parts.push(Buffer.from(part as Uint8Array));
     return Buffer.concat(parts).toString();
   }
   try {

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import type { Upcasters } from '../testing/index.ts';
 import type { Trial } from '../testing/trial.ts';
-import { type Context, examples, subcommand } from './context.ts';
+import { type Context, examples, standardInput, subcommand } from './context.ts';
 import { eventsOfFile } from './event-file.ts';
 import { UsageError } from './failure.ts';
 import { sizeOf } from './import.ts';
@@ -65,7 +65,7 @@ async function* batchesOf(context: Context, file: string, upcasters: Upcasters |
   const { GivenEvents } = await import('../testing/given-events.ts');
   const given = new GivenEvents(upcasters);
   let batch: Parameters<Trial['process']>[0][number][] = [];
-  for await (const event of eventsOfFile(file === '-' ? context.io.stdin : createReadStream(file))) {
+  for await (const event of eventsOfFile(file === '-' ? standardInput(context) : createReadStream(file))) {
     context.signal.throwIfAborted();
     if (batch.push(given.take(event)) < AT_ONCE) continue;
     yield batch;

@@ -4,7 +4,7 @@ import { MemoryStore } from './memory-store.ts';
 
 export interface RunOptions {
   readonly store?: MemoryStore;
-  readonly stdin?: string | Uint8Array;
+  readonly stdin?: string | Uint8Array | Readable;
   readonly env?: Record<string, string>;
   readonly signal?: AbortSignal;
   readonly stdout?: Writable;
@@ -36,15 +36,28 @@ export class Collected extends Writable {
   }
 }
 
+/** A pipe that gives this and then stays open; `onIdle` is called when more is asked for. */
+export function openPipe(given: string | Uint8Array, onIdle: () => void): Readable {
+  const parts = [Buffer.from(given)];
+  return new Readable({
+    read() {
+      const part = parts.shift();
+      if (part?.length) this.push(part);
+      else onIdle();
+    },
+  });
+}
+
 /** Runs a command in this process, against a store in memory. */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const out = new Collected();
   const err = new Collected();
   const store = options.store ?? new MemoryStore();
+  const { stdin } = options;
   const code = await runCli(
     argv,
     {
-      stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
+      stdin: stdin instanceof Readable ? stdin : Readable.from(stdin === undefined ? [] : [Buffer.from(stdin)]),
       stdout: options.stdout ?? out,
       stderr: err,
       env: options.env ?? {},

@@ -155,6 +155,29 @@ describe('against a real node', () => {
     expect(subscribe.stderr.text).toBe('');
   });
 
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends what waits for a pipe that stays open', async (signal) => {
+    const env = { FACTSTORE_URL: node.url };
+    const append = start(['append', 'never', '--type', 'T', '--data', '-'], env);
+    // More than a pipe holds: once it is taken, the command is reading.
+    await new Promise((resolve) => append.child.stdin?.write(Buffer.alloc(4 << 20, 0x20), resolve));
+    append.child.kill(signal);
+    expect(await append.ended).toBe(130);
+    expect({ out: append.stdout.text, err: append.stderr.text }).toEqual({ out: '', err: '' });
+    expect((await run(node.url, ['streams', 'get', 'never'])).code).toBe(1);
+    const subscription = start(['subscribe', `piped-${signal}`, '--json'], env);
+    await shown(subscription, /caughtUp/);
+    const imported = start(['import', '-', '--id', signal], env);
+    const line = { writes: [{ stream: `piped-${signal}`, events: [{ type: 'Piped', data: {} }] }] };
+    imported.child.stdin?.write(`${JSON.stringify(line)}\n{"writes": [`);
+    await shown(subscription, /Piped/);
+    imported.child.kill(signal);
+    expect(await imported.ended).toBe(130);
+    expect(imported.stdout.text).toBe('1 appended, 0 already there\n');
+    expect(imported.stderr.text).toBe('');
+    subscription.child.kill('SIGINT');
+    expect(await subscription.ended).toBe(0);
+  });
+
   test('a start in the same directory, or on the same port, is refused with the reason', async () => {
     const again = start(['serve', '--data', join(directory, 'one'), ...ANY_PORT, ...SMALL]);
     expect(await again.ended).toBe(1);

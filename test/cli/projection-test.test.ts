@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { jsonLines, run } from './harness.ts';
+import { jsonLines, openPipe, run } from './harness.ts';
 
 const SOURCE = `fromAll().foreachStream().when({
   $init: () => ({ sum: 0 }),
@@ -55,6 +55,13 @@ describe('factstore projection test', () => {
       '4 events, 4 of them for the projection: 2 states, 2 emissions',
       '',
     ]);
+  });
+
+  test('ends when it is interrupted while standard input stays open', async () => {
+    const interrupt = new AbortController();
+    const stdin = openPipe(`${EVENT_LINE}\n`, () => interrupt.abort());
+    const argv = ['projection', 'test', file('p.js'), '--events', '-'];
+    expect(await run(argv, { stdin, signal: interrupt.signal })).toMatchObject({ code: 130, err: '' });
   });
 
   test('prints one JSON object a line for programs, from standard input', async () => {
