@@ -8,6 +8,7 @@ import { LeaderFinder } from './leader-finder.ts';
 import { Attempts, Nodes } from './nodes.ts';
 import type { ConnectOptions } from './options.ts';
 import { Seen, type Session } from './session.ts';
+import { Turns } from './turns.ts';
 import { Upcasting } from './upcasting.ts';
 import { parseUrl } from './url.ts';
 
@@ -32,6 +33,7 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
     nodes,
     clock,
     seen: new Seen(),
+    turns: new Turns(clock),
     timeoutMs: options.timeoutMs ?? 30_000,
     upcasting,
     closing: closed.signal,

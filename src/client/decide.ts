@@ -47,6 +47,7 @@ export async function decideOnQuery<E extends EventShape>(
   };
   const decision: Decision<Matches<E>, E, AppendResult | undefined> = {
     what: 'decision on a query',
+    about: `query ${JSON.stringify(target.query)}`,
     attemptsMax,
     timeoutMs,
     read,

@@ -10,6 +10,9 @@ const ATTEMPTS_MAX = 50;
 /** After so many conflicts there are many rivals: from then on it waits, and reads again, for what it knew is old by then. */
 const AT_ONCE_MAX = 2;
 
+/** One that waits for its turn goes on without it after this. */
+const PATIENCE_MS = 2_000;
+
 /** What is left of the time of the whole, and the signal that ends it. */
 export interface Limits {
   readonly signal: AbortSignal;
@@ -20,6 +23,8 @@ export interface Limits {
 export interface Decision<Known, E extends EventShape, Result> {
   /** Names it in errors, such as `update of "a"`. */
   readonly what: string;
+  /** The same for those that are rivals: they are about the same stream, or the same query. */
+  readonly about: string;
   readonly attemptsMax: number | undefined;
   readonly timeoutMs: number | undefined;
   read(limits: Limits): Promise<Known>;
@@ -31,33 +36,49 @@ export interface Decision<Known, E extends EventShape, Result> {
 
 /**
  * Only a definite conflict leads to a new decision: after anything else the first one may yet hold (rule S8). Between two
- * attempts it waits for a random while. Ends in CONFLICT where it gives up.
+ * attempts it waits for a random while. Once it has met a rival, or where others of this client have, it takes turns with
+ * them. Ends in CONFLICT where it gives up.
  */
 export async function untilDecided<Known, E extends EventShape, Result>(
   session: Session,
   signal: AbortSignal,
   decision: Decision<Known, E, Result>,
 ): Promise<Result> {
-  const { what, attemptsMax = ATTEMPTS_MAX, timeoutMs = session.timeoutMs } = decision;
+  const { what, about, attemptsMax = ATTEMPTS_MAX, timeoutMs = session.timeoutMs } = decision;
   if (!(attemptsMax >= 1)) throw invalid('attemptsMax', `${attemptsMax} is below 1`);
-  const deadlineMs = session.clock.monotonicMs() + timeoutMs;
-  const left = () => Math.max(1, deadlineMs - session.clock.monotonicMs());
+  const { clock, turns } = session;
+  const deadlineMs = clock.monotonicMs() + timeoutMs;
+  const left = () => Math.max(1, deadlineMs - clock.monotonicMs());
   const limits = () => ({ signal, timeoutMs: left() });
+  const takeTurn = () => turns.take(about, Math.min(PATIENCE_MS, left()), signal);
+  const goesOn = () => {
+    if (signal.aborted) throw aborted(`the ${what}`, signal);
+  };
   let known: Known | undefined;
-  for (let attempt = 1; ; attempt++) {
-    known ??= await decision.read(limits());
-    try {
-      return await decision.attempt(known, attempt, limits);
-    } catch (error) {
-      const conflict = conflictOf<E>(error);
-      if (!conflict) throw error;
-      const waitMs = attempt <= AT_ONCE_MAX ? 0 : conflictBackoffMs(attempt - AT_ONCE_MAX);
-      const hopeless = conflict.checks.some((check) => check.actual === 'tombstoned');
-      if (hopeless || attempt >= attemptsMax || waitMs >= left()) throw gaveUp(what, attempt, error as FactstoreError);
-      known = waitMs === 0 ? decision.catchUp(known, conflict) : undefined;
-      await session.clock.sleep(waitMs, signal);
-      if (signal.aborted) throw aborted(`the ${what}`, signal);
+  let endTurn = turns.isTaken(about) ? await takeTurn() : undefined;
+  try {
+    goesOn();
+    for (let attempt = 1; ; attempt++) {
+      known ??= await decision.read(limits());
+      try {
+        return await decision.attempt(known, attempt, limits);
+      } catch (error) {
+        const conflict = conflictOf<E>(error);
+        if (!conflict) throw error;
+        const waitMs = attempt <= AT_ONCE_MAX ? 0 : conflictBackoffMs(attempt - AT_ONCE_MAX);
+        const hopeless = conflict.checks.some((check) => check.actual === 'tombstoned');
+        if (hopeless || attempt >= attemptsMax || waitMs >= left())
+          throw gaveUp(what, attempt, error as FactstoreError);
+        // What the conflict told is old behind a wait.
+        const atOnce = waitMs === 0 && (endTurn !== undefined || !turns.isTaken(about));
+        known = atOnce ? decision.catchUp(known, conflict) : undefined;
+        endTurn ??= await takeTurn();
+        await clock.sleep(waitMs, signal);
+        goesOn();
+      }
     }
+  } finally {
+    endTurn?.();
   }
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { placeArgument } from './arguments.ts';
 import type { Nodes } from './nodes.ts';
 import type { Consistency } from './options.ts';
+import type { Turns } from './turns.ts';
 import type { Upcasting } from './upcasting.ts';
 
 /** What all the calls of one client share. */
@@ -11,6 +12,8 @@ export interface Session {
   readonly nodes: Nodes;
   readonly clock: Clock;
   readonly seen: Seen;
+  /** Of decisions that are made again after a conflict. */
+  readonly turns: Turns;
   /** How long a call may take, unless it says so itself. */
   readonly timeoutMs: number;
   /** Brings the data of events to the version that the application knows. */

@@ -54,6 +54,7 @@ function decisionOn<E extends EventShape>(
 ): Decision<StreamAsRead<E>, E, AppendResult | undefined> {
   return {
     what: `update of "${stream}"`,
+    about: `stream ${stream}`,
     attemptsMax,
     timeoutMs,
     read: (limits) => readStream<E>(session, stream, limits),

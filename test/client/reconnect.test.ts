@@ -3,6 +3,7 @@ import { Nodes } from '../../src/client/nodes.ts';
 import { watchProjection } from '../../src/client/projection-watch.ts';
 import { Seen, type Session } from '../../src/client/session.ts';
 import { Subscription } from '../../src/client/subscribe.ts';
+import { Turns } from '../../src/client/turns.ts';
 import { Upcasting } from '../../src/client/upcasting.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { Bench, failure } from './helpers.ts';
@@ -34,6 +35,7 @@ beforeEach(async () => {
     ),
     clock,
     seen: new Seen(),
+    turns: new Turns(clock),
     timeoutMs: 30_000,
     upcasting: new Upcasting(undefined),
     closing: new AbortController().signal,

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest';
 import { FactstoreError } from '../../src/base/errors.ts';
 import { conflictOf, type FactstoreClient, type NewEvent, type RecordedEvent } from '../../src/client/index.ts';
+import { deferred } from '../../src/runtime/deferred.ts';
 import { Bench, failure } from './helpers.ts';
 
 type AccountEvent =
@@ -54,6 +55,42 @@ describe('update', () => {
     // What the conflict told was enough: the stream was read once.
     expect(bench.node(0).reads).toHaveLength(1);
     expect((await db.read<AccountEvent>('a').toArray()).at(-1)?.data).toEqual({ amount: 4 });
+  });
+
+  test('rivals of one client take turns once they have met, and each decides twice at most', async () => {
+    const attempts: number[] = [];
+    const allHaveRead = deferred<void>();
+    const updates = Array.from({ length: 20 }, () =>
+      db.update<AccountEvent>('a', async (events, { attempt }) => {
+        if (attempts.push(attempt) === 20) allHaveRead.resolve();
+        await allHaveRead.promise;
+        return [deposit(balance(events) + 1)];
+      }),
+    );
+    await Promise.all(updates);
+    // All have read the same, one of them holds, and the others go one after another from then on.
+    expect(attempts).toHaveLength(20 + 19);
+    expect(Math.max(...attempts)).toBe(2);
+    const amounts = (await db.read<AccountEvent>('a').toArray()).map(({ data }) => data);
+    expect(amounts).toEqual(Array.from({ length: 20 }, (_, n) => ({ amount: 2 ** n })));
+  });
+
+  test('an update that comes while others take turns waits for its own', async () => {
+    const attempts: number[] = [];
+    let later: Promise<unknown> | undefined;
+    await db.update<AccountEvent>('a', async (_, { attempt }) => {
+      if (attempt === 1) await db.append<AccountEvent>('a', [deposit(1)]);
+      later ??=
+        attempt === 2
+          ? db.update<AccountEvent>('a', (events, again) => {
+              attempts.push(again.attempt);
+              return [deposit(balance(events))];
+            })
+          : undefined;
+      return [deposit(1)];
+    });
+    expect(await later).toMatchObject({ revision: 2n });
+    expect(attempts).toEqual([1]);
   });
 
   test('reads again where the conflict does not tell everything', async () => {
