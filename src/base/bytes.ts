@@ -69,3 +69,12 @@ export function uuidBytes(text: string): Uint8Array | undefined {
   for (let i = 0; i < 16; i++) bytes[i] = Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16);
   return bytes;
 }
+
+/** The UUID (version 8), 16 bytes, that a digest of 16 bytes or more stands for. */
+export function uuidOfDigest(digest: Uint8Array): Uint8Array {
+  const uuid = new Uint8Array(16);
+  uuid.set(digest.subarray(0, 16));
+  uuid[6] = ((uuid[6] as number) & 0x0f) | 0x80;
+  uuid[8] = ((uuid[8] as number) & 0x3f) | 0x80;
+  return uuid;
+}

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { base64, payloadMember, rawJson, saysJson } from './event-output.ts';
 import type { StoredEvent } from './store.ts';
-import { uuidOfDigest } from './uuid.ts';
+import { uuidTextOfDigest } from './uuid.ts';
 
 /**
  * Puts the events of one append back together: neighbours with the same append id. Where the answer carries no append
@@ -49,7 +49,7 @@ function exportedAppendId(events: readonly StoredEvent[], ofStream: string | und
   // Of nothing but what an import keeps, so that the export of an imported export is the same again.
   const hash = createHash('sha256').update(ofStream ?? '');
   for (const event of events) hash.update(`\n${event.id} ${event.revision} ${event.stream}`);
-  return uuidOfDigest(hash.digest());
+  return uuidTextOfDigest(hash.digest());
 }
 
 /** An event with everything that its author wrote, and nothing that the store added. */

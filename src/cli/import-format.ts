@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { decodeUtf8, EMPTY, encodeUtf8 } from '../base/bytes.ts';
 import { nearest } from '../config/suggest.ts';
 import { parseTime } from './json.ts';
 import { elementsOf, membersOf, type Span, wholeOf } from './json-spans.ts';
 import type { EventToAppend, Expectation, WriteToAppend } from './store.ts';
-import { isUuid, uuidOfDigest } from './uuid.ts';
+import { isUuid } from './uuid.ts';
 
 /** One line of an import: one append. */
 export interface ImportedAppend {
@@ -208,21 +207,4 @@ function required(members: ReadonlyMap<string, Span>, key: string): Span {
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
-}
-
-/**
- * Gives events without an id one that follows from the append's, so that a line which is sent again, by this run or a
- * later one, is the same append down to its last byte.
- */
-export function withEventIds(writes: readonly WriteToAppend[], appendId: string): readonly WriteToAppend[] {
-  return writes.map((write, w) => ({
-    ...write,
-    events: write.events.map((event, e) =>
-      event.id === undefined ? { ...event, id: eventId(appendId, w, e) } : event,
-    ),
-  }));
-}
-
-function eventId(appendId: string, write: number, event: number): string {
-  return uuidOfDigest(createHash('sha256').update(`${appendId}/${write}/${event}`).digest());
 }

@@ -1,9 +1,9 @@
 import { toHex } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
-import { BadLine, type ImportedAppend, isBlank, parseImportLine, withEventIds } from './import-format.ts';
+import { BadLine, type ImportedAppend, isBlank, parseImportLine } from './import-format.ts';
 import type { SourceLine } from './import-source.ts';
 import type { AppendOutcome, Store, WriteToAppend } from './store.ts';
-import { uuidOfDigest } from './uuid.ts';
+import { uuidTextOfDigest } from './uuid.ts';
 
 /**
  * Imports a source once, however often it is run. Each line is one append. Its id is a UUID made from a running digest of
@@ -142,7 +142,7 @@ export class Importer {
       while (this.queue.length > 0) await this.settleOldest();
       throw this.lineFailure(line.number, new FactstoreError('INVALID_ARGUMENT', error.message));
     }
-    const digestId = uuidOfDigest(line.digest());
+    const digestId = uuidTextOfDigest(line.digest());
     const bytes = line.bytes.length;
     while (
       this.queue.length >= IN_FLIGHT_MAX ||
@@ -151,7 +151,7 @@ export class Importer {
       await this.settleOldest();
     const appendId = parsed.appendId ?? digestId;
     const ownId = parsed.appendId !== undefined;
-    this.append({ line: line.number, bytes, appendId, ownId, writes: withEventIds(parsed.writes, appendId) });
+    this.append({ line: line.number, bytes, appendId, ownId, writes: parsed.writes });
   }
 
   private append(item: Omit<Sent, 'outcome'>): void {
@@ -272,7 +272,7 @@ function namesOf(line: SourceLine): readonly string[] {
 
 /** The append ids under which an earlier run may have appended a line. */
 function appendIdsOf(line: SourceLine): readonly string[] {
-  const ids = [line.digest(), line.unterminatedDigest()].map(uuidOfDigest);
+  const ids = [line.digest(), line.unterminatedDigest()].map(uuidTextOfDigest);
   try {
     const { appendId } = parseImportLine(line.bytes);
     return appendId === undefined ? ids : [appendId];

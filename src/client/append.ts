@@ -7,7 +7,7 @@ import type { AppendJob, AppendPipeline } from './append-pipeline.ts';
 import { describe, expectArgument, placeArgument, textArgument } from './arguments.ts';
 import { eventFields } from './event-encoding.ts';
 import type { EventShape, NewEvent } from './event-types.ts';
-import { uuidOrNew } from './identifiers.ts';
+import { derivedEventId, newUuid, uuidOrNew } from './identifiers.ts';
 import type { AppendManyOptions, AppendResult, ProducerPlace, StreamWrite } from './options.ts';
 import { conditionsArgument } from './queries.ts';
 import type { RequestMemory } from './request-memory.ts';
@@ -40,9 +40,12 @@ function appendJob(
 ): AppendJob {
   if (!Array.isArray(writes)) throw invalid('writes', `an array of writes is expected, not ${describe(writes)}`);
   const appendId = uuidOrNew('appendId', options.appendId);
+  // Who gives the id may repeat the append elsewhere; for the others random ids, which are cheaper, do.
+  const given = options.appendId !== undefined;
+  const idsOf = (write: number) => (given ? (event: number) => derivedEventId(appendId, write, event) : newUuid);
   const append = {
     appendId,
-    writes: writes.map((write, i) => encodeWrite(write, writes.length === 1 ? '' : `writes[${i}].`)),
+    writes: writes.map((write, i) => encodeWrite(write, writes.length === 1 ? '' : `writes[${i}].`, idsOf(i))),
     producer: options.producer && encodeProducer(options.producer),
     conditions: conditionsArgument(options.conditions),
   };
@@ -57,14 +60,14 @@ function appendJob(
   };
 }
 
-function encodeWrite(write: StreamWrite, path: string) {
+function encodeWrite(write: StreamWrite, path: string, idOf: (event: number) => Uint8Array) {
   if (write === null || typeof write !== 'object') throw invalid(`${path}write`, `is ${describe(write)}`);
   const events: readonly NewEvent[] = write.events ?? [];
   if (!Array.isArray(events)) throw invalid(`${path}events`, `an array is expected, not ${describe(events)}`);
   return {
     stream: textArgument(`${path}stream`, write.stream),
     expect: expectArgument(`${path}expect`, write.expect),
-    events: events.map((event, i) => eventFields(event, path, i)),
+    events: events.map((event, i) => eventFields(event, path, i, idOf)),
   };
 }
 

@@ -3,7 +3,7 @@ import { invalid } from '../base/errors.ts';
 import type { NewEventFields } from '../proto/event.ts';
 import { describe, textArgument } from './arguments.ts';
 import type { EventExtras, EventShape } from './event-types.ts';
-import { uuidOrNew } from './identifiers.ts';
+import { newUuid, uuidArgument } from './identifiers.ts';
 import { isJsonType } from './recorded-event.ts';
 
 const NO_TAGS: readonly string[] = [];
@@ -28,23 +28,36 @@ function namesOf(event: string): Names {
 
 const ANY_EVENT = namesOf('event');
 
-/** The fields of the n-th event of a write. Which one it is is put in words only where it is refused; most are not. */
-export function eventFields(event: EventShape & EventExtras, path: string, n: number): NewEventFields {
+/**
+ * The fields of the n-th event of a write. Which one it is is put in words only where it is refused; most are not. Where
+ * the application gave it no id, `idOf` makes one.
+ */
+export function eventFields(
+  event: EventShape & EventExtras,
+  path: string,
+  n: number,
+  idOf: (n: number) => Uint8Array = newUuid,
+): NewEventFields {
   try {
-    return fieldsOf(event, ANY_EVENT);
+    return fieldsOf(event, ANY_EVENT, n, idOf);
   } catch {
-    return fieldsOf(event, namesOf(`${path}events[${n}]`));
+    return fieldsOf(event, namesOf(`${path}events[${n}]`), n, idOf);
   }
 }
 
-function fieldsOf(event: EventShape & EventExtras, names: Names): NewEventFields {
+function fieldsOf(
+  event: EventShape & EventExtras,
+  names: Names,
+  n: number,
+  idOf: (n: number) => Uint8Array,
+): NewEventFields {
   if (event === null || typeof event !== 'object') {
     throw invalid(names.event, `an event is expected, not ${describe(event)}`);
   }
   const binary = event.data instanceof Uint8Array;
   const contentType = event.contentType === undefined ? '' : textArgument(names.contentType, event.contentType);
   return {
-    id: uuidOrNew(names.id, event.id),
+    id: event.id === undefined ? idOf(n) : uuidArgument(names.id, event.id),
     type: textArgument(names.type, event.type),
     data: payload(names.data, event.data, contentType),
     // Saying nothing says JSON.

@@ -54,7 +54,8 @@ export interface ProducerPlace {
 export interface AppendManyOptions extends CallOptions {
   /**
    * A UUID for this append; without one the SDK makes one. Repeating an append with the same id, by another process
-   * too, gives the first answer instead of a second append, for at least 15 minutes and 1,000,000 appends.
+   * too, gives the first answer instead of a second append, for at least 15 minutes and 1,000,000 appends. Events
+   * without an id of their own get ids that follow from this one, so that the repeat needs to know nothing else.
    */
   readonly appendId?: string | undefined;
   /** Consistency boundaries that must hold, at most 16, beside what the writes expect. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { decodeUtf8 } from '../base/bytes.ts';
+import { decodeUtf8, uuidOfDigest } from '../base/bytes.ts';
 import type { ProducerCursor } from '../model/append.ts';
 import { checkNewEvent } from '../model/event.ts';
 import { LIMITS } from '../model/limits.ts';
@@ -136,10 +136,7 @@ function idOf({ producer, position }: EmissionOrigin, what: string): Buffer {
 
 /** A UUID that follows from a text. */
 export function uuidFrom(text: string): Buffer {
-  const id = createHash('sha256').update(text).digest().subarray(0, 16);
-  id[6] = ((id[6] as number) & 0x0f) | 0x80;
-  id[8] = ((id[8] as number) & 0x3f) | 0x80;
-  return id;
+  return Buffer.from(uuidOfDigest(createHash('sha256').update(text).digest()));
 }
 
 function objectIn(bytes: Uint8Array | undefined): Record<string, unknown> {

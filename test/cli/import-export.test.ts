@@ -10,7 +10,7 @@ import { exportLine, groupIntoAppends } from '../../src/cli/export-format.ts';
 import { BadLine, parseImportLine } from '../../src/cli/import-format.ts';
 import { sourceLines } from '../../src/cli/import-source.ts';
 import { Importer } from '../../src/cli/importer.ts';
-import { uuidOfDigest } from '../../src/cli/uuid.ts';
+import { uuidTextOfDigest } from '../../src/cli/uuid.ts';
 import { jsonLines, run } from './harness.ts';
 import { MemoryStore } from './memory-store.ts';
 
@@ -64,8 +64,8 @@ describe('an import', () => {
     await importLines(store, lines(0, 2));
     const name = `import:${sha256(first ?? '').toString('hex')}`;
     expect([...store.cursors.keys()]).toEqual([name]);
-    expect(store.cursors.get(name)).toEqual({ current: 2n, appendId: uuidOfDigest(sha256(`${first}${second}`)) });
-    expect(store.events[0]?.appendId).toBe(uuidOfDigest(sha256(first ?? '')));
+    expect(store.cursors.get(name)).toEqual({ current: 2n, appendId: uuidTextOfDigest(sha256(`${first}${second}`)) });
+    expect(store.events[0]?.appendId).toBe(uuidTextOfDigest(sha256(first ?? '')));
   });
 
   test('of another source with the same first line is refused, and taken under a name of its own', async () => {
@@ -445,7 +445,7 @@ describe('an export', () => {
       [{ stream: 'c', expect: 'any', events: [{ type: 'Empty', data: new Uint8Array(0), contentType }] }],
       {},
     );
-    for (const each of from.events) Object.assign(each, { appendId: uuidOfDigest(sha256(each.appendId ?? '')) });
+    for (const each of from.events) Object.assign(each, { appendId: uuidTextOfDigest(sha256(each.appendId ?? '')) });
     const first = await run(['export'], { store: from });
     expect(first).toMatchObject({ code: 0, err: expect.stringContaining('5 events in 4 lines; system streams') });
     const to = new MemoryStore();

@@ -1,3 +1,4 @@
+import { uuidBytes, uuidText } from '../../src/base/bytes.ts';
 import { FactstoreError } from '../../src/base/errors.ts';
 import type {
   AppendOptions,
@@ -16,6 +17,7 @@ import type {
   Target,
   WriteToAppend,
 } from '../../src/cli/store.ts';
+import { derivedEventId } from '../../src/client/identifiers.ts';
 
 /** A store in memory, with the rules for append ids (S6), producer cursors (S7) and expected state (S10). */
 export class MemoryStore implements Store {
@@ -70,14 +72,14 @@ export class MemoryStore implements Store {
     }
     for (const write of writes) this.check(write);
     let revision = 0n;
-    for (const { stream, events } of writes) {
-      for (const event of events) {
+    for (const [w, { stream, events }] of writes.entries()) {
+      for (const [e, event] of events.entries()) {
         revision = this.headOf(stream) + 1n;
         this.events.push({
           stream,
           revision,
           position: BigInt(this.events.length + 1),
-          id: event.id ?? `00000000-0000-4000-8000-${String(this.events.length).padStart(12, '0')}`,
+          id: event.id ?? this.eventId(appendId, w, e),
           type: event.type,
           data: event.data,
           contentType: event.contentType ?? 'application/json',
@@ -93,6 +95,13 @@ export class MemoryStore implements Store {
     this.ids.set(id, { content, outcome });
     if (producer) this.cursors.set(producer.producer, { current: producer.current, appendId: id });
     return outcome;
+  }
+
+  /** As the SDK makes it. */
+  private eventId(appendId: string | undefined, write: number, event: number): string {
+    const given = appendId === undefined ? undefined : uuidBytes(appendId);
+    if (given) return uuidText(derivedEventId(given, write, event));
+    return `00000000-0000-4000-8000-${String(this.events.length).padStart(12, '0')}`;
   }
 
   private check({ stream, expect, events }: WriteToAppend): void {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -117,6 +118,26 @@ describe('against a real node', () => {
     expect(await run(url, ['streams', 'get', 'nowhere'])).toMatchObject({ code: 1, out: '' });
     expect(await run(url, ['read', 'nowhere'])).toEqual({ code: 0, out: '', err: '' });
     expect((await run(url, ['cluster', 'status'])).out).toMatch(/n1 +127\.0\.0\.1:\d+ +leader/);
+  });
+
+  test('an append that is repeated with its id finds the first one [S6]', async () => {
+    const { url } = node;
+    const id = ['--append-id', randomUUID()];
+    const append = ['append', 'repeated-1', '--type', 'OrderPlaced', '--data', '{"total": 12}', '--tag', 'a:1', ...id];
+    const [first] = jsonLines((await run(url, [...append, '--json'])).out) as { position: number }[];
+    expect(first).toMatchObject({ revision: 0, repeated: false });
+    expect(jsonLines((await run(url, [...append, '--json'])).out)).toEqual([{ ...first, repeated: true }]);
+    expect(await run(url, append)).toEqual({
+      code: 0,
+      out: `OrderPlaced had been appended before to repeated-1 at revision 0, position ${first?.position}\n`,
+      err: '',
+    });
+    const other = await run(url, ['append', 'repeated-1', '--type', 'OrderPaid', ...id]);
+    expect(other).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/append id .* other content|Nothing was written/),
+    });
+    expect(jsonLines((await run(url, ['read', 'repeated-1', '--json'])).out)).toHaveLength(1);
   });
 
   test('an import is taken once, goes on, and its export makes the same store elsewhere', async () => {

@@ -125,6 +125,27 @@ for (const size of [1, 3]) {
       expect(await db.read('once-1').toArray()).toHaveLength(2);
     });
 
+    it('without ids of their own are appended once, also where another process repeats the append [S6]', async () => {
+      const other = await nodes.client();
+      const one = { appendId: randomUUID(), expect: 'none' } as const;
+      const events = [{ type: 'Once' }, { type: 'Twice', data: { n: 2 } }];
+      const first = await db.append('once-2', events, one);
+      expect(first.repeated).toBe(false);
+      for (const client of [db, other])
+        expect(await client.append('once-2', events, one)).toEqual({ ...first, repeated: true });
+      const many = { appendId: randomUUID() };
+      const writes = ['once-3', 'once-4'].map((stream) => ({ stream, events: [{ type: 'Once' }, { type: 'Once' }] }));
+      const both = await db.append(writes, many);
+      for (const client of [db, other]) expect(await client.append(writes, many)).toEqual({ ...both, repeated: true });
+      const stored = await Promise.all(['once-2', 'once-3', 'once-4'].map((stream) => db.read(stream).toArray()));
+      expect(stored.map(types)).toEqual([
+        ['Once', 'Twice'],
+        ['Once', 'Once'],
+        ['Once', 'Once'],
+      ]);
+      expect(new Set(stored.flat().map(({ id }) => id)).size).toBe(6);
+    });
+
     it('with an append id that other content used are refused [S6]', async () => {
       const appendId = randomUUID();
       await db.append('reused-1', [{ type: 'First', data: 1 }], { appendId });
