@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { FactstoreError } from '../base/errors.ts';
+import { kindOfChange } from '../model/retention-fact.ts';
+import { systemStreamOf } from '../model/stream.ts';
 import { parseDurationMs, parseExpectation, parseObject, parseUuidFlag, parseWhole } from './args.ts';
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
 import { UsageError } from './failure.ts';
@@ -20,6 +22,9 @@ interface SetFlags extends Flags {
   readonly custom?: string;
   readonly unset: readonly string[];
 }
+
+/** The type of the facts that set metadata. */
+const METADATA_SET = kindOfChange({ kind: 'metadata', metadata: {} });
 
 /** What `--unset` takes, and what it means. */
 const UNSET = {
@@ -113,12 +118,18 @@ async function set(context: Context, stream: string, flags: SetFlags): Promise<v
   };
   if (Object.keys(wanted).length === 0) throw new UsageError('say what to set, such as --max-count 1000');
   await change(context, stream, flags, 'set', async (store, options) => {
-    const known = await current(store, stream, context.signal);
-    return store.streams.setMetadata(
-      stream,
-      { ...known?.metadata, ...wanted },
-      { ...options, expectMetadata: known?.metadataRevision ?? 'none' },
-    );
+    const setOn = ({ metadata, revision }: MetadataAt) =>
+      store.streams.setMetadata(stream, { ...metadata, ...wanted }, { ...options, expectMetadata: revision });
+    const now = await current(store, stream, context.signal);
+    try {
+      return await setOn(now);
+    } catch (error) {
+      if (!(error instanceof FactstoreError) || error.code !== 'APPEND_ID_REUSED') throw error;
+      // A repeat has to say again what the first attempt said, and that was made of what there was before it.
+      const before = await beforeChange(store, stream, options);
+      if (!before) throw error;
+      return setOn(before);
+    }
   });
 }
 
@@ -127,14 +138,40 @@ function unsetKey(name: string): keyof StreamMetadata {
   throw new UsageError(`--unset: ${JSON.stringify(name)} is none of ${Object.keys(UNSET).join(', ')}`);
 }
 
-/** Metadata may be set before there is anything else to know of a stream. */
-async function current(store: Store, stream: string, signal: AbortSignal) {
+/** Metadata as it was at a revision of `$$stream`. */
+interface MetadataAt {
+  readonly metadata: StreamMetadata | undefined;
+  readonly revision: bigint | 'none';
+}
+
+async function current(store: Store, stream: string, signal: AbortSignal): Promise<MetadataAt> {
   try {
-    return await store.stream(stream, 'linearizable', signal);
+    const { metadata, metadataRevision } = await store.stream(stream, 'linearizable', signal);
+    return { metadata, revision: metadataRevision ?? 'none' };
   } catch (error) {
-    if (error instanceof FactstoreError && error.code === 'NOT_FOUND') return undefined;
+    // Metadata may be set before there is anything else to know of a stream.
+    if (error instanceof FactstoreError && error.code === 'NOT_FOUND') return { metadata: undefined, revision: 'none' };
     throw error;
   }
+}
+
+/** The metadata on which the change with this append id was made; undefined: the id is not that of a change of this stream. */
+async function beforeChange(
+  store: Store,
+  stream: string,
+  { appendId, signal }: ChangeOptions,
+): Promise<MetadataAt | undefined> {
+  let revision: bigint | undefined;
+  const place = { backwards: true, appendIds: true, ...(signal && { signal }) };
+  for await (const fact of store.read({ stream: systemStreamOf(stream) }, place)) {
+    if (revision === undefined) {
+      if (fact.appendId === appendId) revision = fact.revision;
+    } else if (fact.type === METADATA_SET) {
+      return { metadata: JSON.parse(Buffer.from(fact.data).toString('utf8')), revision: revision - 1n };
+    }
+  }
+  if (revision === undefined) return undefined;
+  return { metadata: undefined, revision: revision === 0n ? 'none' : revision - 1n };
 }
 
 async function change(

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FactstoreClient } from '../../src/client/index.ts';
 import { cli } from '../support/cli.ts';
@@ -85,6 +86,42 @@ describe('streams on the command line', () => {
     expect(await json('tombstone', 'order-2')).toMatchObject([{ stream: 'order-2', repeated: false }]);
     const late = await cli(['append', 'order-2', '--type', 'T', '--url', nodes.url]);
     expect(late).toMatchObject({ code: 1, stderr: expect.stringContaining('is tombstoned') });
+  });
+
+  it('are changed once by a command that is repeated with its append id, whatever came since [S6]', async () => {
+    await db.append('repeated-1', [{ type: 'A' }, { type: 'B' }, { type: 'C' }, { type: 'D' }]);
+    const facts = async () => (await db.read('$$repeated-1').toArray()).map(({ type }) => type);
+    const commands = [
+      ['set', '--max-count', '4', '--custom', '{"owner": "sales"}'],
+      ['truncate', '--before', '1'],
+      ['set', '--max-age', '30d', '--unset', 'max-count', '--expect', '3'],
+      ['erase', '--from', '2'],
+      ['delete', '--fail-if-events-match', '[{"types": ["Never"]}]'],
+      ['tombstone'],
+    ].map(([name = '', ...flags]) => [name, 'repeated-1', ...flags, '--append-id', randomUUID().toUpperCase()]);
+    const answers: Record<string, unknown>[] = [];
+    for (const command of commands) answers.push(...(await json(...command)));
+    expect(answers.map(({ metadataRevision, repeated }) => [metadataRevision, repeated])).toEqual(
+      commands.map((_, revision) => [revision, false]),
+    );
+    const made = await facts();
+    for (const [n, command] of commands.entries())
+      expect(await json(...command)).toEqual([{ ...answers[n], repeated: true }]);
+    expect((await run(...(commands[2] ?? []))).stdout).toMatch(/^repeated-1 had been set before, at revision 2 of/);
+    expect(await facts()).toEqual(made);
+  });
+
+  it('are not set by a command with the append id of another one [S6]', async () => {
+    const reused = { code: 1, stdout: '', stderr: expect.stringContaining('used before, for an append with other') };
+    const set = (stream: string, ...flags: readonly string[]) => run('set', stream, ...flags);
+    const [one, other] = [randomUUID(), randomUUID()];
+    await db.append('reused-1', [{ type: 'A' }], { appendId: other });
+    expect(await set('reused-1', '--max-count', '4', '--append-id', one)).toMatchObject({ code: 0 });
+    expect(await set('reused-1', '--max-count', '5', '--append-id', one)).toMatchObject(reused);
+    expect(await set('reused-1', '--max-count', '4', '--expect', '0', '--append-id', one)).toMatchObject(reused);
+    expect(await set('reused-2', '--max-count', '4', '--append-id', one)).toMatchObject(reused);
+    expect(await set('reused-1', '--max-count', '4', '--append-id', other)).toMatchObject(reused);
+    expect(await json('get', 'reused-1')).toMatchObject([{ metadata: { maxCount: 4 }, metadataRevision: 0 }]);
   });
 
   it.each([
