@@ -1,5 +1,5 @@
 import { toHex } from '../base/bytes.ts';
-import { invalid } from '../base/errors.ts';
+import { FactstoreError, invalid } from '../base/errors.ts';
 import type { ChangeMembersRequest } from '../proto/gen/factstore/v1/ChangeMembersRequest.ts';
 import type { StatusResponse__Output } from '../proto/gen/factstore/v1/StatusResponse.ts';
 import { clusterService } from '../proto/load.ts';
@@ -143,7 +143,8 @@ export class ClusterClient {
 
   /**
    * Adds the node at this peer address (host:port), which was started to join a cluster: as a learner, which votes once it
-   * has caught up. Ends in FAILED_PRECONDITION, with the reason, where it cannot be added; so do the other changes.
+   * has caught up. Ends in FAILED_PRECONDITION, with the reason, where it cannot be added; so do the other changes. After
+   * an error that is not definite it may have taken place, and {@link status} tells: it is not asked for again.
    */
   add(peerAddress: string, options: CallOptions = {}): Promise<Members> {
     return this.change(`adding ${peerAddress}`, { add: peerAddress }, options);
@@ -176,7 +177,11 @@ export class ClusterClient {
     });
   }
 
-  /** @internal Calls the leader, and once more where that fails in a way that will pass. */
+  /**
+   * @internal Calls the leader, and again where that certainly did nothing, for a reason that will pass. What may have
+   * been done is left at that: its repeat would be refused because of what it has done itself, and would find a new
+   * member where one of that name has come in the place of the one that was meant.
+   */
   atLeader<T>(what: string, options: CallOptions, call: (node: Node, left: CallLimits) => Promise<T>): Promise<T> {
     const { timeoutMs = this.session.timeoutMs } = options;
     return underSignals(this.session, options.signal, (signal) => this.callLeader(what, { timeoutMs, signal }, call));
@@ -190,14 +195,30 @@ export class ClusterClient {
     const { session } = this;
     const attempts = new Attempts(what, session.nodes, limits, session.clock);
     for (;;) {
+      let asked = false;
       try {
         const { node } = await this.leaders.search(limits.signal);
+        asked = true;
         return await call(node, attempts.left());
       } catch (error) {
+        if (asked && isOpen(error)) throw mayHaveTakenPlace(what, error);
         await attempts.failed(undefined, error);
       }
     }
   }
+}
+
+/** Whether a call that ended in this leaves open what the leader has done; one that was given up does. */
+function isOpen(error: unknown): error is FactstoreError {
+  return error instanceof FactstoreError && (!error.definite || error.code === 'CANCELLED');
+}
+
+const STATUS_TELLS = 'factstore cluster status tells';
+
+function mayHaveTakenPlace(what: string, error: FactstoreError): FactstoreError {
+  const advice = error.message.includes(STATUS_TELLS) ? '' : `. It is not asked for again: ${STATUS_TELLS}.`;
+  const text = `${what} may have taken place: ${error.message}${advice}`;
+  return new FactstoreError(error.code, text, error.details, { cause: error, definite: false });
 }
 
 /** 0 would have another meaning on the wire. */

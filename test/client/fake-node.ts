@@ -39,8 +39,14 @@ export class FakeCluster {
   readonly nodes: FakeNode[] = [];
   readonly id = randomUUID();
   leader: FakeNode | undefined;
+<<<<<<< HEAD
   /** Conflicts say that something was hidden, too, since what was known. */
   hidesMeanwhile = false;
+=======
+  /** Who is a member, as changes of the members have left it; none of them stops a node. */
+  readonly members = new Set(['n1', 'n2', 'n3']);
+  featureLevel = 1;
+>>>>>>> 5b589c9 (Leave a change of the cluster that may have taken place at that, and say so)
   /** Every append that reached a node: its id, and the age that it told. */
   readonly attempts: { readonly id: string; readonly ageMs: number; readonly node: string }[] = [];
   private watchers: (() => void)[] = [];
@@ -135,6 +141,13 @@ export class FakeNode {
   address = '';
   /** Judges before every append whether it is refused; `hang`: never answered; `drop`: applied, and the call cut. */
   onAppend: (index: number) => Refusal = () => undefined;
+  /**
+   * What becomes of a change of the cluster that this node, as the leader, is asked for: `hang`: never answered; `drop`:
+   * made, and the call cut; an error: made, and answered with that where it is not definite.
+   */
+  onChange: () => Refusal = () => undefined;
+  /** How many changes of the cluster it was asked for. */
+  changeCalls = 0;
   /** How many events a read gives before it fails. */
   failReadAfter = Number.POSITIVE_INFINITY;
   readBatch = 3;
@@ -190,12 +203,25 @@ export class FakeNode {
     });
     add(clusterService, {
       Status: (_: unknown, answer: (error: null, status: object) => void) => !this.mute && answer(null, this.status()),
-      TransferLeadership: (call: { request: { nodeId: string } }, answer: (error: unknown, done?: object) => void) => {
-        if (this.cluster.leader !== this) return answer(statusOf(this.notLeader()));
-        const next = this.cluster.nodes.find((node) => node.id === call.request.nodeId) ?? this.cluster.nodes.at(-1);
-        this.cluster.leader = next;
-        answer(null, { leader: next?.id });
-      },
+      TransferLeadership: (call: { request: { nodeId: string } }, answer: ChangeAnswer) =>
+        this.change(answer, () => {
+          const next = this.cluster.nodes.find((node) => node.id === call.request.nodeId) ?? this.cluster.nodes.at(-1);
+          this.cluster.leader = next;
+          return { leader: next?.id };
+        }),
+      ChangeMembers: (call: { request: { remove: string } }, answer: ChangeAnswer) =>
+        this.change(answer, () => {
+          const { members } = this.cluster;
+          if (!members.delete(call.request.remove)) throw new FactstoreError('NOT_FOUND', 'it is not a member');
+          return { voters: [...members], learners: [] };
+        }),
+      RaiseFeatureLevel: (call: { request: { level: number } }, answer: ChangeAnswer) =>
+        this.change(answer, () => {
+          const { level } = call.request;
+          if (level <= this.cluster.featureLevel) throw new FactstoreError('FAILED_PRECONDITION', 'it never falls');
+          this.cluster.featureLevel = level;
+          return { level };
+        }),
     });
     this.port = await new Promise<number>((resolve, reject) => {
       server.bindAsync(`127.0.0.1:${this.port}`, ServerCredentials.createInsecure(), (error, port) =>
@@ -217,6 +243,22 @@ export class FakeNode {
     const { leader } = this.cluster;
     if (!leader) return new FactstoreError('NO_LEADER', `no leader: ${this.id} waits for an election`);
     return new FactstoreError('NOT_LEADER', `${this.id} follows ${leader.id}`, { leader: leader.address });
+  }
+
+  private change(answer: ChangeAnswer, make: () => object): void {
+    this.changeCalls++;
+    if (this.cluster.leader !== this) return answer(statusOf(this.notLeader()));
+    const refusal = this.onChange();
+    if (refusal === 'hang') return;
+    try {
+      if (refusal instanceof FactstoreError && refusal.definite) throw refusal;
+      const done = make();
+      if (refusal === 'drop') this.kill();
+      else if (refusal) throw refusal;
+      else answer(null, done);
+    } catch (error) {
+      answer(statusOf(error));
+    }
   }
 
   private status(): object {
@@ -385,6 +427,7 @@ function hash(parts: readonly Uint8Array[]): string {
 
 type AppendCall = ServerDuplexStream<Received<Batch<AppendStreamRequest>>, Uint8Array>;
 type Answer = (error: unknown, bytes?: Uint8Array) => void;
+type ChangeAnswer = (error: unknown, done?: object) => void;
 
 function checked<T>(received: Received<T>): T {
   if (received instanceof FactstoreError) throw received;

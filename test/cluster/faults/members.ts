@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Prng } from '../../../src/base/prng.ts';
-import { connect } from '../../../src/client/index.ts';
+import { connect, type FactstoreClient, FactstoreError } from '../../../src/client/index.ts';
 import type { ProcessNode } from '../../support/process-cluster.ts';
 import type { Cluster } from '../cluster.ts';
 import { type FaultKind, oneOf, victim } from './fault.ts';
@@ -37,7 +37,7 @@ export const replacement: FaultKind = {
       begin: async () => {
         const client = await connect(cluster.url(), { connectTimeoutMs: CHANGE_TIMEOUT_MS });
         try {
-          await client.cluster.remove(node.id, { timeoutMs: CHANGE_TIMEOUT_MS });
+          await remove(client, node.id);
         } finally {
           await client.close();
         }
@@ -74,6 +74,22 @@ export const flips: FaultKind = {
     };
   },
 };
+
+/** An attempt whose answer was lost may have removed it: then the next one finds nobody of that name. */
+async function remove(client: FactstoreClient, nodeId: string): Promise<void> {
+  const untilMs = performance.now() + CHANGE_TIMEOUT_MS;
+  for (let open = false; ; ) {
+    try {
+      const timeoutMs = Math.max(1, untilMs - performance.now());
+      return void (await client.cluster.remove(nodeId, { timeoutMs }));
+    } catch (error) {
+      if (!(error instanceof FactstoreError)) throw error;
+      if (open && error.code === 'NOT_FOUND') return;
+      if (error.definite || performance.now() > untilMs) throw error;
+      open = true;
+    }
+  }
+}
 
 async function empty(cluster: Cluster, node: ProcessNode): Promise<void> {
   await cluster.end(node, 'SIGKILL');
