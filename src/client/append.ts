@@ -7,7 +7,7 @@ import type { AppendJob, AppendPipeline } from './append-pipeline.ts';
 import { describe, expectArgument, placeArgument, textArgument } from './arguments.ts';
 import { eventFields } from './event-encoding.ts';
 import type { EventShape, NewEvent } from './event-types.ts';
-import { derivedEventId, newUuid, uuidOrNew } from './identifiers.ts';
+import { eventIds, uuidOrNew } from './identifiers.ts';
 import type { AppendManyOptions, AppendResult, ProducerPlace, StreamWrite } from './options.ts';
 import { conditionsArgument } from './queries.ts';
 import type { RequestMemory } from './request-memory.ts';
@@ -40,12 +40,11 @@ function appendJob(
 ): AppendJob {
   if (!Array.isArray(writes)) throw invalid('writes', `an array of writes is expected, not ${describe(writes)}`);
   const appendId = uuidOrNew('appendId', options.appendId);
-  // Who gives the id may repeat the append elsewhere; for the others random ids, which are cheaper, do.
-  const given = options.appendId !== undefined;
-  const idsOf = (write: number) => (given ? (event: number) => derivedEventId(appendId, write, event) : newUuid);
   const append = {
     appendId,
-    writes: writes.map((write, i) => encodeWrite(write, writes.length === 1 ? '' : `writes[${i}].`, idsOf(i))),
+    writes: writes.map((write, i) =>
+      encodeWrite(write, writes.length === 1 ? '' : `writes[${i}].`, eventIds(appendId, i)),
+    ),
     producer: options.producer && encodeProducer(options.producer),
     conditions: conditionsArgument(options.conditions),
   };

@@ -14,7 +14,7 @@ export interface EventShape {
 
 /** What an event may carry besides its type and its data. */
 export interface EventExtras {
-  /** A UUID; without one the SDK makes one, which follows from the append id where that is given. */
+  /** A UUID; without one the SDK makes one, which follows from the append id and from where the event stands in the append. */
   readonly id?: string | undefined;
   /** About the event: correlation and causation ids, trace context. Any JSON value, or bytes. At most 1 MiB. */
   readonly metadata?: unknown;

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { sourceLines } from '../../src/cli/import-source.ts';
-import { uuidOfDigest } from '../../src/cli/uuid.ts';
+import { uuidTextOfDigest } from '../../src/cli/uuid.ts';
 import { jsonLines, run } from './harness.ts';
 import { MemoryStore } from './memory-store.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest();
 const nameOf = (text: string) => `import:${sha256(text).toString('hex')}`;
-const idOf = (text: string) => uuidOfDigest(sha256(text));
+const idOf = (text: string) => uuidTextOfDigest(sha256(text));
 
 /** The lines of an import, each with this end. */
 function text(numbers: readonly number[], end: string): string {

@@ -17,7 +17,7 @@ import type {
   Target,
   WriteToAppend,
 } from '../../src/cli/store.ts';
-import { derivedEventId } from '../../src/client/identifiers.ts';
+import { eventIds } from '../../src/client/identifiers.ts';
 
 /** A store in memory, with the rules for append ids (S6), producer cursors (S7) and expected state (S10). */
 export class MemoryStore implements Store {
@@ -100,7 +100,7 @@ export class MemoryStore implements Store {
   /** As the SDK makes it. */
   private eventId(appendId: string | undefined, write: number, event: number): string {
     const given = appendId === undefined ? undefined : uuidBytes(appendId);
-    if (given) return uuidText(derivedEventId(given, write, event));
+    if (given) return uuidText(eventIds(given, write)(event));
     return `00000000-0000-4000-8000-${String(this.events.length).padStart(12, '0')}`;
   }
 

@@ -105,25 +105,42 @@ describe('appending', () => {
     });
   });
 
-  test('S6: events without ids get ones that follow from the append id that was given, and else random ones', async () => {
+  test('S6: events without ids get ones that follow from the append id', async () => {
     const db = await open();
     const appendId = 'A0000000-0000-4000-8000-000000000001';
     const id = randomUUID();
     const writes = [
-      { stream: 'a', events: [{ type: 'T' }, { type: 'T', id }] },
+      { stream: 'a', events: [{ type: 'T' }, { type: 'T', id }, { type: 'T' }] },
       { stream: 'b', events: [{ type: 'T' }] },
     ];
     const first = await db.append(writes, { appendId });
     // Whatever they follow from must stay as it is: another version repeats the appends of this one.
     const ids = async (stream: string) => (await db.read(stream).toArray()).map((event) => event.id);
-    expect(await ids('a')).toEqual(['023f147e-54ca-8008-89e5-a44e85d3c6bf', id]);
-    expect(await ids('b')).toEqual(['82278896-cac4-86a5-af26-b58545dd7542']);
+    expect(await ids('a')).toEqual([
+      'c9c9102d-376b-8645-b250-2021ba4d8b40',
+      id,
+      'c9c9102d-376b-8645-b250-2021ba4d8b42',
+    ]);
+    expect(await ids('b')).toEqual(['db91a089-4ec3-85eb-bc28-ddd0ca530214']);
     const another = await open();
     expect(await another.append(writes, { appendId })).toEqual({ ...first, repeated: true });
     const other = [{ type: 'U' }];
     expect(await failure(db.append('a', other, { appendId }))).toMatchObject({ code: 'APPEND_ID_REUSED' });
     await Promise.all([db.append('c', other), db.append('c', other)]);
     expect(new Set(await ids('c')).size).toBe(2);
+  });
+
+  test('S6: an append whose id the SDK made is repeated with the id that its error names', async () => {
+    const db = await open({ timeoutMs: 300 });
+    node(0).onAppend = () => 'lose';
+    const events = () => [{ type: 'T', data: { amount: 1 } }, { type: 'T' }];
+    const error = await failure(db.append('a', events()));
+    expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', definite: false });
+    node(0).onAppend = () => undefined;
+    const appendId = String(error.details.appendId);
+    const another = await open();
+    expect(await another.append('a', events(), { appendId })).toMatchObject({ repeated: true, revision: 1n });
+    expect(await another.read('a').toArray()).toHaveLength(2);
   });
 
   test('S7: a producer finds out how far it has come', async () => {

@@ -39,14 +39,11 @@ export class FakeCluster {
   readonly nodes: FakeNode[] = [];
   readonly id = randomUUID();
   leader: FakeNode | undefined;
-<<<<<<< HEAD
   /** Conflicts say that something was hidden, too, since what was known. */
   hidesMeanwhile = false;
-=======
   /** Who is a member, as changes of the members have left it; none of them stops a node. */
   readonly members = new Set(['n1', 'n2', 'n3']);
   featureLevel = 1;
->>>>>>> 5b589c9 (Leave a change of the cluster that may have taken place at that, and say so)
   /** Every append that reached a node: its id, and the age that it told. */
   readonly attempts: { readonly id: string; readonly ageMs: number; readonly node: string }[] = [];
   private watchers: (() => void)[] = [];
@@ -133,13 +130,13 @@ export class FakeCluster {
   }
 }
 
-type Refusal = FactstoreError | 'hang' | 'drop' | undefined;
+type Refusal = FactstoreError | 'hang' | 'drop' | 'lose' | undefined;
 
 /** A node of a fake cluster, on a real port, with knobs to make it misbehave. */
 export class FakeNode {
   readonly id: string;
   address = '';
-  /** Judges before every append whether it is refused; `hang`: never answered; `drop`: applied, and the call cut. */
+  /** Judges before every append whether it is refused; `hang`: never answered; `drop`: applied, and the call cut; `lose`: applied, never answered. */
   onAppend: (index: number) => Refusal = () => undefined;
   /**
    * What becomes of a change of the cluster that this node, as the leader, is asked for: `hang`: never answered; `drop`:
@@ -330,6 +327,7 @@ export class FakeNode {
     try {
       const answer = this.cluster.append(bytes);
       if (refusal === 'drop') return void this.kill();
+      if (refusal === 'lose') return;
       call.write(encodeAppendStreamResponse({ kind: 'answer', sequence, answer }));
     } catch (error) {
       call.write(encodeAppendStreamResponse({ kind: 'error', sequence, error: error as FactstoreError }));

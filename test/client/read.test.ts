@@ -51,7 +51,7 @@ describe('reading', () => {
     expect(json?.data).toEqual({ a: 1 });
     expect(json?.metadata).toEqual({ cause: 'x' });
     expect(json?.contentType).toBe('application/json');
-    expect(json?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(json?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(json?.created.getTime()).toBe(Math.floor(Number(json?.createdUs) / 1000));
     expect(Uint8Array.from(bytes?.data as Uint8Array)).toEqual(Uint8Array.of(1, 2));
     expect(bytes?.contentType).toBe('application/octet-stream');
