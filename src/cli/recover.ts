@@ -75,6 +75,7 @@ async function confirmed({ io, out, signal }: Context, { clusterId }: Survivor, 
     const lines = createInterface({ input: io.stdin, signal });
     const [line] = await Promise.race([once(lines, 'line'), once(lines, 'close')]);
     lines.close();
+    signal.throwIfAborted();
     answer = typeof line === 'string' ? line.trim() : '';
   }
   if (answer === clusterId) return;

@@ -69,7 +69,8 @@ async function reportUsage({ err }: Context, error: CommanderError, json: boolea
 }
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 the operation failed (conflict, not found), 2 wrong usage, 3 cannot reach the cluster.
+Exit codes: 0 done, 1 the operation failed (conflict, not found), 2 wrong usage, 3 cannot reach the cluster,
+130 interrupted.
 Documentation: each command's --help.`;
 
 async function buildProgram(context: Context, argv: readonly string[], json: boolean): Promise<Command> {

@@ -8,7 +8,7 @@ import { verifyDirectory } from '../../src/ops/verify.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { type Identity, readIdentity } from '../../src/storage/identity.ts';
 import { writeRecoveryNote } from '../../src/storage/recovery-note.ts';
-import { jsonLines, run } from '../cli/harness.ts';
+import { jsonLines, openPipe, run } from '../cli/harness.ts';
 import { TestNodes } from '../support/test-node.ts';
 import { until } from '../support/wait.ts';
 
@@ -59,6 +59,9 @@ describe('factstore recover', () => {
     expect(asked.out).toContain(`To give up cluster ${clusterId}, type its id:`);
     expect((await run(['recover', data])).err).toMatch(/no cluster id was given. Nothing was changed/);
     expect((await run(['recover', data, '--json', '--give-up', 'x'])).code).toBe(1);
+    const interrupt = new AbortController();
+    const stdin = openPipe(clusterId.slice(0, 4), () => interrupt.abort());
+    expect(await run(['recover', data], { stdin, signal: interrupt.signal })).toMatchObject({ code: 130, err: '' });
     expect(await identityOf(data)).toEqual(before);
     // It is the member that it was.
     for (const n of [0, 1]) await nodes.startNode(n);
