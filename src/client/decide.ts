@@ -48,6 +48,8 @@ export async function decideOnQuery<E extends EventShape>(
   const decision: Decision<Matches<E>, E, AppendResult | undefined> = {
     what: 'decision on a query',
     about: `query ${JSON.stringify(target.query)}`,
+    // What it appends need not match its query, and then does not concern the others.
+    exclusive: false,
     attemptsMax,
     timeoutMs,
     read,

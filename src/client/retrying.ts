@@ -25,6 +25,8 @@ export interface Decision<Known, E extends EventShape, Result> {
   readonly what: string;
   /** The same for those that are rivals: they are about the same stream, or the same query. */
   readonly about: string;
+  /** Whether each that writes makes all its rivals decide anew. A new one then waits while others take turns, too. */
+  readonly exclusive: boolean;
   readonly attemptsMax: number | undefined;
   readonly timeoutMs: number | undefined;
   read(limits: Limits): Promise<Known>;
@@ -44,18 +46,19 @@ export async function untilDecided<Known, E extends EventShape, Result>(
   signal: AbortSignal,
   decision: Decision<Known, E, Result>,
 ): Promise<Result> {
-  const { what, about, attemptsMax = ATTEMPTS_MAX, timeoutMs = session.timeoutMs } = decision;
+  const { what, about, exclusive, attemptsMax = ATTEMPTS_MAX, timeoutMs = session.timeoutMs } = decision;
   if (!(attemptsMax >= 1)) throw invalid('attemptsMax', `${attemptsMax} is below 1`);
   const { clock, turns } = session;
   const deadlineMs = clock.monotonicMs() + timeoutMs;
   const left = () => Math.max(1, deadlineMs - clock.monotonicMs());
   const limits = () => ({ signal, timeoutMs: left() });
-  const takeTurn = () => turns.take(about, Math.min(PATIENCE_MS, left()), signal);
+  // What it waits for others leaves time for its own.
+  const takeTurn = () => turns.take(about, Math.min(PATIENCE_MS, left() / 2), signal);
   const goesOn = () => {
     if (signal.aborted) throw aborted(`the ${what}`, signal);
   };
   let known: Known | undefined;
-  let endTurn = turns.isTaken(about) ? await takeTurn() : undefined;
+  let endTurn = exclusive && turns.isTaken(about) ? await takeTurn() : undefined;
   try {
     goesOn();
     for (let attempt = 1; ; attempt++) {
@@ -73,7 +76,7 @@ export async function untilDecided<Known, E extends EventShape, Result>(
         const atOnce = waitMs === 0 && (endTurn !== undefined || !turns.isTaken(about));
         known = atOnce ? decision.catchUp(known, conflict) : undefined;
         endTurn ??= await takeTurn();
-        await clock.sleep(waitMs, signal);
+        await clock.sleep(Math.min(waitMs, left() / 2), signal);
         goesOn();
       }
     }

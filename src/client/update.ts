@@ -55,6 +55,7 @@ function decisionOn<E extends EventShape>(
   return {
     what: `update of "${stream}"`,
     about: `stream ${stream}`,
+    exclusive: true,
     attemptsMax,
     timeoutMs,
     read: (limits) => readStream<E>(session, stream, limits),

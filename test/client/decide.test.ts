@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest';
 import type { DecideOnQuery, FactstoreClient, RecordedEvent } from '../../src/client/index.ts';
+import { deferred } from '../../src/runtime/deferred.ts';
 import { Bench, failure } from './helpers.ts';
 
 type NameEvent = { type: 'Named'; data: { name: string } } | { type: 'Freed'; data: { name: string } };
@@ -57,6 +58,26 @@ describe('decide', () => {
     });
     expect(seen).toEqual([[], ['rival-1'], ['rival-1', 'rival-2']]);
     expect(bench.node(0).reads).toHaveLength(1);
+  });
+
+  test('rivals of one client take turns once they have met; one that begins meanwhile does not wait', async () => {
+    const attempts: number[] = [];
+    const allHaveRead = deferred<void>();
+    let free: Promise<unknown> | undefined;
+    const decisions = Array.from({ length: 10 }, (_, n) =>
+      db.decide<NameEvent>(QUERY, async (_, { attempt }) => {
+        if (attempts.push(attempt) === 10) allHaveRead.resolve();
+        await allHaveRead.promise;
+        // What it appends does not match, so it is no rival.
+        if (attempt === 2) free ??= db.decide<NameEvent>(QUERY, () => [named('free', 'bob')]);
+        await free;
+        return [named(`s-${n}`)];
+      }),
+    );
+    await Promise.all(decisions);
+    expect(await free).toBeDefined();
+    expect(attempts).toHaveLength(10 + 9);
+    expect(Math.max(...attempts)).toBe(2);
   });
 
   test('reads again where the conflict does not tell everything', async () => {

@@ -93,6 +93,23 @@ describe('update', () => {
     expect(attempts).toEqual([1]);
   });
 
+  test('an update that is stuck in its turn keeps others waiting for half of their time at most', async () => {
+    const release = deferred<void>();
+    const holdsTurn = deferred<void>();
+    const stuck = db.update<AccountEvent>('a', async (_, { attempt }) => {
+      if (attempt === 1) await db.append<AccountEvent>('a', [deposit(1)]);
+      if (attempt === 2) {
+        holdsTurn.resolve();
+        await release.promise;
+      }
+      return [deposit(1)];
+    });
+    await holdsTurn.promise;
+    expect(await db.update<AccountEvent>('a', () => [deposit(1)], { timeoutMs: 400 })).toMatchObject({ revision: 1n });
+    release.resolve();
+    expect(await stuck).toMatchObject({ revision: 2n });
+  });
+
   test('reads again where the conflict does not tell everything', async () => {
     const result = await db.update<AccountEvent>('a', async (events, { attempt }) => {
       if (attempt === 1)
