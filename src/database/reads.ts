@@ -89,6 +89,10 @@ export class Reads {
       throw invalid('from_revision', 'goes with a stream, or a query of one; use from_position');
   }
 
+  /**
+   * The signal counts at each turn, also where nothing shows: a call that its client has cancelled is not counted among the
+   * open ones any more, so nothing else would bound how many walk on.
+   */
   async *read(asked: ReadRequest, signal: Signal): AsyncGenerator<ReadBatch> {
     try {
       const view = this.index.view();
@@ -100,6 +104,7 @@ export class Reads {
         start = { head: view.head, state, headRevision: revision };
       }
       for await (const turn of await this.turns(view, request)) {
+        if (signal.aborted) return;
         for await (const { events, links } of this.followed(view, turn.events, request.resolveLinks)) {
           if (signal.aborted) return;
           const bytes = events.map((event) => event.bytes);
@@ -127,13 +132,14 @@ export class Reads {
       let lookedTo = after;
       const target = resolved(asked.target);
       for await (const turn of await this.turnsBehind(view, target, after, asked.userEvents)) {
+        if (signal.aborted) return;
         for await (const { events, links } of this.followed(view, turn.events, asked.resolveLinks)) {
           if (signal.aborted) return;
           lookedTo = events.at(-1)?.position ?? lookedTo;
           yield { events: events.map((event) => event.bytes), lookedTo, ...(links && { links }) };
         }
-        if (turn.events.length > 0 || target.kind === 'stream') continue;
-        lookedTo = turn.next - 1;
+        if (turn.events.length > 0) continue;
+        lookedTo = turn.lookedTo;
         yield { events: [], lookedTo };
       }
       yield { events: [], lookedTo: view.head };

@@ -48,11 +48,16 @@ export interface ReadEvent {
   readonly erased: boolean;
 }
 
-/** What one turn read (rule C3). */
+/**
+ * What one turn read (rule C3): nothing, where none of what it looked at shows. Turns come all the same, so that whoever
+ * reads can tell how far it has come, and end a read that nobody waits for any more.
+ */
 export interface ReadBatch {
   readonly events: readonly ReadEvent[];
   /** Where a read that goes on behind this batch begins: a revision in a stream, otherwise a position. */
   readonly next: number;
+  /** The position that was looked at last. */
+  readonly lookedTo: number;
 }
 
 export interface ReadRange {
@@ -131,7 +136,7 @@ export class EventReader {
             left--;
           }
           if (!turn.full && i + 1 < wanted.length) continue;
-          if (!turn.empty) yield turn.take(revision + step);
+          yield turn.take(revision + step, event.position);
           if (!entries.tookTurn()) await this.ports.yieldTurn();
         }
         at += wanted.length;
@@ -166,29 +171,27 @@ export class EventReader {
             left--;
           }
           if (left > 0 && !turn.full) continue;
-          if (!turn.empty) yield turn.take(position);
+          yield turn.take(position, event.position);
           if (left === 0) return;
-          turn.looked = 0;
           if (!walk.tookTurn()) await this.ports.yieldTurn();
         }
       }
       if (position < 1 || position > view.head) break;
     }
-    if (!turn.empty) yield turn.take(position);
+    if (!turn.empty) yield turn.take(position, position + (backwards ? 1 : -1));
   }
 
-  /**
-   * The events that match a query which has items, from a position on. A batch without events tells how far the read
-   * has come.
-   */
+  /** The events that match a query which has items, from a position on. */
   async *readQuery(view: IndexView, query: Query, range: QueryReadRange = {}): AsyncGenerator<ReadBatch> {
     const step = range.backwards ? -1 : 1;
     const { from, backwards, spend, limit = Number.POSITIVE_INFINITY } = range;
     let left = limit;
+    let next = from ?? (backwards ? view.head : 1);
     const entries = new EntryWindow(this.ports);
     const { yieldTurn } = this.ports;
     const visibility = new Visibility(view);
     for await (const positions of queryPlaces(view, query, { from, backwards, spend, yieldTurn })) {
+      if (positions.length === 0) yield { events: [], next, lookedTo: next - step };
       for (let at = 0; at < positions.length; ) {
         if (left <= 0) return;
         const wanted = positions.slice(at, at + Math.min(left, TURN_EVENTS));
@@ -204,7 +207,8 @@ export class EventReader {
             left--;
           } else spend?.(1);
           if (!turn.full && i + 1 < wanted.length) continue;
-          yield turn.take(event.position + step);
+          next = event.position + step;
+          yield turn.take(next, event.position);
           if (!entries.tookTurn()) await this.ports.yieldTurn();
         }
       }
@@ -286,11 +290,12 @@ class Turn {
     this.bytes += event.bytes.length;
   }
 
-  take(next: number): ReadBatch {
+  take(next: number, lookedTo: number): ReadBatch {
     const events = this.events;
     this.events = [];
     this.bytes = 0;
-    return { events, next };
+    this.looked = 0;
+    return { events, next, lookedTo };
   }
 }
 

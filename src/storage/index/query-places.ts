@@ -20,8 +20,9 @@ export interface QueryRange {
 }
 
 /**
- * The positions at which events of a query may be, those of a block at a time, from a position on. Some of them may be
- * of other streams than a prefix means, or of system streams that are not meant: whoever reads the event looks.
+ * The positions at which events of a query may be, those of a block at a time, from a position on; none where its names
+ * occur in a block, but not together. Some of them may be of other streams than a prefix means, or of system streams that
+ * are not meant: whoever reads the event looks.
  */
 export async function* queryPlaces(view: IndexView, query: Query, range: QueryRange): AsyncGenerator<number[]> {
   const backwards = range.backwards === true;
@@ -84,7 +85,7 @@ async function* sealed(
     const found = await places.next(block);
     if (!found) return;
     const positions = within(found.block, found.places);
-    if (positions.length > 0) yield positions;
+    yield positions;
     block = found.block + step;
   }
 }

@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { scanRecordedEvent } from '../../../src/model/event.ts';
-import { PayloadView } from '../../../src/model/payload.ts';
 import { EventIndex } from '../../../src/storage/index/event-index.ts';
 import { EventReader, type ReadBatch } from '../../../src/storage/index/event-reader.ts';
-import { type EntryRecord, stubOf } from '../../../src/storage/record.ts';
-import { collect, feed, LogFixture } from './log-fixture.ts';
+import { collect, erased, feed, LogFixture } from './log-fixture.ts';
 import { MemoryStore } from './memory-store.ts';
 
 async function fixture(sizes: readonly number[], dataBytes = 10, stream = (i: number) => `s-${i % 2}`) {
@@ -37,12 +35,7 @@ describe('the event reader', () => {
   it('never gives out what is left of an erased event, whatever is said to be visible [R1] [D4]', async () => {
     const { log, index } = await fixture([3, 2, 3]);
     const erase = (n: number, events: readonly number[]) => {
-      const record = log.records[n] as EntryRecord;
-      const payload = new PayloadView(record.payload, record.count);
-      log.records[n] = stubOf(
-        record,
-        payload.without((event) => events.includes(event)),
-      );
+      log.records[n] = erased(log.records[n]!, events);
     };
     erase(0, [1]);
     erase(1, [0, 1]);

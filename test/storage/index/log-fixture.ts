@@ -1,9 +1,9 @@
-import { PayloadDraft, type PlacedWrite } from '../../../src/model/payload.ts';
+import { PayloadDraft, PayloadView, type PlacedWrite } from '../../../src/model/payload.ts';
 import { categoryOf } from '../../../src/model/stream.ts';
 import { writeVarint } from '../../../src/model/wire.ts';
 import { EntryType } from '../../../src/raft/types.ts';
 import type { EventIndex } from '../../../src/storage/index/event-index.ts';
-import { type EntryDraft, type EntryRecord, genesisChain, sealEntry } from '../../../src/storage/record.ts';
+import { type EntryDraft, type EntryRecord, genesisChain, sealEntry, stubOf } from '../../../src/storage/record.ts';
 
 export interface NewEvent {
   readonly type: string;
@@ -113,6 +113,15 @@ export async function feed(index: EventIndex, log: LogFixture, to = log.records.
     await index.ready();
     index.apply(record);
   }
+}
+
+/** What a scavenge leaves of an entry: of all its events, or of those that are named by their places in it. */
+export function erased(record: EntryRecord, events?: readonly number[]): EntryRecord {
+  const payload = new PayloadView(record.payload, record.count);
+  return stubOf(
+    record,
+    payload.without((event) => events?.includes(event) ?? true),
+  );
 }
 
 export function encodeEvent({ type, tags = [], data = new Uint8Array(0) }: NewEvent): Uint8Array {

@@ -166,6 +166,23 @@ describe('the places of a query', () => {
     expect(rows).toBeLessThan(40);
   });
 
+  it('that are never found together give a turn for each block that was compared, so that whoever reads can end [C3]', async () => {
+    const log = new LogFixture();
+    for (let n = 0; n < 400; n++) {
+      log.append({ writes: [{ stream: 'a', events: [{ type: 'T', tags: [n % 2 ? 'odd' : 'even'] }] }] });
+    }
+    const index = await open(log, { blockEvents: 4 });
+    await index.idle();
+    const view = index.view();
+    const wanted = query({ tags: ['odd', 'even'] });
+    const reader = new EventReader({ log, yieldTurn: turn });
+    for (const backwards of [false, true]) {
+      const turns = await collect(reader.readQuery(view, wanted, { backwards }));
+      expect(turns).toHaveLength(view.sealedBlocks);
+      for (const { events } of turns) expect(events).toEqual([]);
+    }
+  });
+
   it('are right where very many streams, or categories, begin so', async () => {
     const log = new LogFixture();
     for (let n = 0; n < 400; n++) log.append({ writes: [{ stream: `s${n}`, events: [{ type: 'T' }] }] });

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { type ReadRequest, Reads } from '../../src/database/reads.ts';
+import type { Query } from '../../src/model/query.ts';
+import { Watched } from '../../src/runtime/watched.ts';
+import { EventIndex } from '../../src/storage/index/event-index.ts';
+import { EventReader } from '../../src/storage/index/event-reader.ts';
+import { follow } from '../../src/subscription/subscription.ts';
+import { erased, feed, LogFixture } from '../storage/index/log-fixture.ts';
+import { MemoryStore } from '../storage/index/memory-store.ts';
+
+const query = (item: Partial<Query['items'][number]>): Query => ({
+  items: [{ types: [], tags: [], categories: [], streams: [], streamPrefixes: [], ...item }],
+});
+const asked: ReadRequest = {
+  target: { kind: 'all' },
+  backwards: false,
+  start: undefined,
+  limit: 0,
+  consistency: { kind: 'local' },
+  userEvents: false,
+};
+const PER_ENTRY = 100;
+
+interface Shape {
+  readonly stream: string;
+  readonly tags?: readonly string[];
+  readonly erased?: boolean;
+}
+
+/** Reads over entries of 100 events each; `turned` is called at each turn of the event loop that they leave to others. */
+async function readsOver(shapes: readonly Shape[], turned: () => void) {
+  const log = new LogFixture();
+  for (const { stream, tags = [] } of shapes) {
+    const events = Array.from({ length: PER_ENTRY }, () => ({ type: 'T', tags }));
+    log.append({ writes: [{ stream, events }] });
+  }
+  const index = await EventIndex.open(new MemoryStore(), log.chainAt, { blockEvents: 1_024 });
+  await feed(index, log);
+  await index.idle();
+  for (const [n, shape] of shapes.entries()) if (shape.erased) log.records[n] = erased(log.records[n]!);
+  const recent = (at: number) => log.records[at - 1];
+  const reader = new EventReader({ log, recent, yieldTurn: async () => turned() });
+  const reads = new Reads(index, reader, { get: (at) => log.get(at), findByTime: async () => undefined });
+  return { reads, head: index.head };
+}
+
+describe('a read whose client has gone', () => {
+  const hidden = Array<Shape>(100).fill({ stream: 'c-1', tags: ['t'], erased: true });
+  const system = Array<Shape>(100).fill({ stream: '$s', tags: ['t'] });
+  const reads: [string, readonly Shape[], Partial<ReadRequest>][] = [
+    ['of everything', hidden, {}],
+    ['of user events', system, { userEvents: true }],
+    ['of a stream', hidden, { target: { kind: 'stream', stream: 'c-1' } }],
+    ['of a virtual stream', hidden, { target: { kind: 'stream', stream: '$ce-c' } }],
+    ['by tag', hidden, { target: { kind: 'query', query: query({ tags: ['t'] }) } }],
+    ['by type, of user streams', system, { target: { kind: 'query', query: query({ types: ['T'] }) } }],
+    ['of all user streams', system, { target: { kind: 'query', query: { items: [] } } }],
+  ];
+
+  it.each(reads)('ends with the turn that it is at, also where nothing shows: %s [C3]', async (_, shapes, request) => {
+    for (const backwards of [false, true]) {
+      for (const limit of [0, 1_000]) {
+        const gone = new AbortController();
+        let turns = 0;
+        const store = await readsOver(shapes, () => {
+          turns++;
+          gone.abort();
+        });
+        for await (const { events } of store.reads.read({ ...asked, ...request, backwards, limit }, gone.signal)) {
+          expect(events).toEqual([]);
+        }
+        expect(turns).toBeGreaterThan(0);
+        expect(turns).toBeLessThanOrEqual(2);
+      }
+    }
+  });
+
+  it('ends likewise where it is a subscription [C3]', async () => {
+    for (const [, shapes, { target = asked.target, userEvents = false }] of reads) {
+      const gone = new AbortController();
+      let turns = 0;
+      const { reads: from } = await readsOver(shapes, () => {
+        turns++;
+        gone.abort();
+      });
+      for await (const { events } of from.behind({ target, userEvents }, 0, gone.signal)) expect(events).toEqual([]);
+      expect(turns).toBeLessThanOrEqual(2);
+    }
+  });
+});
+
+describe('a subscription', () => {
+  it.each([
+    ['of user events, behind those of system streams', '$s', { kind: 'all' } as const],
+    ['of a stream, behind what was erased of it', 'c-1', { kind: 'stream', stream: 'c-1' } as const],
+  ])('tells every 10,000 positions how far it has looked: %s [Q3]', async (_, stream, target) => {
+    const { reads, head } = await readsOver(Array(500).fill({ stream, erased: stream === 'c-1' }), () => {});
+    const stop = new AbortController();
+    const source = {
+      head: new Watched(head),
+      read: (after: number) => reads.behind({ target, userEvents: true }, after, stop.signal),
+      freshHead: async () => head,
+    };
+    const checkpoints: number[] = [];
+    for await (const { events, caughtUp, checkpoint } of follow(source, 0, stop.signal)) {
+      expect(events).toEqual([]);
+      checkpoints.push(checkpoint);
+      if (caughtUp !== undefined) stop.abort();
+    }
+    expect(checkpoints).toHaveLength(5);
+    for (const [n, checkpoint] of checkpoints.entries()) {
+      expect(checkpoint - (checkpoints[n - 1] ?? 0)).toBeLessThanOrEqual(10_000 + 256);
+    }
+    expect(checkpoints.at(-1)).toBe(head);
+  });
+});
