@@ -4,6 +4,7 @@ import type { FollowedLink } from '../model/link.ts';
 import { checkQuery, onlyStream, type Query } from '../model/query.ts';
 import { checkStreamName, type StreamState } from '../model/stream.ts';
 import { virtualStream } from '../model/virtual-stream.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
 import type { AllRange, EventReader, ReadBatch as Turn } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
@@ -39,7 +40,7 @@ export interface ReadRequest {
   readonly resolveLinks?: boolean | undefined;
 }
 
-/** A part of a read; the first one carries `start`. */
+/** A part of a read; the first one carries `start`. One without events says that the read is still at it. */
 export interface ReadBatch {
   readonly start: { readonly head: number; readonly state?: StreamState; readonly headRevision?: number } | undefined;
   readonly events: readonly Uint8Array[];
@@ -61,16 +62,26 @@ interface Piece {
 
 type Pieces = AsyncIterable<Piece> | Iterable<Piece>;
 
+/** A client leaves a node from which it hears nothing, so a read tells of itself after so long without an event. */
+const SILENCE_MAX_MS = 500;
+
 /** Reads from one view of the index (rule Q1): nothing that is applied later shows, however long the read takes. */
 export class Reads {
   private readonly index: EventIndex;
   private readonly reader: EventReader;
   private readonly log: Pick<RaftLog, 'findByTime' | 'get'>;
+  private readonly clock: Pick<Clock, 'monotonicMs'>;
 
-  constructor(index: EventIndex, reader: EventReader, log: Pick<RaftLog, 'findByTime' | 'get'>) {
+  constructor(
+    index: EventIndex,
+    reader: EventReader,
+    log: Pick<RaftLog, 'findByTime' | 'get'>,
+    clock: Pick<Clock, 'monotonicMs'>,
+  ) {
     this.index = index;
     this.reader = reader;
     this.log = log;
+    this.clock = clock;
   }
 
   checkStream(name: string): void {
@@ -103,8 +114,13 @@ export class Reads {
         const { state, revision } = await view.streamHead(target.stream);
         start = { head: view.head, state, headRevision: revision };
       }
+      let toldMs = this.clock.monotonicMs();
       for await (const turn of await this.turns(view, request)) {
         if (signal.aborted) return;
+        if (turn.events.length === 0) {
+          if (!start && this.clock.monotonicMs() - toldMs < SILENCE_MAX_MS) continue;
+          yield { start, events: [] };
+        }
         for await (const { events, links } of this.followed(view, turn.events, request.resolveLinks)) {
           if (signal.aborted) return;
           const bytes = events.map((event) => event.bytes);
@@ -112,6 +128,8 @@ export class Reads {
           yield { start, events: bytes, ...appends, ...(links && { links }) };
           start = undefined;
         }
+        start = undefined;
+        toldMs = this.clock.monotonicMs();
       }
       if (start) yield { start, events: [] };
     } catch (error) {

@@ -112,7 +112,7 @@ export class MemberCore {
     const recent = (logIndex: number) => replica.inMemory(logIndex);
     const turn = { events: limits.readBatchEventsMax, bytes: limits.readBatchBytesMax };
     const reader = new EventReader({ log, recent, yieldTurn: clock.yieldTurn, turn });
-    const reads = new Reads(index, reader, log);
+    const reads = new Reads(index, reader, log, clock);
     const appender = new Appender({
       replica,
       sequencer,

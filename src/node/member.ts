@@ -164,7 +164,7 @@ export class Member {
     const index = await storage.openIndex({ logger, clock: ports.clock, fatal: ports.fatal, onSystemEvent });
     const recent = () => undefined;
     const reader = new EventReader({ log: storage.log, recent, yieldTurn: ports.clock.yieldTurn });
-    await facts.load(new Reads(index, reader, storage.log));
+    await facts.load(new Reads(index, reader, storage.log, ports.clock));
     await registry.load(index.view(), reader);
     const { scavengeBytesPerSecond: bytesPerSecond } = ports.options;
     const { clock, fatal } = ports;

@@ -148,6 +148,8 @@ export class FakeNode {
   /** How many events a read gives before it fails. */
   failReadAfter = Number.POSITIVE_INFINITY;
   readBatch = 3;
+  /** How many messages without events a read gives before any with some, as a node does that passes over hidden ones. */
+  quietMessages = 0;
   /** Calls of Read and Subscribe that came. */
   reads: ReadRequest[] = [];
   subscriptions: SubscribeRequest[] = [];
@@ -359,13 +361,15 @@ export class FakeNode {
     const headRevision = target.kind === 'stream' ? (this.cluster.heads.get(target.stream) ?? -1) : undefined;
     const state = headRevision === undefined ? undefined : headRevision < 0 ? 'none' : 'exists';
     let given = 0;
-    for (let at = 0; at === 0 || at < rows.length; at += this.readBatch) {
+    let first = true;
+    for (let at = -this.quietMessages * this.readBatch; first || at < rows.length; at += this.readBatch) {
       if (given >= this.failReadAfter)
         return void call.emit('error', statusOf(new FactstoreError('NOT_READY', 'stops')));
-      const batch = rows.slice(at, at + this.readBatch);
+      const batch = at < 0 ? [] : rows.slice(at, at + this.readBatch);
       given += batch.length;
       const events = batch.map((row) => row.bytes);
-      const message = encodeReadResponse(at === 0 ? { start: { head, state, headRevision }, events } : { events });
+      const message = encodeReadResponse(first ? { start: { head, state, headRevision }, events } : { events });
+      first = false;
       if (!(await this.write(call, message))) return;
     }
     call.end();

@@ -83,6 +83,18 @@ describe('reading', () => {
     expect(data(await db.readAll({ backwards: true, limit: 5 }).toArray())).toEqual([109, 108, 107, 106, 105]);
   });
 
+  test('Q1: a node that has found nothing yet says what it sees, and goes on', async () => {
+    await db.append('a', numbered(0, 5));
+    bench.node(0).quietMessages = 4;
+    const read = db.read('a', { limit: 4 });
+    expect(await read.start()).toEqual({ head: 5n, state: 'exists', revision: 4n });
+    const batches: unknown[][] = [];
+    for await (const batch of read.batches()) batches.push(data(batch));
+    expect(batches).toEqual([[0, 1, 2], [3]]);
+    expect(data(await db.readAll({ backwards: true }).toArray())).toEqual([4, 3, 2, 1, 0]);
+    expect([bench.node(0).reads.length, bench.node(1).reads.length]).toEqual([2, 0]);
+  });
+
   test('Q4: a read that is not linearizable reads at least what was seen', async () => {
     const ask = async (client: FactstoreClient, consistency: 'local' | { atLeast: bigint } | undefined) => {
       await client.read('a', { consistency }).toArray();

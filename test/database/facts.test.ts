@@ -10,6 +10,7 @@ import { EventReader } from '../../src/storage/index/event-reader.ts';
 import { logging } from '../peer/support.ts';
 import { feed, LogFixture, uuid } from '../storage/index/log-fixture.ts';
 import { MemoryStore } from '../storage/index/memory-store.ts';
+import { VirtualTime } from '../support/virtual-clock.ts';
 
 function facts(options: Partial<FactsOptions> = {}) {
   const { logger, lines } = logging();
@@ -60,7 +61,8 @@ describe('the feature level', () => {
     const index = await EventIndex.open(store, log.chainAt, options);
     expect(index.sealedBlocks).toBe(2);
     const reader = new EventReader({ log, recent: () => undefined, yieldTurn: async () => {} });
-    const reads = new Reads(index, reader, { get: (at) => log.get(at), findByTime: async () => undefined });
+    const ports = { get: (at: number) => log.get(at), findByTime: async () => undefined };
+    const reads = new Reads(index, reader, ports, new VirtualTime().clock());
     const { facts: made } = facts();
     await made.load(reads);
     expect(made.level).toBe(2);

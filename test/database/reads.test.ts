@@ -27,8 +27,11 @@ interface Shape {
   readonly erased?: boolean;
 }
 
-/** Reads over entries of 100 events each; `turned` is called at each turn of the event loop that they leave to others. */
-async function readsOver(shapes: readonly Shape[], turned: () => void) {
+/**
+ * Reads over entries of 100 events each; `turned` is called at each turn of the event loop that they leave to others,
+ * which takes so many milliseconds.
+ */
+async function readsOver(shapes: readonly Shape[], turned: () => void, turnMs = 0) {
   const log = new LogFixture();
   for (const { stream, tags = [] } of shapes) {
     const events = Array.from({ length: PER_ENTRY }, () => ({ type: 'T', tags }));
@@ -39,9 +42,15 @@ async function readsOver(shapes: readonly Shape[], turned: () => void) {
   await index.idle();
   for (const [n, shape] of shapes.entries()) if (shape.erased) log.records[n] = erased(log.records[n]!);
   const recent = (at: number) => log.records[at - 1];
-  const reader = new EventReader({ log, recent, yieldTurn: async () => turned() });
-  const reads = new Reads(index, reader, { get: (at) => log.get(at), findByTime: async () => undefined });
-  return { reads, head: index.head };
+  let nowMs = 0;
+  const clock = { monotonicMs: () => nowMs };
+  const yieldTurn = async () => {
+    nowMs += turnMs;
+    turned();
+  };
+  const reader = new EventReader({ log, recent, yieldTurn });
+  const reads = new Reads(index, reader, { get: (at) => log.get(at), findByTime: async () => undefined }, clock);
+  return { reads, head: index.head, clock };
 }
 
 describe('a read whose client has gone', () => {
@@ -86,6 +95,44 @@ describe('a read whose client has gone', () => {
       for await (const { events } of from.behind({ target, userEvents }, 0, gone.signal)) expect(events).toEqual([]);
       expect(turns).toBeLessThanOrEqual(2);
     }
+  });
+});
+
+describe('a read that passes over much that does not show', () => {
+  const NEVER = new AbortController().signal;
+  const hidden = (shape: Shape): readonly Shape[] => [...Array(100).fill({ ...shape, erased: true }), shape];
+  const system = [...Array<Shape>(100).fill({ stream: '$s' }), { stream: 'c-1' }];
+  const reads: [string, readonly Shape[], Partial<ReadRequest>][] = [
+    ['of everything', hidden({ stream: 'c-1' }), {}],
+    ['of user events', system, { userEvents: true }],
+    ['of a stream', hidden({ stream: 'c-1' }), { target: { kind: 'stream', stream: 'c-1' } }],
+    ['by tag', hidden({ stream: 'c-1', tags: ['t'] }), { target: { kind: 'query', query: query({ tags: ['t'] }) } }],
+  ];
+
+  it.each(reads)('says at once what it sees, and then that it is still at it: %s [Q1]', async (_, shapes, request) => {
+    for (const backwards of [false, true]) {
+      const { reads: from, head, clock } = await readsOver(backwards ? shapes.toReversed() : shapes, () => {}, 300);
+      const told: number[] = [];
+      const found: number[] = [];
+      for await (const { start, events } of from.read({ ...asked, ...request, backwards }, NEVER)) {
+        expect(start?.head).toBe(told.length === 0 ? head : undefined);
+        told.push(clock.monotonicMs());
+        found.push(events.length);
+      }
+      expect(found.at(-1)).toBe(PER_ENTRY);
+      expect(found.slice(0, -1).every((events) => events === 0)).toBe(true);
+      // The SDK leaves a node that has said nothing after five seconds.
+      expect(told.at(-1)).toBeGreaterThan(10_000);
+      expect(told[0]).toBeLessThanOrEqual(300);
+      for (const [n, ms] of told.entries()) expect(ms - (told[n - 1] ?? 0)).toBeLessThanOrEqual(1_000);
+    }
+  });
+
+  it('sends no more messages than that takes', async () => {
+    const { reads: from } = await readsOver(hidden({ stream: 'c-1' }), () => {}, 10);
+    const messages: number[] = [];
+    for await (const { events } of from.read(asked, NEVER)) messages.push(events.length);
+    expect(messages).toEqual([0, PER_ENTRY]);
   });
 });
 

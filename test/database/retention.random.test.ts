@@ -15,6 +15,7 @@ import { EventReader, type ReadBatch } from '../../src/storage/index/event-reade
 import type { IndexView } from '../../src/storage/index/index-view.ts';
 import { collect, encodeEvent, feed, LogFixture, uuid } from '../storage/index/log-fixture.ts';
 import { MemoryStore, turn } from '../storage/index/memory-store.ts';
+import { VirtualTime } from '../support/virtual-clock.ts';
 import { RetentionModel, type Seen } from './retention-model.ts';
 
 const STREAMS = ['a', 'a-1'];
@@ -233,7 +234,7 @@ class Run {
     const look = this.looks.at(-1) as Map<string, Seen>;
     const reader = new EventReader({ log: this.log, yieldTurn: turn });
     const log = { get: (index: number) => this.log.get(index), findByTime: async () => undefined };
-    const reads = new Reads(this.index, reader, log);
+    const reads = new Reads(this.index, reader, log, new VirtualTime().clock());
     const { signal } = new AbortController();
     for (const after of [0, Math.floor(this.index.head / 2)]) {
       const followed = async (target: Target) => {

@@ -135,7 +135,7 @@ export class ReplicaNode {
     this.replica = this.newReplica(cluster, clock);
     const recent = (logIndex: number) => this.replica.inMemory(logIndex);
     const reader = new EventReader({ log, recent, yieldTurn: clock.yieldTurn });
-    const reads = new Reads(index, reader, log);
+    const reads = new Reads(index, reader, log, clock);
     const { replica, sequencer } = this;
     this.appender = new Appender({
       replica,

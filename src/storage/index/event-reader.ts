@@ -116,14 +116,14 @@ export class EventReader {
     const places = view.streamPlaces(stream, { ...(from !== undefined && { fromRevision: from }), backwards });
     let left = range.limit ?? Number.POSITIVE_INFINITY;
     if (left <= 0) return;
+    const slices = new Slices(left);
     const entries = new EntryWindow(this.ports);
     for await (const batch of places) {
       const count = backwards ? Math.max(0, batch.revision - first + 1) : batch.positions.length;
       const positions = batch.positions.slice(0, count);
       if (positions.length === 0) return;
       for (let at = 0; at < positions.length; ) {
-        if (left <= 0) return;
-        const wanted = positions.slice(at, at + left);
+        const wanted = slices.next(positions, at);
         const turn = new Turn(this.limits);
         entries.begin(await view.locateMany(wanted));
         for (let i = 0; i < wanted.length; i++) {
@@ -135,13 +135,13 @@ export class EventReader {
             turn.add(event);
             left--;
           }
-          if (!turn.full && i + 1 < wanted.length) continue;
+          if (left > 0 && !turn.full && i + 1 < wanted.length) continue;
           yield turn.take(revision + step, event.position);
+          if (left === 0) return;
           if (!entries.tookTurn()) await this.ports.yieldTurn();
         }
         at += wanted.length;
       }
-      if (left <= 0) return;
     }
   }
 
@@ -186,6 +186,8 @@ export class EventReader {
     const step = range.backwards ? -1 : 1;
     const { from, backwards, spend, limit = Number.POSITIVE_INFINITY } = range;
     let left = limit;
+    if (left <= 0) return;
+    const slices = new Slices(left);
     let next = from ?? (backwards ? view.head : 1);
     const entries = new EntryWindow(this.ports);
     const { yieldTurn } = this.ports;
@@ -193,8 +195,7 @@ export class EventReader {
     for await (const positions of queryPlaces(view, query, { from, backwards, spend, yieldTurn })) {
       if (positions.length === 0) yield { events: [], next, lookedTo: next - step };
       for (let at = 0; at < positions.length; ) {
-        if (left <= 0) return;
-        const wanted = positions.slice(at, at + Math.min(left, TURN_EVENTS));
+        const wanted = slices.next(positions, at);
         at += wanted.length;
         const turn = new Turn(this.limits);
         entries.begin(await view.locateMany(wanted));
@@ -206,9 +207,10 @@ export class EventReader {
             turn.add(event);
             left--;
           } else spend?.(1);
-          if (!turn.full && i + 1 < wanted.length) continue;
+          if (left > 0 && !turn.full && i + 1 < wanted.length) continue;
           next = event.position + step;
           yield turn.take(next, event.position);
+          if (left === 0) return;
           if (!entries.tookTurn()) await this.ports.yieldTurn();
         }
       }
@@ -261,6 +263,24 @@ export class EventReader {
     if (streamEnd - streamStart !== name.length) return false;
     for (let i = 0; i < name.length; i++) if (bytes[streamStart + i] !== name[i]) return false;
     return true;
+  }
+}
+
+/**
+ * Cuts places into what is looked up at once. As many as are wanted at first, which is enough where all of them show, and
+ * each time twice as many: where most are hidden, it costs little more than without a limit.
+ */
+class Slices {
+  private size: number;
+
+  constructor(limit: number) {
+    this.size = Math.min(limit, TURN_EVENTS);
+  }
+
+  next(positions: readonly number[], at: number): readonly number[] {
+    const slice = positions.slice(at, at + this.size);
+    this.size = Math.min(2 * this.size, TURN_EVENTS);
+    return slice;
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { scanRecordedEvent } from '../../../src/model/event.ts';
 import { EventIndex } from '../../../src/storage/index/event-index.ts';
-import { EventReader, type ReadBatch } from '../../../src/storage/index/event-reader.ts';
+import { EventReader, type ReadBatch, type ReadRange } from '../../../src/storage/index/event-reader.ts';
 import { collect, erased, feed, LogFixture } from './log-fixture.ts';
 import { MemoryStore } from './memory-store.ts';
 
@@ -108,6 +108,40 @@ describe('the event reader', () => {
     expect(
       positions(await collect(reader.readAll(index.view(), { userEvents: true, backwards: true, limit: 1 }))),
     ).toEqual([801]);
+  });
+
+  it('finds a few events behind many hidden ones with about as many look-ups as all of them, and one at once [C3]', async () => {
+    const { log, index } = await fixture(Array(201).fill(100), 0, () => 's-0');
+    for (let n = 0; n < 200; n++) log.records[n] = erased(log.records[n]!);
+    const reader = new EventReader({ log, yieldTurn: async () => {}, recent: (i) => log.records[i - 1] });
+    const view = index.view();
+    const lookUps: number[] = [];
+    const counting = Object.assign(Object.create(view), {
+      locateMany: (positions: readonly number[]) => {
+        lookUps.push(positions.length);
+        return view.locateMany(positions);
+      },
+    });
+    const query = { items: [{ types: ['T'], tags: [], categories: [], streams: [], streamPrefixes: [] }] };
+    for (const read of [
+      (range: ReadRange) => reader.readQuery(counting, query, range),
+      (range: ReadRange) => reader.readStream(counting, 's-0', range),
+    ]) {
+      const cost = async (range: ReadRange) => {
+        lookUps.length = 0;
+        return { found: positions(await collect(read(range))), lookUps: lookUps.length, first: lookUps[0] };
+      };
+      const all = await cost({});
+      expect(all.found).toHaveLength(100);
+      for (const limit of [1, 3]) {
+        const few = await cost({ limit });
+        expect(few.found).toEqual(all.found.slice(0, limit));
+        // It doubles what it looks at until that is a turn, and does so once.
+        expect(few.lookUps).toBeLessThanOrEqual(all.lookUps + 8);
+        const next = await cost({ limit, backwards: true });
+        expect(next).toEqual({ found: all.found.toReversed().slice(0, limit), lookUps: 1, first: limit });
+      }
+    }
   });
 
   it('reads an entry with many events of a stream once [C3]', async () => {
