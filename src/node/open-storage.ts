@@ -10,7 +10,7 @@ import { EntryType } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Damage, damageError, damageIn, isDerivedDamage } from '../storage/damage.ts';
-import { readDamageNote, removeDamageNote, writeDamageNote } from '../storage/damage-note.ts';
+import { readDamageNote, writeDamageNote } from '../storage/damage-note.ts';
 import type { DataDirectory } from '../storage/data-directory.ts';
 import { readDivergenceNote, writeDivergenceNote } from '../storage/divergence-note.ts';
 import { checkedStore } from '../storage/index/checked-store.ts';
@@ -185,9 +185,8 @@ export class NodeStorage {
     await this.store.close();
     this.opened = undefined;
     await swapLogs(path);
-    this.store = await LevelStore.open(this.directory.logPath, RAFT_LOG_DATABASE);
-    await removeDamageNote(path);
     this.found = undefined;
+    this.store = await LevelStore.open(this.directory.logPath, RAFT_LOG_DATABASE);
     await this.openExisting();
     await dropDamagedLog(path);
   }

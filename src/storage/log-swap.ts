@@ -1,5 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeDamageNote } from './damage-note.ts';
 import { isThere, syncDirectory } from './files.ts';
 
 /**
@@ -8,7 +9,8 @@ import { isThere, syncDirectory } from './files.ts';
  *     log.rewritten   the new one, while it is being written
  *     log.damaged     the old one, from when the new one is complete until that was opened
  *
- * `log` is moved away only when `log.rewritten` is complete; so without `log`, that one is the log.
+ * `log` is moved away only when `log.rewritten` is complete; so without `log`, that one is the log. And `log.damaged` is
+ * always older than a `log` beside it, which takes that name only when all of it is written and checked.
  */
 export function rewrittenLogPath(directory: string): string {
   return join(directory, 'log.rewritten');
@@ -16,21 +18,37 @@ export function rewrittenLogPath(directory: string): string {
 
 /** Puts the new log, complete and closed, in the place of the old one, which is closed too. */
 export async function swapLogs(directory: string): Promise<void> {
+  // One that is left of an earlier repair would be in the way.
+  await dropDamagedLog(directory);
   await rename(join(directory, 'log'), join(directory, 'log.damaged'));
+  await syncDirectory(directory);
+  await finishSwap(directory);
+}
+
+/**
+ * The note of what is damaged goes while there is no `log`: it is of the old one. So one that is found beside a `log`
+ * is always of that, and a repair whose process died behind the swap does not begin again.
+ */
+async function finishSwap(directory: string): Promise<void> {
+  await removeDamageNote(directory);
+  await syncDirectory(directory);
   await rename(rewrittenLogPath(directory), join(directory, 'log'));
   await syncDirectory(directory);
 }
 
-/** Finishes a swap that a crash interrupted, or forgets a new log that is not complete. Before the log is opened. */
+/**
+ * Finishes a swap that a crash interrupted, or forgets a new log that is not complete. Before the log is opened; either
+ * way `log` is the newest that is whole, and nothing else is kept.
+ */
 export async function settleSwap(directory: string): Promise<void> {
   const rewritten = rewrittenLogPath(directory);
-  if (await isThere(join(directory, 'log'))) return rm(rewritten, { recursive: true, force: true });
-  if (!(await isThere(rewritten))) return;
-  await rename(rewritten, join(directory, 'log'));
-  await syncDirectory(directory);
+  if (await isThere(join(directory, 'log'))) await rm(rewritten, { recursive: true, force: true });
+  else if (await isThere(rewritten)) await finishSwap(directory);
+  else return;
+  await dropDamagedLog(directory);
 }
 
-/** The new log was opened and verified: the old one has done its duty. */
+/** The new log has taken its place: the old one has done its duty. */
 export function dropDamagedLog(directory: string): Promise<void> {
   return rm(join(directory, 'log.damaged'), { recursive: true, force: true });
 }

@@ -145,19 +145,43 @@ describe('the new log takes the place of the old one', () => {
     const halfWay = await directoryWith('log.damaged', 'log.rewritten');
     await settleSwap(halfWay);
     expect(await readdir(join(halfWay, 'log'))).toEqual(['log.rewritten']);
-    await dropDamagedLog(halfWay);
     expect(await readdir(halfWay)).toEqual(['log']);
 
     const whole = await directoryWith('log', 'log.rewritten');
     await swapLogs(whole);
     expect(await readdir(join(whole, 'log'))).toEqual(['log.rewritten']);
-    await settleSwap(whole);
     expect(await readdir(whole)).toEqual(['log', 'log.damaged']);
+    await settleSwap(whole);
+    expect(await readdir(join(whole, 'log'))).toEqual(['log.rewritten']);
+    expect(await readdir(whole)).toEqual(['log']);
 
     const empty = await directoryWith();
     await settleSwap(empty);
     expect(await readdir(empty)).toEqual([]);
     expect(rewrittenLogPath(empty)).toBe(join(empty, 'log.rewritten'));
+  });
+
+  test("an old log that an earlier repair has left is in nobody's way [D7]", async () => {
+    const directory = await directoryWith('log', 'log.damaged', 'log.rewritten');
+    await swapLogs(directory);
+    expect(await readdir(join(directory, 'log'))).toEqual(['log.rewritten']);
+    expect(await readdir(join(directory, 'log.damaged'))).toEqual(['log']);
+    await dropDamagedLog(directory);
+    expect(await readdir(directory)).toEqual(['log']);
+  });
+
+  test('the note of what is damaged goes with the log that it is of [D7]', async () => {
+    const damage = { kind: 'belowCommit', index: 17, text: 'entry 17: its checksum is wrong' } as const;
+    const swapped = await directoryWith('log', 'log.rewritten');
+    const halfWay = await directoryWith('log.damaged', 'log.rewritten');
+    const damagedAgain = await directoryWith('log', 'log.damaged');
+    for (const directory of [swapped, halfWay, damagedAgain]) await writeDamageNote(directory, damage);
+    await swapLogs(swapped);
+    await settleSwap(halfWay);
+    await settleSwap(damagedAgain);
+    expect(await readDamageNote(swapped)).toBeUndefined();
+    expect(await readDamageNote(halfWay)).toBeUndefined();
+    expect(await readDamageNote(damagedAgain)).toEqual(damage);
   });
 
   test('damage that was met is noted for the next start, even by a note that cannot be read', async () => {

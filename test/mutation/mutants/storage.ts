@@ -383,11 +383,21 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'half-rewritten-log-used',
     file: 'src/storage/log-swap.ts',
-    search: "  if (await isThere(join(directory, 'log'))) return rm(rewritten, { recursive: true, force: true });\n",
+    search:
+      "if (await isThere(join(directory, 'log'))) await rm(rewritten, { recursive: true, force: true });\n  else ",
     replacement: '',
     bug: 'a log that a crash left half rewritten takes the place of the whole one',
     rule: 'D7',
     test: 'storage/raft-log-rewrite.test.ts',
+  },
+  {
+    id: 'damage-note-outlives-its-log',
+    file: 'src/storage/log-swap.ts',
+    search: '  await removeDamageNote(directory);\n',
+    replacement: '',
+    bug: 'a log that was just repaired is taken for damaged, and written anew at every start',
+    rule: 'D7',
+    test: 'node/open-storage.test.ts',
   },
   {
     id: 'lost-index-rows-unnoticed',
