@@ -261,9 +261,9 @@ export class Node {
   }
 
   private async mend(storage: NodeStorage): Promise<void> {
-    const { clock, logger } = this;
+    const { reserve, clock, logger } = this;
     const peers = () => this.otherPeers();
-    this.repair = new LogRepair({ storage, peers, clock, logger, signal: this.stopping.signal });
+    this.repair = new LogRepair({ storage, reserve, peers, clock, logger, signal: this.stopping.signal });
     await this.repair.run();
     this.repair = undefined;
   }

@@ -13,12 +13,13 @@ import { type Damage, damageError, damageIn, isDerivedDamage } from '../storage/
 import { readDamageNote, writeDamageNote } from '../storage/damage-note.ts';
 import type { DataDirectory } from '../storage/data-directory.ts';
 import { readDivergenceNote, writeDivergenceNote } from '../storage/divergence-note.ts';
+import { bytesIn } from '../storage/files.ts';
 import { checkedStore } from '../storage/index/checked-store.ts';
 import { EventIndex } from '../storage/index/event-index.ts';
 import { Kind } from '../storage/index/keys.ts';
 import type { StaleIndex } from '../storage/index/open-index.ts';
 import { LevelStore } from '../storage/level-store.ts';
-import { dropDamagedLog, rewrittenLogPath, settleSwap, swapLogs } from '../storage/log-swap.ts';
+import { dropDamagedLog, dropRewrittenLog, rewrittenLogPath, settleSwap, swapLogs } from '../storage/log-swap.ts';
 import { RAFT_LOG_DATABASE, RaftLog } from '../storage/raft-log.ts';
 import { RaftLogReader } from '../storage/raft-log-reader.ts';
 import { newestIntactMembership, readHardState } from '../storage/raft-log-recovery.ts';
@@ -32,6 +33,9 @@ const MIB = 1 << 20;
 const INDEX_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
 /** Between two chunks of a block of the index, of which there may be a hundred. */
 const SEAL_PAUSE_MS = 20;
+/** So much more than what is copied a repair takes: LevelDB's buffers, and what it has not compacted yet. */
+const REPAIR_GROWTH = 17 / 16;
+const REPAIR_BUFFERS = 4;
 /** The founding record is entry 1 of every log, and of term 1, in which nobody votes. */
 const FOUNDING = { index: 1, term: 1, type: EntryType.membership, firstPosition: 1, count: 0 };
 
@@ -60,6 +64,8 @@ export class NodeStorage {
   private found: Damage | undefined;
   private diverged: string | undefined;
   private indexDamaged = false;
+  /** How far a repair came that was given up. */
+  private copiedBytes = 0;
   /** Of a log that is damaged, so that it is not open: its newest membership row that is not. */
   private lastMembership: EntryRecord | undefined;
   private founded: { readonly bytes: Uint8Array; readonly record: FoundingRecord } | undefined;
@@ -120,6 +126,10 @@ export class NodeStorage {
     return this.lastMembership ? [this.lastMembership] : [];
   }
 
+  get path(): string {
+    return this.directory.path;
+  }
+
   get projectionsPath(): string {
     return this.directory.projectionsPath;
   }
@@ -171,15 +181,35 @@ export class NodeStorage {
     await writeDivergenceNote(this.directory.path, text);
   }
 
-  /** Writes the log anew, with what peers have of the damaged entries, and opens it (rule D7). Yields after each step. */
+  /**
+   * How much `repair` writes before it frees anything, as far as can be told: about what the log takes, or more where a
+   * copy that was given up had come to that, as tables of the log may be lost.
+   */
+  async repairBytes(): Promise<number> {
+    const log = await bytesIn(this.directory.logPath);
+    return (
+      Math.ceil(Math.max(log, this.copiedBytes) * REPAIR_GROWTH) + REPAIR_BUFFERS * RAFT_LOG_DATABASE.writeBufferBytes
+    );
+  }
+
+  /**
+   * Writes the log anew, with what peers have of the damaged entries, and opens it (rule D7). Yields after each step; one
+   * that is given up there, or fails, leaves nothing of the new log.
+   */
   async *repair(fetch: FetchEntries): AsyncGenerator<RewriteProgress, void, undefined> {
     const { path } = this.directory;
     const genesis = genesisChain(this.founding.clusterId);
     const rewritten = await LevelStore.open(rewrittenLogPath(path), RAFT_LOG_DATABASE);
+    let complete = false;
     try {
       yield* rewriteLog(this.store, rewritten, { path, genesis, fetch });
+      complete = true;
     } finally {
       await rewritten.close();
+      if (!complete) {
+        this.copiedBytes = await bytesIn(rewrittenLogPath(path));
+        await dropRewrittenLog(path);
+      }
     }
     // The log holds the store, where it is open.
     await this.store.close();

@@ -53,13 +53,24 @@ export class DiskReserve {
    * is older than the interval, and tells whether the node is short of space.
    */
   async refresh(nowMs: number): Promise<boolean> {
-    const { path, reserveBytes, refreshIntervalMs } = this.options;
+    const { refreshIntervalMs } = this.options;
     if (this.refreshedMs !== undefined && nowMs - this.refreshedMs < refreshIntervalMs) return this.isShort;
+    return this.measure(nowMs);
+  }
+
+  /** As `refresh`, but asks the file system now: for who may have written much since it was last asked. */
+  async measure(nowMs: number): Promise<boolean> {
+    const { path, reserveBytes } = this.options;
     this.refreshedMs = nowMs;
     this.free = await (this.options.freeBytes ?? freeBytes)(path);
     const enough = this.isShort ? reserveBytes + reserveBytes / 16 : reserveBytes;
     this.isShort = this.free < enough;
     return this.isShort;
+  }
+
+  /** Whether so much can be written before the node is short of space, as of the last `refresh`. */
+  hasRoomFor(bytes: number): boolean {
+    return !this.isShort && this.free - this.options.reserveBytes >= bytes;
   }
 
   /** The answer to an append while the node is short of space. */
@@ -73,6 +84,6 @@ export class DiskReserve {
   }
 }
 
-function mebibytes(bytes: number): number {
+export function mebibytes(bytes: number): number {
   return Math.floor(bytes / (1 << 20));
 }

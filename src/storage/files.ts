@@ -1,5 +1,5 @@
-import { access, open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, open, readdir, readFile, rename, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 /** Makes names that were created, renamed or removed in a directory durable. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -34,6 +34,21 @@ export async function readNote(path: string): Promise<Readonly<Record<string, un
     if (error instanceof SyntaxError) return {};
     throw error;
   }
+}
+
+/** What the files of a directory take, which may come and go meanwhile; 0: there is none. */
+export async function bytesIn(path: string): Promise<number> {
+  let bytes = 0;
+  try {
+    for (const name of await readdir(path)) bytes += (await stat(join(path, name)).catch(unlessMissing))?.size ?? 0;
+  } catch (error) {
+    unlessMissing(error);
+  }
+  return bytes;
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (!isMissing(error)) throw error;
 }
 
 /** Whether there is a file or a directory. */

@@ -16,6 +16,11 @@ export function rewrittenLogPath(directory: string): string {
   return join(directory, 'log.rewritten');
 }
 
+/** Forgets a new log that is not complete, closed. */
+export function dropRewrittenLog(directory: string): Promise<void> {
+  return rm(rewrittenLogPath(directory), { recursive: true, force: true });
+}
+
 /** Puts the new log, complete and closed, in the place of the old one, which is closed too. */
 export async function swapLogs(directory: string): Promise<void> {
   // One that is left of an earlier repair would be in the way.
@@ -41,9 +46,8 @@ async function finishSwap(directory: string): Promise<void> {
  * way `log` is the newest that is whole, and nothing else is kept.
  */
 export async function settleSwap(directory: string): Promise<void> {
-  const rewritten = rewrittenLogPath(directory);
-  if (await isThere(join(directory, 'log'))) await rm(rewritten, { recursive: true, force: true });
-  else if (await isThere(rewritten)) await finishSwap(directory);
+  if (await isThere(join(directory, 'log'))) await dropRewrittenLog(directory);
+  else if (await isThere(rewrittenLogPath(directory))) await finishSwap(directory);
   else return;
   await dropDamagedLog(directory);
 }

@@ -383,12 +383,20 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'half-rewritten-log-used',
     file: 'src/storage/log-swap.ts',
-    search:
-      "if (await isThere(join(directory, 'log'))) await rm(rewritten, { recursive: true, force: true });\n  else ",
+    search: "if (await isThere(join(directory, 'log'))) await dropRewrittenLog(directory);\n  else ",
     replacement: '',
     bug: 'a log that a crash left half rewritten takes the place of the whole one',
     rule: 'D7',
     test: 'storage/raft-log-rewrite.test.ts',
+  },
+  {
+    id: 'repair-fills-the-disk',
+    file: 'src/node/log-repair.ts',
+    search: 'if (reserve.hasRoomFor(needed)) break;',
+    replacement: 'break;',
+    bug: 'the repair of a log fills the disk to the last byte, again at every start',
+    rule: 'D1',
+    test: 'node/log-repair.test.ts',
   },
   {
     id: 'damage-note-outlives-its-log',
