@@ -234,12 +234,15 @@ export class NodeStorage {
 
   /**
    * Makes the directory a member of the cluster that the record founds, or of the one with this id that goes on with its
-   * log: synced, once it returns.
+   * log: synced, once it returns. After a crash meanwhile the next start finds it done, or nothing of it.
    */
   async adopt(bytes: Uint8Array, clusterId: Uint8Array = new Uint8Array(0)): Promise<void> {
     const record = decodeFoundingRecord(bytes);
+    const cluster = uuidText(clusterOf({ record: bytes, clusterId }));
+    const founded = uuidText(record.clusterId);
     const log = await this.openLog(record);
     if (log.lastIndex === 0) {
+      await this.directory.prepareCluster(cluster, founded);
       const entry = sealEntry(
         { ...FOUNDING, createdUs: record.createdUs, payload: bytes },
         genesisChain(record.clusterId),
@@ -247,7 +250,7 @@ export class NodeStorage {
       const hardState = { term: FOUNDING.term, vote: undefined, commit: FOUNDING.index };
       await log.write({ truncateAfter: undefined, records: [entry], hardState });
     }
-    await this.directory.setCluster(uuidText(clusterOf({ record: bytes, clusterId })), uuidText(record.clusterId));
+    await this.directory.setCluster(cluster, founded);
     this.founded = { bytes, record };
   }
 
@@ -346,7 +349,7 @@ export class NodeStorage {
     const bytes = await this.store.get(entryKey(FOUNDING.index)).catch((error: Error) => {
       throw isDerivedDamage(error) ? this.damaged(`entry 1, the founding record: ${error.message}`) : error;
     });
-    const { clusterId, foundedAs = clusterId } = this.directory.identity;
+    const { clusterId, foundedAs = clusterId, joining } = this.directory.identity;
     if (!bytes) {
       // Without entry 1 there is no log; whatever else says that there was one (identity, promises) means damage.
       if (clusterId !== null) throw this.damaged('entry 1, the founding record, is missing');
@@ -364,7 +367,8 @@ export class NodeStorage {
     }
     this.founded = { bytes: founding, record };
     try {
-      await this.adopt(founding, this.clusterId);
+      // Where a crash came between the two, the log has the record, and the identity is still to follow.
+      await this.adopt(founding, uuidBytes(clusterId ?? joining ?? ''));
     } catch (error) {
       const damage = damageIn(error);
       if (damage?.kind !== 'belowCommit') throw error;

@@ -99,6 +99,17 @@ export class DataDirectory {
   }
 
   /**
+   * To be called before the log gets the record of the cluster that was founded: what is written then is of this cluster,
+   * also where a crash comes before `setCluster`.
+   */
+  async prepareCluster(clusterId: string, foundedAs: string): Promise<void> {
+    const { joining: before, ...others } = this.known;
+    const joining = clusterId === foundedAs ? undefined : clusterId;
+    if (others.clusterId !== null || joining === before) return;
+    await this.replace({ ...others, ...(joining !== undefined && { joining }) });
+  }
+
+  /**
    * Makes the directory part of a cluster, durably and for good, whose log was founded as that cluster, or as another.
    * FAILED_PRECONDITION where it is part of another.
    */
@@ -111,7 +122,8 @@ export class DataDirectory {
         `data directory ${this.path} belongs to cluster ${this.known.clusterId} and cannot become part of cluster ${clusterId}. Start the node with an empty directory to let it join another cluster`,
         { path: this.path, clusterId: this.known.clusterId },
       );
-    await this.replace({ ...this.known, clusterId, ...(foundedAs !== clusterId && { foundedAs }) });
+    const { joining: _, ...others } = this.known;
+    await this.replace({ ...others, clusterId, ...(foundedAs !== clusterId && { foundedAs }) });
   }
 
   /** Syncs the promise file and gives the directory back. The databases in it are closed before. */

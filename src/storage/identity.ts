@@ -10,8 +10,8 @@ export const DIRECTORY_FORMAT = 2;
  * Who a data directory is. A member of a cluster is (node id, directory id): a wiped or replaced disk gets another
  * directory id and is another member, however much its node id is the same.
  *
- * On disk, `identity.json`: these fields in this order, `foundedAs` only where it is needed, and `checksum`, the CRC-32 in hexadecimal digits of the JSON of
- * the fields without white space.
+ * On disk, `identity.json`: these fields in this order, `foundedAs` and `joining` only where they are needed, and `checksum`,
+ * the CRC-32 in hexadecimal digits of the JSON of the fields without white space.
  */
 export interface Identity {
   /** The version of the layout of the directory. */
@@ -20,6 +20,11 @@ export interface Identity {
   readonly clusterId: string | null;
   /** The cluster that its log was founded as, where that is another one: see `Lineage` (peer/membership-codec.ts). */
   readonly foundedAs?: string;
+  /**
+   * While it belongs to none: the cluster that it belongs to as soon as its log has the founding record, where that is
+   * of another one and would not tell.
+   */
+  readonly joining?: string;
   readonly nodeId: string;
   /** A UUID, drawn when the directory is created. */
   readonly directoryId: string;
@@ -55,6 +60,7 @@ export function decodeIdentity(text: string): Identity | string {
   if (fields.format !== DIRECTORY_FORMAT) return 'has no known format';
   if (fields.clusterId !== null && !isUuid(fields.clusterId)) return 'has no valid clusterId';
   if (fields.foundedAs !== undefined && !isUuid(fields.foundedAs)) return 'has no valid foundedAs';
+  if (fields.joining !== undefined && !isUuid(fields.joining)) return 'has no valid joining';
   if (typeof fields.nodeId !== 'string' || fields.nodeId === '') return 'has no valid nodeId';
   if (!isUuid(fields.directoryId)) return 'has no valid directoryId';
   const incarnation = fields.incarnation;
@@ -103,8 +109,13 @@ export async function writeIdentity(path: string, identity: Identity): Promise<v
 }
 
 function ordered(identity: Identity): Identity {
-  const { format, clusterId, foundedAs, nodeId, directoryId, incarnation } = identity;
-  return { format, clusterId, ...(foundedAs !== undefined && { foundedAs }), nodeId, directoryId, incarnation };
+  const { format, clusterId, foundedAs, joining, nodeId, directoryId, incarnation } = identity;
+  return {
+    ...{ format, clusterId },
+    ...(foundedAs !== undefined && { foundedAs }),
+    ...(joining !== undefined && { joining }),
+    ...{ nodeId, directoryId, incarnation },
+  };
 }
 
 function checksum(fields: Identity): string {

@@ -207,13 +207,18 @@ describe('a data directory', () => {
 });
 
 describe('an identity', () => {
-  const identities = fc.record({
-    format: fc.constant(2),
-    clusterId: fc.option(fc.uuid(), { nil: null }),
-    nodeId: fc.string({ minLength: 1, unit: 'binary' }),
-    directoryId: fc.uuid(),
-    incarnation: fc.maxSafeNat(),
-  });
+  const identities = fc.record(
+    {
+      format: fc.constant(2),
+      clusterId: fc.option(fc.uuid(), { nil: null }),
+      foundedAs: fc.uuid(),
+      joining: fc.uuid(),
+      nodeId: fc.string({ minLength: 1, unit: 'binary' }),
+      directoryId: fc.uuid(),
+      incarnation: fc.maxSafeNat(),
+    },
+    { requiredKeys: ['format', 'clusterId', 'nodeId', 'directoryId', 'incarnation'] },
+  );
 
   test('is read as it was written', () => {
     fc.assert(

@@ -399,6 +399,15 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     test: 'node/log-repair.test.ts',
   },
   {
+    id: 'joiner-of-the-dead-cluster',
+    file: 'src/node/open-storage.ts',
+    search: '      await this.directory.prepareCluster(cluster, founded);\n',
+    replacement: '',
+    bug: 'a node that dies while it joins a recovered cluster is a member of the one that was lost, and fenced for good',
+    rule: 'R3',
+    test: 'node/open-storage.test.ts',
+  },
+  {
     id: 'damage-note-outlives-its-log',
     file: 'src/storage/log-swap.ts',
     search: '  await removeDamageNote(directory);\n',
