@@ -2,10 +2,9 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { here, port } from './own-address.mjs';
 
-const { FACTSTORE_NODE_ID, FACTSTORE_CLUSTER, FACTSTORE_LISTEN = '127.0.0.1:2113' } = process.env;
-const [listenHost, port] = FACTSTORE_LISTEN.split(':');
-const host = listenHost === '0.0.0.0' ? '127.0.0.1' : listenHost;
+const { FACTSTORE_NODE_ID, FACTSTORE_CLUSTER } = process.env;
 
 export const program = fileURLToPath(new URL('dist/main.js', import.meta.url));
 export const nodeId = FACTSTORE_NODE_ID;
@@ -15,8 +14,7 @@ export const removedNote = join(data, 'removed.json');
 
 /** The nodes that founded the cluster, with their peer addresses. */
 export const founders = new Map(FACTSTORE_CLUSTER?.split(',').map((founder) => founder.split('=')));
-export const here = `${host}:${port}`;
-const others = [...founders.values()].map((address) => `${address.split(':')[0]}:${port}`);
+const others = [...founders.values()].map((address) => `${address.slice(0, address.lastIndexOf(':'))}:${port}`);
 
 /** Runs the CLI against this node and the founders. Resolves with what it says; rejects with its `stderr`. */
 export function factstore(...args) {

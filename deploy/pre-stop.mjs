@@ -5,7 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { join } from 'node:path';
-import { data, factstore, here, nodeId, removedNote, sleep } from './pod.mjs';
+import { here } from './own-address.mjs';
+import { data, factstore, nodeId, removedNote, sleep } from './pod.mjs';
 
 const HEARD_MS = 3_000;
 const REMOVED_WITHIN_MS = 40_000;

@@ -12,7 +12,7 @@ import { environmentOf, type Overlay, render } from './manifests.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Where the scripts of the image come from; they stand in its /app, beside the program. */
-const SCRIPTS = ['pod.mjs', 'pod-start.mjs', 'pre-stop.mjs'];
+const SCRIPTS = ['own-address.mjs', 'pod.mjs', 'pod-start.mjs', 'pre-stop.mjs'];
 const TOKEN = 'a token of the service account';
 
 /**
