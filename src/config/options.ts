@@ -248,14 +248,20 @@ const limits = {
     'bytes',
     'About the most bytes of events in one message of a read or a subscription: the event that reaches it is the last; never more than 64 KiB and one event.',
   ),
-  connectionsMax: whole('connections', 1000, 1, 100_000, 'The most client connections at a time.'),
+  connectionsMax: whole(
+    'connections',
+    1000,
+    1,
+    100_000,
+    'The most client connections at a time. Beyond them health checks and HTTP are answered, on 16 more.',
+  ),
   streamsPerConnectionMax: whole('calls', 1000, 1, 100_000, 'The most calls at a time on one client connection.'),
   openCallsMax: whole(
     'calls',
     20_000,
     1,
     10_000_000,
-    'The most calls at a time on all client connections together; an open one takes up to 10 KiB.',
+    'The most calls at a time on all client connections together; an open one takes up to 10 KiB. Health checks are answered beyond them, too.',
   ),
   unhandledBytesMax: whole(
     'bytes',

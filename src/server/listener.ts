@@ -1,15 +1,19 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
-import { type ConnectionInjector, type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
+import { type ConnectionInjector, experimental, type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
+import { markReserved, Reserve } from './reserve.ts';
 import type { Traffic } from './traffic.ts';
 
 /** What an HTTP/2 client says first (RFC 9113 §3.4); enough of it to tell it from HTTP/1.1. */
 const H2_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n');
 /** A connection that says nothing, half a word, or only half of an HTTP/1.1 request, is closed after this long. */
 const SAYING_MS = 10_000;
+/** Connections beyond connectionsMax, for probes and operators, and how long one of them may be there. */
+const CONNECTIONS_RESERVED = 16;
+const RESERVED_MS = 10_000;
 
 export interface ListenerOptions {
   readonly host: string;
@@ -21,24 +25,37 @@ export interface ListenerOptions {
 
 /**
  * One port for gRPC and HTTP/1.1: looks at the first bytes of a connection and hands HTTP/2 to gRPC and the rest to
- * HTTP. Connections beyond the bound are closed at once, before anything is allocated for them (rule C8).
+ * HTTP. A connection beyond the bound has a place in the reserve until it has been answered, 10 s have passed, or a newer one
+ * needs the place; on it gRPC answers only what passes (rule C8).
  */
 export class Listener {
   private readonly net: NetServer;
   private readonly http: HttpServer;
   private readonly injector: ConnectionInjector;
+  private readonly reservedInjector: ConnectionInjector;
   private readonly options: ListenerOptions;
   private readonly sockets = new Set<Socket>();
+  /** Those of them within connectionsMax. */
+  private ordinary = 0;
+  private readonly reserve: Reserve<Socket, Socket>;
   /** Of connections that owe the rest of what they began to say. */
   private readonly timers = new Map<Socket, Timer>();
 
   private constructor(grpc: GrpcServer, http: HttpServer, options: ListenerOptions) {
     this.options = options;
     this.http = http;
-    this.injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+    const insecure = ServerCredentials.createInsecure();
+    const marking = experimental.createServerCredentialsWithInterceptors(insecure, [markReserved]);
+    this.injector = grpc.createConnectionInjector(insecure);
+    this.reservedInjector = grpc.createConnectionInjector(marking);
+    this.reserve = new Reserve(CONNECTIONS_RESERVED, (socket) => {
+      options.traffic.refusedConnections++;
+      socket.destroy();
+    });
     this.net = createServer({ noDelay: true }, (socket) => this.accept(socket));
     // A server of node:http that does not itself listen keeps no time of its requests.
-    http.on('request', ({ socket }, response) => {
+    http.prependListener('request', ({ socket }, response) => {
+      if (this.reserve.has(socket)) response.shouldKeepAlive = false;
       this.unlimit(socket);
       response.on('close', () => this.limit(socket));
     });
@@ -69,31 +86,28 @@ export class Listener {
   /** Takes no more connections; open ones may finish their calls for `graceMs`, then they are cut. */
   async close(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.net.close(() => resolve()));
-    this.injector.drain(graceMs);
+    for (const injector of [this.injector, this.reservedInjector]) injector.drain(graceMs);
     this.http.closeIdleConnections();
     const cut = this.options.clock.setTimer(graceMs, () => {
       for (const socket of this.sockets) socket.destroy();
     });
     await closed;
     cut.cancel();
-    this.injector.destroy();
+    for (const injector of [this.injector, this.reservedInjector]) injector.destroy();
     this.http.close();
   }
 
   private accept(socket: Socket): void {
-    const { connectionsMax, traffic } = this.options;
-    if (this.sockets.size >= connectionsMax) {
-      traffic.refusedConnections++;
-      socket.destroy();
-      return;
-    }
+    const leave = this.enter(socket);
+    const injector = this.reserve.has(socket) ? this.reservedInjector : this.injector;
     this.sockets.add(socket);
-    traffic.connections++;
+    this.options.traffic.connections++;
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
+      leave();
       this.sockets.delete(socket);
       this.unlimit(socket);
-      traffic.connections--;
+      this.options.traffic.connections--;
     });
     this.limit(socket);
     let held: Buffer = Buffer.alloc(0);
@@ -108,10 +122,25 @@ export class Listener {
       socket.unshift(held);
       if (same) {
         this.unlimit(socket);
-        this.injector.injectConnection(socket);
+        injector.injectConnection(socket);
       } else this.http.emit('connection', socket);
     };
     socket.on('readable', look);
+  }
+
+  /** Takes a place within connectionsMax, or else in the reserve; the returned function gives it back. */
+  private enter(socket: Socket): () => void {
+    const { connectionsMax, clock } = this.options;
+    if (this.ordinary < connectionsMax) {
+      this.ordinary++;
+      return () => this.ordinary--;
+    }
+    this.reserve.add(socket, socket);
+    const timer = clock.setTimer(RESERVED_MS, () => socket.destroy());
+    return () => {
+      this.reserve.delete(socket);
+      timer.cancel();
+    };
   }
 
   /** From now on it has so long to say the whole of something. */

@@ -63,6 +63,7 @@ export class Server {
 
   static async start(ports: ServerPorts, options: ServerOptions): Promise<Server> {
     const { logger, clock, traffic } = ports;
+    const { host, port, connectionsMax, openCallsMax } = options;
     const sessions: OpenSessions = new Set();
     const received = new ReceiveLimit(options.unhandledBytesMax, logger);
     const grpc = new GrpcServer({
@@ -75,7 +76,7 @@ export class Server {
       'grpc.keepalive_timeout_ms': 5_000,
       // The count comes first, so that it also sees the status with which the meter ends a call.
       interceptors: [
-        countCalls(traffic, () => clock.monotonicMs(), { openCallsMax: options.openCallsMax, logger }),
+        countCalls(traffic, () => clock.monotonicMs(), { openCallsMax, connectionsMax, logger }),
         meterCalls(received, MESSAGE_BYTES_MAX, logger),
       ],
     });
@@ -92,7 +93,6 @@ export class Server {
     const health = new HealthImplementation({ ...states, [ALWAYS]: 'SERVING' });
     health.addToServer(grpc);
     new ReflectionService(clientPackage).addToServer(grpc);
-    const { host, port, connectionsMax } = options;
     const listener = await Listener.open(grpc, ports.http, { host, port, connectionsMax, clock, traffic });
     return new Server(listener, health, sessions, received);
   }

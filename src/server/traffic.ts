@@ -1,8 +1,13 @@
+import type { ServerHttp2Stream } from 'node:http2';
 import { type ServerInterceptor, status } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Tally } from '../runtime/tally.ts';
+import { type Call, isReserved, passesOverload, Reserve } from './reserve.ts';
 import { statusOf } from './status.ts';
+
+/** Calls beyond openCallsMax that pass: an answer takes no time, so they are few unless somebody means no good. */
+const CALLS_RESERVED = 64;
 
 /** What has come in on the client port since the start. */
 export class Traffic {
@@ -17,36 +22,57 @@ export class Traffic {
   took: (method: string, seconds: number) => void = () => undefined;
 }
 
-export interface CallBound {
+export interface CallBounds {
   readonly openCallsMax: number;
+  readonly connectionsMax: number;
   readonly logger: Logger;
 }
 
 /**
  * Counts every call by its method and the status that it ends in, whoever says it. Where too many are open on all
- * connections together, another one is refused before it costs anything (rule C8).
+ * connections together, or its connection is one too many, another one is refused before it costs anything (rule C8),
+ * unless it is one that passes.
  */
 export function countCalls(
   traffic: Traffic,
   monotonicMs: () => number,
-  { openCallsMax, logger }: CallBound,
+  { openCallsMax, connectionsMax, logger }: CallBounds,
 ): ServerInterceptor {
+  const refuse = (call: Call, error: FactstoreError) => {
+    const { details = error.message, metadata = null } = statusOf(error, logger);
+    call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details, metadata });
+  };
+  const beyond: CallReserve = new Reserve(CALLS_RESERVED, (call) => refuse(call, givenUp(openCallsMax)));
   return (method, call) => {
     const unary = !method.requestStream && !method.responseStream;
-    (call as unknown as Tracked).callEventTracker = new OpenCall(traffic, method.path, unary, monotonicMs);
-    if (traffic.openCalls > openCallsMax) {
-      const error = tooMany(openCallsMax);
-      const { details = error.message, metadata = null } = statusOf(error, logger);
-      call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details, metadata });
-    }
+    const tracker = new OpenCall(traffic, method.path, unary, monotonicMs, beyond);
+    (call as unknown as Private).callEventTracker = tracker;
+    const full = traffic.openCalls > openCallsMax;
+    const reserved = isReserved(call);
+    if (!full && !reserved) return call as ReturnType<ServerInterceptor>;
+    if (passesOverload(method.path, call)) {
+      if (full) beyond.add(tracker, call);
+    } else if (reserved) {
+      refuse(call, tooManyConnections(connectionsMax));
+      const session = (call as unknown as Private).stream?.session;
+      if (!session || session.closed) return call as ReturnType<ServerInterceptor>;
+      // Its place is for others. It is told to go rather than cut, so that it hears why.
+      session.close();
+      traffic.refusedConnections++;
+    } else refuse(call, tooManyCalls(openCallsMax));
     return call as ReturnType<ServerInterceptor>;
   };
 }
 
-/** Where grpc-js looks for whom to tell of a call's end. It is free, as channelz, which it is there for, is off. */
-interface Tracked {
+/** What grpc-js keeps to itself. */
+interface Private {
+  /** Whom it tells of a call's end. The place is free, as channelz, which it is there for, is off. */
   callEventTracker: OpenCall;
+  readonly stream?: ServerHttp2Stream;
 }
+
+/** The open calls that passed while openCallsMax were open. */
+type CallReserve = Reserve<OpenCall, Call>;
 
 /**
  * Told by grpc-js once of a call's end: when its status goes out, or its client goes away. It takes the place of a layer
@@ -59,9 +85,11 @@ class OpenCall {
   private readonly unary: boolean;
   private readonly monotonicMs: () => number;
   private readonly began: number;
+  private readonly beyond: CallReserve;
 
-  constructor(traffic: Traffic, path: string, unary: boolean, monotonicMs: () => number) {
+  constructor(traffic: Traffic, path: string, unary: boolean, monotonicMs: () => number, beyond: CallReserve) {
     this.traffic = traffic;
+    this.beyond = beyond;
     this.path = path;
     this.unary = unary;
     this.monotonicMs = monotonicMs;
@@ -71,6 +99,7 @@ class OpenCall {
 
   onCallEnd({ code }: { code?: status | null }): void {
     this.traffic.openCalls--;
+    this.beyond.delete(this);
     this.traffic.calls.add(`${this.path} ${status[code ?? status.OK]}`);
     if (this.unary) this.traffic.took(this.path, (this.monotonicMs() - this.began) / 1000);
   }
@@ -80,7 +109,18 @@ class OpenCall {
   addMessageReceived(): void {}
 }
 
-function tooMany(limit: number): FactstoreError {
+function tooManyCalls(limit: number): FactstoreError {
   const text = `the node has ${limit} open calls already, which is openCallsMax; end some, or ask another node. Nothing was written.`;
+  return new FactstoreError('OVERLOADED', text, { limit });
+}
+
+/** A change of the cluster may have been under way. */
+function givenUp(limit: number): FactstoreError {
+  const text = `the node has ${limit} open calls, which is openCallsMax, and ended this one for a newer one; what it asked for may have taken place.`;
+  return new FactstoreError('OVERLOADED', text, { limit }, { definite: false });
+}
+
+function tooManyConnections(limit: number): FactstoreError {
+  const text = `the node has ${limit} client connections already, which is connectionsMax, and answers only health checks on this one; close some, or ask another node. Nothing was written.`;
   return new FactstoreError('OVERLOADED', text, { limit });
 }

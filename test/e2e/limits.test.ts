@@ -74,7 +74,7 @@ describe('limits that configuration lowers', () => {
     expect(batches).toEqual([10, 10, 10, 10, 5]);
   });
 
-  it('close a connection too many, and take another once one is gone [C8]', async () => {
+  it('keep no connection too many, and take another once one is gone [C8]', async () => {
     const { nodes } = await start({ connectionsMax: 6 });
     const { port } = nodes.node(0).address;
     // The client of the test has connections too; what they leave is filled up.
@@ -84,9 +84,9 @@ describe('limits that configuration lowers', () => {
         const socket = createConnection({ port, host: '127.0.0.1' });
         socket.on('error', () => undefined);
         socket.on('close', () => resolve(undefined));
-        // Plain HTTP answers only on a connection that was taken.
+        // Plain HTTP is answered also on one too many, but only once.
         socket.write('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n');
-        socket.once('data', () => resolve(socket));
+        socket.once('data', (answer) => resolve(/connection: close/i.test(String(answer)) ? undefined : socket));
       });
     for (let socket = await open(); socket; socket = await open()) {
       sockets.push(socket);

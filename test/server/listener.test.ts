@@ -8,42 +8,43 @@ import { Traffic } from '../../src/server/traffic.ts';
 import { VirtualTime } from '../support/virtual-clock.ts';
 import { until } from '../support/wait.ts';
 
-describe('a connection that does not say the whole of anything', () => {
-  let time: VirtualTime;
-  let traffic: Traffic;
-  let listener: Listener;
-  let requests: number;
-  const sockets: Socket[] = [];
+let time: VirtualTime;
+let traffic: Traffic;
+let listener: Listener;
+let requests: number;
+const sockets: Socket[] = [];
 
-  beforeEach(async () => {
-    time = new VirtualTime();
-    traffic = new Traffic();
-    requests = 0;
-    const answer = (_: IncomingMessage, response: ServerResponse) => {
-      requests++;
-      response.end('answer');
-    };
-    const options = { host: '127.0.0.1', port: 0, connectionsMax: 10, clock: time.clock(), traffic };
-    listener = await Listener.open(new GrpcServer(), answer, options);
-  });
-  afterEach(async () => {
-    for (const socket of sockets.splice(0)) socket.destroy();
-    const closed = listener.close(1_000);
-    await time.run(1_000);
-    await closed;
-  });
-
-  /** A connection that has said this much, and that the listener has heard. */
-  const say = async (text: string) => {
-    const socket = connect(listener.port, '127.0.0.1');
-    sockets.push(socket);
-    socket.on('error', () => undefined);
-    socket.resume();
-    await once(socket, 'connect');
-    await new Promise((resolve) => socket.write(text, resolve));
-    await until('the connection is counted', () => traffic.connections === 1);
-    return socket;
+beforeEach(async () => {
+  time = new VirtualTime();
+  traffic = new Traffic();
+  requests = 0;
+  const answer = (_: IncomingMessage, response: ServerResponse) => {
+    requests++;
+    response.end('answer');
   };
+  const options = { host: '127.0.0.1', port: 0, connectionsMax: 10, clock: time.clock(), traffic };
+  listener = await Listener.open(new GrpcServer(), answer, options);
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  const closed = listener.close(1_000);
+  await time.run(1_000);
+  await closed;
+});
+
+/** A connection that has said this much, and that the listener has heard. */
+const say = async (text: string, count = 1) => {
+  const socket = connect(listener.port, '127.0.0.1');
+  sockets.push(socket);
+  socket.on('error', () => undefined);
+  socket.resume();
+  await once(socket, 'connect');
+  await new Promise((resolve) => socket.write(text, resolve));
+  await until('the connection is counted', () => traffic.connections === count);
+  return socket;
+};
+
+describe('a connection that does not say the whole of anything', () => {
   const closedAfter = async (ms: number) => {
     await time.run(ms - 1);
     expect(traffic.connections).toBe(1);
@@ -80,5 +81,74 @@ describe('a connection that does not say the whole of anything', () => {
     await until('the second one is answered', () => requests === 2);
     await time.run(9_000);
     expect(traffic.connections).toBe(1);
+  });
+});
+
+describe('a connection beyond connectionsMax', () => {
+  const MAX = 10;
+  const RESERVED = 16;
+  /** A client's preface with its settings: from then on gRPC has the connection. */
+  const HTTP2 = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0';
+  const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+  const fill = async () => {
+    for (let n = 1; n <= MAX; n++) await say(HTTP2, n);
+  };
+  /** Those of the sockets that were closed, by the order in which they came. */
+  const closed = () => sockets.flatMap(({ closed }, n) => (closed ? [n] : []));
+
+  it('has one of 16 places, and the one that has been there longest makes room for a newer one [C8]', async () => {
+    await fill();
+    for (let n = 1; n <= RESERVED; n++) await say(n % 2 ? '' : HTTP2, MAX + n);
+    expect(closed()).toEqual([]);
+    for (let n = 1; n <= 5; n++) await say('', MAX + RESERVED);
+    await until('five have made room', () => closed().length === 5);
+    expect(closed()).toEqual([10, 11, 12, 13, 14]);
+    expect(traffic.connections).toBe(MAX + RESERVED);
+    expect(traffic.refusedConnections).toBe(5);
+    // However many there are, one that asks is answered.
+    const socket = connect(listener.port, '127.0.0.1');
+    sockets.push(socket);
+    socket.write(GET);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toContain('200 OK');
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['garbage', '\x16\x03\x01garbage'],
+    ['half a header', 'GET /livez HTTP/1.1\r\nX: '],
+    ['HTTP/2', HTTP2],
+  ])('is closed after 10 s at the latest, whatever it has said: %s [C8]', async (_, text) => {
+    await fill();
+    await say(text, text.includes('garbage') ? MAX : MAX + 1);
+    await time.run(10_000);
+    await until('only those within connectionsMax are left', () => closed().length === 1);
+    expect(closed()).toEqual([MAX]);
+    expect(traffic.connections).toBe(MAX);
+  });
+
+  it('is closed once it has its answer over HTTP/1.1', async () => {
+    await fill();
+    const socket = connect(listener.port, '127.0.0.1');
+    sockets.push(socket);
+    socket.write(GET);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/200 OK.*Connection: close/is);
+    await until('it is closed', () => traffic.connections === MAX);
+    expect(traffic.refusedConnections).toBe(0);
+  });
+
+  it('leaves its place, and a later one has that of an ordinary one that has left', async () => {
+    await fill();
+    await say(HTTP2, MAX + 1);
+    sockets[0]?.destroy();
+    await until('an ordinary one has left', () => traffic.connections === MAX);
+    await say(HTTP2, MAX + 1);
+    await time.run(10_000);
+    // The one that came when there was no room is closed all the same.
+    await until('the one in the reserve is closed', () => traffic.connections === MAX);
+    expect(closed()).toEqual([0, MAX]);
+    for (let n = 1; n <= RESERVED; n++) await say(HTTP2, MAX + n);
+    expect(traffic.refusedConnections).toBe(0);
   });
 });
