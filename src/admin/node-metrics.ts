@@ -267,7 +267,7 @@ export class NodeMetrics {
     readings.gauge('factstore_connections', 'Client connections, gRPC and HTTP', () => traffic.connections);
     readings.counter(
       'factstore_refused_connections_total',
-      'Connections that were closed, at once or with their first call refused, because connectionsMax were open',
+      'Connections that came while connectionsMax were open: they get answers to health checks and over HTTP alone',
       () => traffic.refusedConnections,
     );
     readings.gauge('factstore_subscriptions', 'Subscriptions that are open', () =>

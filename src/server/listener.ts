@@ -48,10 +48,7 @@ export class Listener {
     const marking = experimental.createServerCredentialsWithInterceptors(insecure, [markReserved]);
     this.injector = grpc.createConnectionInjector(insecure);
     this.reservedInjector = grpc.createConnectionInjector(marking);
-    this.reserve = new Reserve(CONNECTIONS_RESERVED, (socket) => {
-      options.traffic.refusedConnections++;
-      socket.destroy();
-    });
+    this.reserve = new Reserve(CONNECTIONS_RESERVED, (socket) => socket.destroy());
     this.net = createServer({ noDelay: true }, (socket) => this.accept(socket));
     // A server of node:http that does not itself listen keeps no time of its requests.
     http.prependListener('request', ({ socket }, response) => {
@@ -130,11 +127,12 @@ export class Listener {
 
   /** Takes a place within connectionsMax, or else in the reserve; the returned function gives it back. */
   private enter(socket: Socket): () => void {
-    const { connectionsMax, clock } = this.options;
+    const { connectionsMax, clock, traffic } = this.options;
     if (this.ordinary < connectionsMax) {
       this.ordinary++;
       return () => this.ordinary--;
     }
+    traffic.refusedConnections++;
     this.reserve.add(socket, socket);
     const timer = clock.setTimer(RESERVED_MS, () => socket.destroy());
     return () => {

@@ -36,18 +36,10 @@ export class Reserve<Key, Held> {
 }
 
 const CHECK = '/grpc.health.v1.Health/Check';
-const CLUSTER = '/factstore.v1.Cluster/';
 
-/**
- * Whether a call is answered however much there is to do. Health checks are: who does not get an answer kills the node,
- * and then the next one. So is what is asked of the cluster on the machine itself, as a pod does before it stops (rule
- * C6). Elsewhere that would tell clients that the node has room for them.
- */
-export function passesOverload(path: string, call: Call): boolean {
-  if (path === CHECK) return true;
-  if (!path.startsWith(CLUSTER)) return false;
-  const { localAddress, remoteAddress } = call.getConnectionInfo();
-  return remoteAddress !== undefined && remoteAddress === localAddress;
+/** Whether a call is answered however much there is to do: who gets no answer to this one kills the node, and then the next. */
+export function passesOverload(path: string): boolean {
+  return path === CHECK;
 }
 
 const onReserve = new WeakSet<Call>();

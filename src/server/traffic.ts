@@ -17,6 +17,7 @@ export class Traffic {
   readonly refusedAppends = new Tally();
   openCalls = 0;
   connections = 0;
+  /** Connections that came while connectionsMax were open. */
   refusedConnections = 0;
   /** How long unary calls took. */
   took: (method: string, seconds: number) => void = () => undefined;
@@ -50,7 +51,7 @@ export function countCalls(
     const full = traffic.openCalls > openCallsMax;
     const reserved = isReserved(call);
     if (!full && !reserved) return call as ReturnType<ServerInterceptor>;
-    if (passesOverload(method.path, call)) {
+    if (passesOverload(method.path)) {
       if (full) beyond.add(tracker, call);
     } else if (reserved) {
       refuse(call, tooManyConnections(connectionsMax));
@@ -58,7 +59,6 @@ export function countCalls(
       if (!session || session.closed) return call as ReturnType<ServerInterceptor>;
       // Its place is for others. It is told to go rather than cut, so that it hears why.
       session.close();
-      traffic.refusedConnections++;
     } else refuse(call, tooManyCalls(openCallsMax));
     return call as ReturnType<ServerInterceptor>;
   };

