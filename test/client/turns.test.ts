@@ -28,6 +28,26 @@ test('turns about the same thing come one after another, in the order in which t
   expect([turns.isTaken('a'), turns.isTaken('b')]).toEqual([false, false]);
 });
 
+test('a turn that takes too long gives way to the next, and its end, when it comes, ends no other one', async () => {
+  const time = new VirtualTime();
+  const turns = new Turns(time.clock(), 2_000);
+  const endStuck = await turns.take('a', 10_000, NEVER);
+  const second = turns.take('a', 10_000, NEVER);
+  await time.run(2_000);
+  const endSecond = await second;
+  endStuck?.();
+  const third = turns.take('a', 10_000, NEVER);
+  let came = false;
+  void third.then(() => (came = true));
+  await time.run(1_000);
+  expect(came).toBe(false);
+  endSecond?.();
+  await time.run(2_000);
+  expect(await third).toBeTypeOf('function');
+  // Nobody has ended that one, and nobody waits.
+  expect(turns.isTaken('a')).toBe(false);
+});
+
 test('whoever has lost its patience, or is cancelled, waits no longer, and nobody waits for it', async () => {
   const time = new VirtualTime();
   const turns = new Turns(time.clock());

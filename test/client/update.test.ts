@@ -60,19 +60,19 @@ describe('update', () => {
   test('rivals of one client take turns once they have met, and each decides twice at most', async () => {
     const attempts: number[] = [];
     const allHaveRead = deferred<void>();
-    const updates = Array.from({ length: 20 }, () =>
+    const updates = Array.from({ length: 6 }, () =>
       db.update<AccountEvent>('a', async (events, { attempt }) => {
-        if (attempts.push(attempt) === 20) allHaveRead.resolve();
+        if (attempts.push(attempt) === 6) allHaveRead.resolve();
         await allHaveRead.promise;
         return [deposit(balance(events) + 1)];
       }),
     );
     await Promise.all(updates);
     // All have read the same, one of them holds, and the others go one after another from then on.
-    expect(attempts).toHaveLength(20 + 19);
+    expect(attempts).toHaveLength(6 + 5);
     expect(Math.max(...attempts)).toBe(2);
     const amounts = (await db.read<AccountEvent>('a').toArray()).map(({ data }) => data);
-    expect(amounts).toEqual(Array.from({ length: 20 }, (_, n) => ({ amount: 2 ** n })));
+    expect(amounts).toEqual(Array.from({ length: 6 }, (_, n) => ({ amount: 2 ** n })));
   });
 
   test('an update that comes while others take turns waits for its own', async () => {
@@ -91,23 +91,6 @@ describe('update', () => {
     });
     expect(await later).toMatchObject({ revision: 2n });
     expect(attempts).toEqual([1]);
-  });
-
-  test('an update that is stuck in its turn keeps others waiting for half of their time at most', async () => {
-    const release = deferred<void>();
-    const holdsTurn = deferred<void>();
-    const stuck = db.update<AccountEvent>('a', async (_, { attempt }) => {
-      if (attempt === 1) await db.append<AccountEvent>('a', [deposit(1)]);
-      if (attempt === 2) {
-        holdsTurn.resolve();
-        await release.promise;
-      }
-      return [deposit(1)];
-    });
-    await holdsTurn.promise;
-    expect(await db.update<AccountEvent>('a', () => [deposit(1)], { timeoutMs: 400 })).toMatchObject({ revision: 1n });
-    release.resolve();
-    expect(await stuck).toMatchObject({ revision: 2n });
   });
 
   test('reads again where the conflict does not tell everything', async () => {
