@@ -188,12 +188,11 @@ export class EventReader {
     let left = limit;
     if (left <= 0) return;
     const slices = new Slices(left);
-    let next = from ?? (backwards ? view.head : 1);
     const entries = new EntryWindow(this.ports);
     const { yieldTurn } = this.ports;
     const visibility = new Visibility(view);
-    for await (const positions of queryPlaces(view, query, { from, backwards, spend, yieldTurn })) {
-      if (positions.length === 0) yield { events: [], next, lookedTo: next - step };
+    for await (const { positions, lookedTo } of queryPlaces(view, query, { from, backwards, spend, yieldTurn })) {
+      if (positions.length === 0) yield { events: [], next: lookedTo + step, lookedTo };
       for (let at = 0; at < positions.length; ) {
         const wanted = slices.next(positions, at);
         at += wanted.length;
@@ -208,8 +207,7 @@ export class EventReader {
             left--;
           } else spend?.(1);
           if (left > 0 && !turn.full && i + 1 < wanted.length) continue;
-          next = event.position + step;
-          yield turn.take(next, event.position);
+          yield turn.take(event.position + step, event.position);
           if (left === 0) return;
           if (!entries.tookTurn()) await this.ports.yieldTurn();
         }

@@ -19,23 +19,30 @@ export interface QueryRange {
   readonly yieldTurn?: (() => Promise<void>) | undefined;
 }
 
+/** What one block has. */
+export interface QueryPlaces {
+  /** None where the names of the query occur in the block, but not together. */
+  readonly positions: readonly number[];
+  /** The last position of the block in the direction of the query: nothing up to there is still to come. */
+  readonly lookedTo: number;
+}
+
 /**
- * The positions at which events of a query may be, those of a block at a time, from a position on; none where its names
- * occur in a block, but not together. Some of them may be of other streams than a prefix means, or of system streams that
- * are not meant: whoever reads the event looks.
+ * The positions at which events of a query may be, those of a block at a time, from a position on. Some of them may be of
+ * other streams than a prefix means, or of system streams that are not meant: whoever reads the event looks.
  */
-export async function* queryPlaces(view: IndexView, query: Query, range: QueryRange): AsyncGenerator<number[]> {
+export async function* queryPlaces(view: IndexView, query: Query, range: QueryRange): AsyncGenerator<QueryPlaces> {
   const backwards = range.backwards === true;
   const from = Math.max(range.from ?? (backwards ? view.head : 1), backwards ? 0 : 1);
   if (from < 1) return;
   const items = query.items.map(termsOf);
-  const within = (block: number, places: PlaceSet) => positionsWithin(view, block, places, from, backwards);
+  const within = (block: number, places: PlaceSet) => placesWithin(view, block, places, from, backwards);
   if (!backwards) yield* sealed(view, items, from, range, within);
   for (const block of backwards ? [...view.blocks].reverse() : view.blocks) {
     if (!touches(block, from, backwards)) continue;
     const bounds = backwards ? { from: 1, to: Math.min(from, view.head) } : { from, to: view.head };
-    const positions = within(block.number, await inMemory(block, items, bounds, range.yieldTurn));
-    if (positions.length > 0) yield positions;
+    const places = within(block.number, await inMemory(block, items, bounds, range.yieldTurn));
+    if (places.positions.length > 0) yield places;
   }
   if (backwards) yield* sealed(view, items, from, range, within);
 }
@@ -49,8 +56,9 @@ export function queryPlacesInMemory(view: IndexView, query: Query, from: number)
   const items = query.items.map(termsOf);
   return view.blocks
     .filter((block) => touches(block, from, false))
-    .flatMap((block) =>
-      positionsWithin(view, block.number, placesInMemory(block, items, { from, to: view.head }), from, false),
+    .flatMap(
+      (block) =>
+        placesWithin(view, block.number, placesInMemory(block, items, { from, to: view.head }), from, false).positions,
     );
 }
 
@@ -74,8 +82,8 @@ async function* sealed(
   items: readonly (readonly AnyOf[])[],
   from: number,
   { backwards = false, spend = () => {}, windowBlocks }: QueryRange,
-  within: (block: number, places: PlaceSet) => number[],
-): AsyncGenerator<number[]> {
+  within: (block: number, places: PlaceSet) => QueryPlaces,
+): AsyncGenerator<QueryPlaces> {
   const step = backwards ? -1 : 1;
   let block = Math.floor((from - 1) / view.blockEvents);
   if (backwards) block = Math.min(block, view.sealedBlocks - 1);
@@ -84,8 +92,7 @@ async function* sealed(
   while (block >= 0 && block < view.sealedBlocks) {
     const found = await places.next(block);
     if (!found) return;
-    const positions = within(found.block, found.places);
-    yield positions;
+    yield within(found.block, found.places);
     block = found.block + step;
   }
 }
@@ -94,10 +101,10 @@ function touches(block: OpenBlock, from: number, backwards: boolean): boolean {
   return backwards ? block.firstPosition <= from : block.firstPosition + block.size > from;
 }
 
-function positionsWithin(view: IndexView, block: number, places: PlaceSet, from: number, backwards: boolean): number[] {
+function placesWithin(view: IndexView, block: number, places: PlaceSet, from: number, backwards: boolean): QueryPlaces {
   const first = block * view.blockEvents + 1;
   const least = backwards ? first : Math.max(first, from);
   const most = Math.min(first + view.blockEvents - 1, view.head, backwards ? from : view.head);
   const positions = places.between(least - first, most - first).map((place) => first + place);
-  return backwards ? positions.reverse() : positions;
+  return { positions: backwards ? positions.reverse() : positions, lookedTo: backwards ? least : most };
 }

@@ -4,6 +4,9 @@ import type { BlockPlaces, Reading } from './posting-cursor.ts';
 import { QueryPart } from './query-part.ts';
 import type { AnyOf } from './query-terms.ts';
 
+/** So many blocks are gone through at once, so that whoever looks can end between (rule C3). */
+const MOVES_MAX = 64;
+
 /** What matches in sealed blocks, block after block in one direction; blocks in which nothing can match are not read. */
 export class SealedPlaces {
   private readonly items: readonly SealedItem[];
@@ -58,17 +61,21 @@ class SealedItem {
     this.part = new PlaceSet(blockEvents);
   }
 
-  /** The first block from this one on in which every part has something. */
+  /** The first block from this one on in which every part has something; one in which they do not, where that is far. */
   async seek(from: number): Promise<number | undefined> {
     if (!this.rows) return undefined;
     if (this.block !== undefined && (this.backwards ? this.block <= from : this.block >= from)) return this.block;
     let block = from;
-    for (;;) {
+    for (let moves = 1; ; moves++) {
       const { rows, furthest } = await this.seekParts(block);
       this.rows = rows;
       this.block = furthest;
       if (!rows || furthest === undefined) return undefined;
       if (furthest === block && !(await this.narrow(block))) return block;
+      if (moves >= MOVES_MAX) {
+        this.block = block;
+        return block;
+      }
       block = furthest;
     }
   }

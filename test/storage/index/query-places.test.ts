@@ -4,7 +4,7 @@ import { matchesQuery, type Query, type QueryItem } from '../../../src/model/que
 import { EventIndex, type IndexOptions } from '../../../src/storage/index/event-index.ts';
 import { EventReader } from '../../../src/storage/index/event-reader.ts';
 import type { IndexView } from '../../../src/storage/index/index-view.ts';
-import { queryPlaces, queryPlacesInMemory } from '../../../src/storage/index/query-places.ts';
+import { type QueryPlaces, queryPlaces, queryPlacesInMemory } from '../../../src/storage/index/query-places.ts';
 import { collect, feed, LogFixture, type ModelEvent } from './log-fixture.ts';
 import { MemoryStore, turn } from './memory-store.ts';
 
@@ -71,6 +71,10 @@ async function open(log: LogFixture, options: IndexOptions): Promise<EventIndex>
   return index;
 }
 
+async function positionsOf(places: AsyncIterable<QueryPlaces>): Promise<number[]> {
+  return (await collect(places)).flatMap(({ positions }) => positions);
+}
+
 async function check(view: IndexView, log: LogFixture, prng: Prng): Promise<void> {
   const wanted = randomQuery(prng);
   const reader = new EventReader({ log, yieldTurn: turn });
@@ -89,7 +93,7 @@ async function check(view: IndexView, log: LogFixture, prng: Prng): Promise<void
   const from = prng.between(1, view.head + 2);
   const inMemory = queryPlacesInMemory(view, wanted, from);
   if (from > view.sealedBlocks * view.blockEvents) {
-    expect(inMemory).toEqual((await collect(queryPlaces(view, wanted, { from }))).flat());
+    expect(inMemory).toEqual(await positionsOf(queryPlaces(view, wanted, { from })));
   } else expect(inMemory).toBeUndefined();
 }
 
@@ -161,8 +165,7 @@ describe('the places of a query', () => {
     const spend = (more: number) => {
       rows += more;
     };
-    const found = await collect(queryPlaces(index.view(), wanted, { spend }));
-    expect(found.flat()).toEqual([38, 302]);
+    expect(await positionsOf(queryPlaces(index.view(), wanted, { spend }))).toEqual([38, 302]);
     expect(rows).toBeLessThan(40);
   });
 
@@ -178,8 +181,30 @@ describe('the places of a query', () => {
     const reader = new EventReader({ log, yieldTurn: turn });
     for (const backwards of [false, true]) {
       const turns = await collect(reader.readQuery(view, wanted, { backwards }));
-      expect(turns).toHaveLength(view.sealedBlocks);
       for (const { events } of turns) expect(events).toEqual([]);
+      // Each tells how far it has come.
+      const ends = Array.from({ length: view.sealedBlocks }, (_, block) => (backwards ? block * 4 + 1 : block * 4 + 4));
+      expect(turns.map(({ lookedTo }) => lookedTo)).toEqual(backwards ? ends.reverse() : ends);
+    }
+  });
+
+  it('that are in no block together give turns as well, and what comes behind them is found [C3]', async () => {
+    const log = new LogFixture();
+    // Of each two blocks one has odd events and the other even ones.
+    for (let n = 0; n < 4_000; n++) {
+      const tags = n === 3_000 ? ['odd', 'even'] : [Math.floor(n / 4) % 2 ? 'odd' : 'even'];
+      log.append({ writes: [{ stream: 'a', events: [{ type: 'T', tags }] }] });
+    }
+    const index = await open(log, { blockEvents: 4 });
+    await index.idle();
+    const wanted = query({ tags: ['odd', 'even'] });
+    const reader = new EventReader({ log, yieldTurn: turn });
+    for (const backwards of [false, true]) {
+      const turns = await collect(reader.readQuery(index.view(), wanted, { backwards }));
+      expect(turns.length).toBeGreaterThan(5);
+      expect(turns.flatMap(({ events }) => events.map(({ position }) => position))).toEqual([3_001]);
+      const looked = turns.map(({ lookedTo }) => lookedTo);
+      expect(looked).toEqual([...looked].sort((a, b) => (backwards ? b - a : a - b)));
     }
   });
 
@@ -219,7 +244,7 @@ describe('the places of a query', () => {
       const spend = (more: number) => {
         rows += more;
       };
-      const places = (await collect(queryPlaces(index.view(), wanted, { ...range, spend }))).flat();
+      const places = await positionsOf(queryPlaces(index.view(), wanted, { ...range, spend }));
       return { places: places.filter((place) => place <= index.view().sealedBlocks * 64), rows };
     };
     const wide = query({ streamPrefixes: ['c-x'] });
@@ -266,7 +291,7 @@ describe('the places of a query', () => {
         const positions = expected.map(({ position }) => position);
         if (backwards) positions.reverse();
         for (const windowBlocks of [1, 5, 64, undefined]) {
-          const places = (await collect(queryPlaces(view, wanted, { from, backwards, windowBlocks }))).flat();
+          const places = await positionsOf(queryPlaces(view, wanted, { from, backwards, windowBlocks }));
           const inOrder = [...places].sort((a, b) => (backwards ? b - a : a - b));
           expect(places).toEqual(inOrder);
           // Others of the category are looked at, too, until a scan is through.
@@ -283,7 +308,7 @@ describe('the places of a query', () => {
     const spend = (more: number) => {
       rows += more;
     };
-    const places = (await collect(queryPlaces(view, queries[0] as Query, { windowBlocks: 63, spend }))).flat();
+    const places = await positionsOf(queryPlaces(view, queries[0] as Query, { windowBlocks: 63, spend }));
     const begin = log.events.filter(({ stream }) => stream.startsWith('c-x')).length;
     // The names once, and in each of three windows their rows, and as many of the category.
     expect(rows).toBeLessThan(257 + 3 * 2 * begin);
