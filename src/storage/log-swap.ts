@@ -7,7 +7,7 @@ import { isThere, syncDirectory } from './files.ts';
  * The files of a log that is written anew, in a data directory:
  *
  *     log.rewritten   the new one, while it is being written
- *     log.damaged     the old one, from when the new one is complete until that was opened
+ *     log.damaged     the old one, from when the new one is complete until that is the log
  *
  * `log` is moved away only when `log.rewritten` is complete; so without `log`, that one is the log. And `log.damaged` is
  * always older than a `log` beside it, which takes that name only when all of it is written and checked.
