@@ -123,10 +123,10 @@ export class Conditions {
     limit: number,
     spend?: SpendRows,
   ): AsyncIterable<ReadBatch> {
-    const range = { from: after + 1, limit };
+    const range = { from: after + 1, limit, spend };
     return query.items.length === 0
       ? this.reader.readAll(view, { ...range, userEvents: true })
-      : this.reader.readQuery(view, query, { ...range, spend });
+      : this.reader.readQuery(view, query, range);
   }
 
   /** Counts down; throws once the budget is spent. */

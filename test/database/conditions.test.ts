@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
 import type { AppendOutcome } from '../../src/database/appender.ts';
-import { checkAppend } from '../../src/database/check-append.ts';
+import { checkAppend, type RawAppend } from '../../src/database/check-append.ts';
 import { scanRecordedEvent } from '../../src/model/event.ts';
 import type { AppendCondition, QueryItem } from '../../src/model/query.ts';
 import { encodeAppendResponse } from '../../src/proto/append-response.ts';
@@ -226,6 +226,22 @@ describe('a condition', () => {
     expect(await error).toMatchObject({ code: 'LIMIT_EXCEEDED', definite: true, details: { field: 'conditions[1]' } });
     expect(verdict(await cluster.settled(next))).toBe('appended');
     expect(await cluster.settled(leader.types('b'))).toEqual(['C']);
+  });
+
+  it('of all events that would pass over too many hidden ones is refused likewise [S4]', async () => {
+    const cluster = await ReplicaCluster.start(1, { conditionRows: 40 });
+    const leader = await cluster.leader();
+    for (let n = 0; n < 50; n++) await append(cluster, leader, 'a', 'A');
+    const appendId = new Uint8Array(16).fill(9);
+    const raw = { appendId, writes: [], change: { kind: 'delete', stream: 'a' }, attemptAgeMs: 0, content: [appendId] };
+    expect(verdict(await cluster.settled(leader.append(checkAppend(raw as RawAppend))))).toBe('appended');
+    const costly = anAppend('b', ['B'], { conditions: [unless(0)] });
+    expect(await cluster.refused(leader.append(costly))).toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+      definite: true,
+      details: { field: 'conditions[0]' },
+    });
+    expect(verdict(await append(cluster, leader, 'b', 'B', { conditions: [unless(20)] }))).toBe('appended');
   });
 
   it('does not let a later append of the same call pass, whatever its look-up costs [S4]', async () => {

@@ -70,14 +70,14 @@ export interface ReadRange {
   readonly hidden?: boolean | undefined;
 }
 
-export interface AllRange extends ReadRange {
-  /** Leaves out the events of system streams. */
-  readonly userEvents?: boolean | undefined;
-}
-
 export interface QueryReadRange extends ReadRange {
   /** Bounds what is read of the index, events that turn out not to match included. */
   readonly spend?: SpendRows | undefined;
+}
+
+export interface AllRange extends QueryReadRange {
+  /** Leaves out the events of system streams. */
+  readonly userEvents?: boolean | undefined;
 }
 
 const TURN_EVENTS = 256;
@@ -169,7 +169,7 @@ export class EventReader {
           if (wanted && !event.erased && (visible || (await this.shows(visibility, event)))) {
             turn.add(event);
             left--;
-          }
+          } else range.spend?.(1);
           if (left > 0 && !turn.full) continue;
           yield turn.take(position, event.position);
           if (left === 0) return;
