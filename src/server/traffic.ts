@@ -43,7 +43,7 @@ export function countCalls(
     const { details = error.message, metadata = null } = statusOf(error, logger);
     call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details, metadata });
   };
-  const beyond: CallReserve = new Reserve(CALLS_RESERVED, (call) => refuse(call, givenUp(openCallsMax)));
+  const beyond: CallReserve = new Reserve(CALLS_RESERVED, (call) => refuse(call, tooManyCalls(openCallsMax)));
   return (method, call) => {
     const unary = !method.requestStream && !method.responseStream;
     const tracker = new OpenCall(traffic, method.path, unary, monotonicMs, beyond);
@@ -112,12 +112,6 @@ class OpenCall {
 function tooManyCalls(limit: number): FactstoreError {
   const text = `the node has ${limit} open calls already, which is openCallsMax; end some, or ask another node. Nothing was written.`;
   return new FactstoreError('OVERLOADED', text, { limit });
-}
-
-/** A change of the cluster may have been under way. */
-function givenUp(limit: number): FactstoreError {
-  const text = `the node has ${limit} open calls, which is openCallsMax, and ended this one for a newer one; what it asked for may have taken place.`;
-  return new FactstoreError('OVERLOADED', text, { limit }, { definite: false });
 }
 
 function tooManyConnections(limit: number): FactstoreError {
