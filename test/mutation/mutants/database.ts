@@ -158,8 +158,8 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
   {
     id: 'condition-index-after-off-by-one',
     file: 'src/database/conditions.ts',
-    search: 'const range = { from: after + 1, limit };',
-    replacement: 'const range = { from: after, limit };',
+    search: 'const range = { from: after + 1, limit, spend };',
+    replacement: 'const range = { from: after, limit, spend };',
     bug: 'a condition fails on the very event that its author has seen',
     rule: 'S4',
     test: 'database/conditions.test.ts',
