@@ -1,10 +1,11 @@
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
-import { build, type Histogram } from 'hdr-histogram-js';
+import type { Histogram } from 'hdr-histogram-js';
 import type { FactstoreClient } from '../src/client/index.ts';
 import { ProcessCluster } from '../test/support/process-cluster.ts';
 import { until } from '../test/support/wait.ts';
 import { sdk } from './factstore/program.ts';
+import { latencies, latencyOf } from './harness/result.ts';
 import { onEnd } from './support/cleanup.ts';
 import { describeMachine, load } from './support/machine.ts';
 import { spread } from './support/statistics.ts';
@@ -48,9 +49,9 @@ export async function projectionAppendsSuite(args: readonly string[]): Promise<v
   const p99 = async (all: Histogram) => {
     // Sandboxes that were just started compile their code meanwhile.
     await measure(client, rate as number, warmUp);
-    const latencies = await measure(client, rate as number, seconds as number);
-    all.add(latencies);
-    return p99Ms(latencies);
+    const measured = await measure(client, rate as number, seconds as number);
+    all.add(measured);
+    return latencyOf(measured).p99;
   };
   const client = await cluster();
   for (const [name, source] of Object.entries(PROJECTIONS)) await client.projections.create(name, source);
@@ -60,7 +61,7 @@ export async function projectionAppendsSuite(args: readonly string[]): Promise<v
   await measure(client, rate as number, heat);
   const without: number[] = [];
   const withFive: number[] = [];
-  const [allWithout, allWithFive] = [histogram(), histogram()];
+  const [allWithout, allWithFive] = [latencies(), latencies()];
   for (let round = 0; round < (rounds as number); round++) {
     await switchAll(client, 'disable');
     without.push(await p99(allWithout));
@@ -77,19 +78,11 @@ export async function projectionAppendsSuite(args: readonly string[]): Promise<v
     `  median: ${plain.median.toFixed(2)} ms and ${five.median.toFixed(2)} ms, ${ratios.median.toFixed(2)} x ` +
       `(${ratios.min.toFixed(2)} - ${ratios.max.toFixed(2)}); at most ${TIMES_MAX} x: ${ratios.median <= TIMES_MAX ? 'held' : 'ABOVE'}`,
   );
-  const [plainOfAll, fiveOfAll] = [p99Ms(allWithout), p99Ms(allWithFive)];
+  const [plainOfAll, fiveOfAll] = [latencyOf(allWithout).p99, latencyOf(allWithFive).p99];
   console.log(
     `  of all rounds together: ${plainOfAll.toFixed(2)} ms and ${fiveOfAll.toFixed(2)} ms, ${(fiveOfAll / plainOfAll).toFixed(2)} x`,
   );
   console.log(`  ${JSON.stringify(await describeMachine(tmpdir()))}`);
-}
-
-function histogram(): Histogram {
-  return build({ highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: 3 });
-}
-
-function p99Ms(latencies: Histogram): number {
-  return latencies.getValueAtPercentile(99) / 1000;
 }
 
 /** Three nodes, of which n1 leads and runs no projections. */
@@ -126,7 +119,7 @@ async function switchAll(client: FactstoreClient, verb: 'enable' | 'disable'): P
 
 /** The latencies, in microseconds. */
 async function measure(client: FactstoreClient, rate: number, seconds: number): Promise<Histogram> {
-  const latencies = histogram();
+  const measured = latencies();
   const begun = performance.now();
   const open = new Set<Promise<void>>();
   for (let n = 0; n < rate * seconds; ) {
@@ -134,7 +127,7 @@ async function measure(client: FactstoreClient, rate: number, seconds: number): 
     for (; n < due; n++) {
       const dueMs = begun + (n * 1000) / rate;
       const appended = append(client, n).then(() => {
-        latencies.recordValue(Math.max(1, Math.round((performance.now() - dueMs) * 1000)));
+        measured.recordValue(Math.max(1, Math.round((performance.now() - dueMs) * 1000)));
         open.delete(appended);
       });
       open.add(appended);
@@ -142,7 +135,7 @@ async function measure(client: FactstoreClient, rate: number, seconds: number): 
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   await Promise.all(open);
-  return latencies;
+  return measured;
 }
 
 async function append(client: FactstoreClient, n: number): Promise<void> {

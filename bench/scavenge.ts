@@ -1,8 +1,9 @@
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
-import { build, type Histogram } from 'hdr-histogram-js';
+import type { Histogram } from 'hdr-histogram-js';
 import type { FactstoreClient } from '../src/client/index.ts';
 import { FactstoreCluster } from './factstore/cluster.ts';
+import { latencies } from './harness/result.ts';
 import { describeMachine, load } from './support/machine.ts';
 import { Payloads } from './support/payload.ts';
 
@@ -16,7 +17,6 @@ const EVENTS_PER_APPEND = 100;
 const FILLING_IN_FLIGHT = 16;
 const STREAMS = 1_000;
 const STATUS_EVERY_MS = 50;
-const LATENCY_MAX_US = 120_000_000;
 
 /** What the nodes are doing while an append is measured; `compacting`: none is erasing any more, and one is not through. */
 type Phase = 'before' | 'erasing' | 'compacting' | 'after';
@@ -119,7 +119,7 @@ class Appends {
 
   private of(phase: Phase) {
     const known = this.phases.get(phase) ?? {
-      histogram: build({ highestTrackableValue: LATENCY_MAX_US, numberOfSignificantValueDigits: 3 }),
+      histogram: latencies(),
       ms: 0,
     };
     this.phases.set(phase, known);

@@ -1,5 +1,4 @@
-import { build } from 'hdr-histogram-js';
-import { LATENCY_MAX_US, latencyOf, type Measured } from './result.ts';
+import { latencies, latencyOf, type Measured } from './result.ts';
 import { type Process, UsageMeter } from './usage.ts';
 
 /** No measurement does more than this, however quick the system is. */
@@ -54,7 +53,7 @@ export function drive(operation: Operation, plan: LoadPlan): Promise<LoadResult>
 }
 
 class LoadRun {
-  private readonly histogram = build({ highestTrackableValue: LATENCY_MAX_US, numberOfSignificantValueDigits: 3 });
+  private readonly histogram = latencies();
   private readonly operation: Operation;
   private readonly plan: LoadPlan;
   private readonly resolve: (result: LoadResult) => void;

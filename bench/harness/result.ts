@@ -1,8 +1,8 @@
-import type { Histogram } from 'hdr-histogram-js';
+import { build, type Histogram } from 'hdr-histogram-js';
 import type { ProcessUsage } from './usage.ts';
 
 /** Latencies are recorded in microseconds. */
-export const LATENCY_MAX_US = 120_000_000;
+const LATENCY_MAX_US = 120_000_000;
 
 /** In milliseconds. */
 export interface Latency {
@@ -35,6 +35,11 @@ export interface Figure {
   readonly system: SystemName;
   readonly unit: string;
   readonly rounds: Measured[];
+}
+
+/** Takes latencies in microseconds. */
+export function latencies(): Histogram {
+  return build({ highestTrackableValue: LATENCY_MAX_US, numberOfSignificantValueDigits: 3 });
 }
 
 /** Of a histogram of microseconds. */

@@ -1,11 +1,10 @@
 import { setMaxListeners } from 'node:events';
-import { build } from 'hdr-histogram-js';
 import type { FactstoreClient } from '../../src/client/index.ts';
 import { until } from '../../test/support/wait.ts';
 import { factstore } from '../factstore/cluster.ts';
 import type { Bench } from '../harness/bench.ts';
 import { drive, type Operation } from '../harness/load.ts';
-import { LATENCY_MAX_US, latencyOf, type Measured } from '../harness/result.ts';
+import { latencies, latencyOf, type Measured } from '../harness/result.ts';
 import type { Group, Scenario } from '../harness/scenario.ts';
 import type { Payloads } from '../support/payload.ts';
 
@@ -96,8 +95,8 @@ interface Commit {
 /** Puts deliveries and commits together: either may come first, as the client sees it. */
 class Deliveries {
   /** In microseconds; 1 where the event came no later than the answer to its append. */
-  readonly fromCommit = build({ highestTrackableValue: LATENCY_MAX_US, numberOfSignificantValueDigits: 3 });
-  readonly fromCall = build({ highestTrackableValue: LATENCY_MAX_US, numberOfSignificantValueDigits: 3 });
+  readonly fromCommit = latencies();
+  readonly fromCall = latencies();
   count = 0;
   private readonly subscribers: number;
   private readonly fromMs: number;

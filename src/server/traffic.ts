@@ -55,10 +55,8 @@ export function countCalls(
       if (full) beyond.add(tracker, call);
     } else if (reserved) {
       refuse(call, tooManyConnections(connectionsMax));
-      const session = (call as unknown as Private).stream?.session;
-      if (!session || session.closed) return call as ReturnType<ServerInterceptor>;
       // Its place is for others. It is told to go rather than cut, so that it hears why.
-      session.close();
+      (call as unknown as Private).stream?.session?.close();
     } else refuse(call, tooManyCalls(openCallsMax));
     return call as ReturnType<ServerInterceptor>;
   };

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Signal } from '../../src/base/signal.ts';
 import { SCAVENGE_STARTED, SCAVENGE_STOPPED } from '../../src/model/scavenge-fact.ts';
 import { decodeScavengeProgress, SCAVENGE_KEY } from '../../src/storage/scavenge-row.ts';
-import type { CompactionRest } from '../../src/storage/store.ts';
+import type { Store } from '../../src/storage/store.ts';
 import { MemoryStore, turn } from '../storage/index/memory-store.ts';
 import { SmallNode, Time } from './small-node.ts';
 
@@ -12,12 +11,7 @@ class Tables extends MemoryStore {
   /** Done while a range is being rewritten. */
   meanwhile: (() => Promise<void>) | undefined;
 
-  override async compact(
-    _from?: Uint8Array,
-    _to?: Uint8Array,
-    _signal?: Signal,
-    rest?: CompactionRest,
-  ): Promise<boolean> {
+  override async compact(...[, , , rest]: Partial<Parameters<Store['compact']>>): Promise<boolean> {
     await this.meanwhile?.();
     if (!(await rest?.(1))) return false;
     this.rewritten++;

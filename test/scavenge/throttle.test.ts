@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Signal } from '../../src/base/signal.ts';
 import { SCAVENGE_STARTED } from '../../src/model/scavenge-fact.ts';
-import type { CompactionRest } from '../../src/storage/store.ts';
+import type { Store } from '../../src/storage/store.ts';
 import { MemoryStore } from '../storage/index/memory-store.ts';
 import { SmallNode, Time } from './small-node.ts';
 
@@ -17,12 +16,7 @@ class Tables extends MemoryStore {
     this.time = time;
   }
 
-  override async compact(
-    _from?: Uint8Array,
-    _to?: Uint8Array,
-    _signal?: Signal,
-    rest?: CompactionRest,
-  ): Promise<boolean> {
+  override async compact(...[, , , rest]: Partial<Parameters<Store['compact']>>): Promise<boolean> {
     for (let piece = 0; piece < 2; piece++) {
       this.begun.push(this.time.nowMs);
       this.time.nowMs += 500;
