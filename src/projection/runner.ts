@@ -11,6 +11,7 @@ import type { IndexView } from '../storage/index/index-view.ts';
 import { EventSource, type SourceBatch } from './event-source.ts';
 import type { GenerationStore, ParkedEvent } from './generation-store.ts';
 import { firstRefused, outboxRows } from './outbox.ts';
+import { Pace } from './pace.ts';
 import type { BatchOutcome, Fault, Program } from './program.ts';
 import { Progress } from './progress.ts';
 import { ReadAhead } from './read-ahead.ts';
@@ -50,11 +51,6 @@ export type StepListener = (partitions: Iterable<string>) => void;
 const OUTBOX_ROWS_MAX = 10_000;
 const OUTBOX_RETRY_MS = 50;
 const SYNC_EVERY_MS = 1_000;
-/**
- * At the head of the log a batch begins no sooner than this after the one before it, unless somebody waits for it: whatever
- * its size, a batch costs as much as thirty events.
- */
-const BATCH_EVERY_MS = 50;
 /** What is so far behind the head has to catch up, and takes large batches anyway. */
 const AT_HEAD = 1_000;
 /** How often a fault that is this node's own is tried again in a fresh sandbox before it stands (rule P4). */
@@ -90,7 +86,7 @@ export class GenerationRunner {
   private retriedAt = -1;
   private retries = 0;
   private syncedMs = 0;
-  private begunMs = Number.NEGATIVE_INFINITY;
+  private readonly pace = new Pace();
   private digest: StateDigest;
   private digestAt = 0;
   private readonly recovery: StateRecovery;
@@ -237,10 +233,10 @@ export class GenerationRunner {
     }
   }
 
-  /** Waits until a batch is worth its while. */
+  /** Waits until a batch is worth its while, unless somebody waits for it. */
   private async gather(): Promise<void> {
     const { clock, head } = this.ports;
-    const restMs = this.begunMs + BATCH_EVERY_MS - clock.monotonicMs();
+    const restMs = this.pace.restMs(clock.monotonicMs());
     const behind = Math.min(head.value, this.range().until) - this.checkpoint.value;
     if (restMs <= 0 || behind <= 0 || behind > AT_HEAD || this.checkpoint.waiting > 0) return;
     await Promise.race([clock.sleep(restMs, this.stopping.signal), this.nudge.promise]);
@@ -258,13 +254,14 @@ export class GenerationRunner {
       await ports.clock.sleep(OUTBOX_RETRY_MS, signal);
       return true;
     }
-    this.begunMs = ports.clock.monotonicMs();
+    this.pace.began(ports.clock.monotonicMs());
     const batch = await (this.source as ReadAhead).read(after, until);
     if (batch.lookedTo <= after) return false;
     // What was read may be known to be a stub only now: the head is told of an entry after everything else.
     await ports.head.reached(batch.lookedTo, signal);
     if (!this.recovery.mayBuild) return true;
     await this.process(batch);
+    this.pace.ended(ports.clock.monotonicMs());
     await ports.clock.yieldTurn();
     return true;
   }

@@ -30,7 +30,7 @@ async function start() {
   return db;
 }
 
-test('at the head of the log events are taken together, a batch every 50 ms at most', async () => {
+test('at the head of the log events are taken together, a batch every 50 ms at the soonest', async () => {
   const db = await start();
   for (let n = 0; n < 300; n++) await db.append('a', [{ type: 'Happened' }]);
   const position = await db.head();

@@ -14,18 +14,17 @@ export interface Written {
   readonly texts: PackedTexts;
 }
 
-/** How far a batch has come: `grown` tells that its states are to be settled before it goes on. */
+/** How far a batch has come. */
 interface Run {
   readonly log: readonly string[];
   readonly done: number;
-  readonly grown: boolean;
 }
 
 /** How many events of a batch are done, and what they have written. */
 export function readRun(text: string): Answered<Written> & Run {
   const [head, body] = parts<Run & { rows: WrittenRows; failure?: ThrownInside }>(text);
-  const { rows, log, done, grown, failure } = head;
-  if (failure) return { failure, log, done, grown };
+  const { rows, log, done, failure } = head;
+  if (failure) return { failure, log, done };
   const count = rows.length / ROW_VALUES;
   const lengths: number[] = [];
   for (let i = 0; i < count; i++) {
@@ -37,9 +36,9 @@ export function readRun(text: string): Answered<Written> & Run {
     const excess =
       over('the data', texts, i * 2, LIMITS.eventBytesMax) ??
       over('the metadata', texts, i * 2 + 1, LIMITS.metadataBytesMax);
-    if (excess !== undefined) return { failure: thrown(`emit: ${excess}`, writtenRow(rows, i)[0]), log, done, grown };
+    if (excess !== undefined) return { failure: thrown(`emit: ${excess}`, writtenRow(rows, i)[0]), log, done };
   }
-  return { value: { rows, texts }, log, done, grown };
+  return { value: { rows, texts }, log, done };
 }
 
 /** In `rows` partition, length of the state, length of the result: see language/states.js. */

@@ -84,6 +84,11 @@ export class Machine {
     return this.#memory.buffer.byteLength;
   }
 
+  /** Whether a batch has taken so much memory since states were settled that they are to be settled before it goes on. */
+  get hasGrown(): boolean {
+    return this.memoryBytes - this.#settledBytes > GROWTH_BYTES_MAX;
+  }
+
   /** States are to be settled before so much more is taken for them: one that is too large is met soon. */
   settled(): void {
     this.#settledBytes = this.memoryBytes;
@@ -152,9 +157,7 @@ export class Machine {
   /** Gives the language a function that tells whether a batch has grown large. */
   #watchGrowth(): void {
     const context = this.#context;
-    const grown = context.newFunction('grown', () =>
-      this.memoryBytes - this.#settledBytes > GROWTH_BYTES_MAX ? context.true : context.false,
-    );
+    const grown = context.newFunction('grown', () => (this.hasGrown ? context.true : context.false));
     const watch = context.getProp(this.#language, 'watchGrowth');
     context.unwrapResult(context.callFunction(watch, context.undefined, grown)).dispose();
     watch.dispose();

@@ -99,7 +99,7 @@ function loadStates(machine: Machine, { states }: Extract<Request, { kind: 'stat
 function run(machine: Machine): Answer {
   const ran = readRun(machine.call('runBatch'));
   if ('failure' in ran) return { kind: 'failed', failure: machine.failureOf(ran.failure), log: ran.log };
-  const answer = { kind: 'ran', done: ran.done, grown: ran.grown, ...ran.value, log: ran.log } as const;
+  const answer = { kind: 'ran', done: ran.done, grown: machine.hasGrown, ...ran.value, log: ran.log } as const;
   return batch.settles && ran.done === batch.count ? { ...answer, settled: settleBehind(machine) } : answer;
 }
 

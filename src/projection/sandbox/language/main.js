@@ -113,7 +113,7 @@ function findPartitions(missing) {
   for (let at = 0; at < batch.count; at++) {
     progress.at = at;
     let partition;
-    if (concerns(at)) {
+    if (handlerAt(at) !== undefined) {
       try {
         partition = partitionAt(at);
       } catch (error) {
@@ -126,11 +126,12 @@ function findPartitions(missing) {
   }
 }
 
-/** Whether a handler looks at it. @param {number} at */
-function concerns(at) {
-  if (batch.isDeleted(at)) return deleted !== undefined;
-  return created !== undefined || handlersOfTypes[batch.typeIndex(at)] !== undefined;
+/** What is called for it; undefined: nothing is, not even `$created`. @param {number} at */
+function handlerAt(at) {
+  return batch.isDeleted(at) ? deleted : (handlersOfTypes[batch.typeIndex(at)] ?? (created && nothing));
 }
+
+function nothing() {}
 
 /** @param {number} at @returns {string | undefined} */
 function partitionAt(at) {
@@ -170,12 +171,15 @@ export function runBatch() {
   const { partitions } = batch;
   let at = 0;
   try {
-    for (; at < end && !hasWrittenMuch() && (at === 0 || at % ASK_EVERY !== 0 || !grown()); at++) {
-      const partition = partitions === undefined ? (concerns(at) ? '' : undefined) : partitions[at];
+    for (; at < end && (at % ASK_EVERY !== 0 || at === 0 || !grown()) && !hasWrittenMuch(); at++) {
+      const partition = partitions === undefined ? '' : partitions[at];
       if (partition === undefined) continue;
+      const handler = handlerAt(at);
+      if (handler === undefined) continue;
       progress.at = at;
       beginEvent(at);
-      handle(at, partition);
+      if (definition.outputsState) changeAndWrite(at, partition, handler);
+      else change(at, partition, handler);
     }
     // A partition that could not be found is met only now.
     if (failure !== undefined && at < failure.at) failure = undefined;
@@ -185,15 +189,14 @@ export function runBatch() {
   endEvents();
   events = [];
   const { rows, texts, log } = takeWritten();
-  return `${stringify({ failure, done: at, grown: grown(), rows, log })}\n${texts.join('')}`;
+  return `${stringify({ failure, done: at, rows, log })}\n${texts.join('')}`;
 }
 
-/** @param {number} at @param {string} partition */
-function handle(at, partition) {
-  if (!definition.outputsState) return change(at, partition);
+/** @param {number} at @param {string} partition @param {Handler} handler */
+function changeAndWrite(at, partition, handler) {
   const known = states.find(partition);
   const before = known === undefined ? null : outputOf(known);
-  change(at, partition);
+  change(at, partition, handler);
   const entry = states.find(partition);
   if (entry === undefined) return;
   entry.output = undefined;
@@ -210,21 +213,17 @@ function outputOf(entry) {
   return entry.output;
 }
 
-/** @param {number} at @param {string} partition */
-function change(at, partition) {
+/** @param {number} at @param {string} partition @param {Handler} handler */
+function change(at, partition, handler) {
   const event = events[at] ?? new ProjectionEvent(batch, at);
   let entry = states.find(partition);
-  if (batch.isDeleted(at)) {
-    if (entry === undefined && definition.partitioning === 'stream') return;
-    call(/** @type {Handler} */ (deleted), entry ?? beginState(partition), event);
-    return;
-  }
   if (entry === undefined) {
+    const isDeleted = batch.isDeleted(at);
+    if (isDeleted && definition.partitioning === 'stream') return;
     entry = beginState(partition);
-    if (created) call(created, entry, event);
+    if (created && !isDeleted) call(created, entry, event);
   }
-  const handler = handlersOfTypes[batch.typeIndex(at)];
-  if (handler !== undefined) call(handler, entry, event);
+  if (handler !== nothing) call(handler, entry, event);
 }
 
 /** @param {string} partition */
