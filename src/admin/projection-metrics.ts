@@ -7,6 +7,8 @@ export interface ProjectionReading {
   readonly lag: number;
   /** Appends that wait to be made. */
   readonly outbox: number;
+  /** Of its sandbox; that of a generation that builds is not in it. */
+  readonly memoryBytes: number;
   /** Events processed since its active generation was started here. */
   readonly processed: number;
 }
@@ -48,5 +50,11 @@ export function tellOfProjections(readings: Readings, all: () => readonly Projec
     'Appends of the projection that wait to be made',
     'projection',
     each(({ outbox }) => outbox),
+  );
+  readings.gauges(
+    'factstore_projection_memory_bytes',
+    'Memory of the sandbox of the projection here, which never shrinks',
+    'projection',
+    each(({ memoryBytes }) => memoryBytes),
   );
 }

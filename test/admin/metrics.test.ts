@@ -113,6 +113,7 @@ describe('the metrics of three nodes', () => {
     expect(figures.get('factstore_projection_faulted{projection="totals"}')).toBe(0);
     expect(figures.get('factstore_projection_lag_positions{projection="breaks"}')).toBeGreaterThan(0);
     expect(figures.get('factstore_projection_outbox_appends{projection="totals"}')).toBe(0);
+    expect(figures.get('factstore_projection_memory_bytes{projection="totals"}')).toBeGreaterThan(0);
     for (const name of ['totals', 'breaks']) await db.projections.delete(name);
     await until('deleted ones are told of no more', async () => {
       const now = await metrics(await nodes.follower());
@@ -156,6 +157,7 @@ describe('the metrics of many projections', () => {
       state: n % 3 === 0 ? ('faulted' as const) : ('running' as const),
       lag: n,
       outbox: 0,
+      memoryBytes: 0,
       processed: n,
     }));
     tellOfProjections(new Readings(registry), () => many);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ServiceMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor';
@@ -112,6 +112,16 @@ describe.skipIf(reason !== undefined)(`the Kubernetes manifests${reason ? ` (not
       expect(options.peerAdvertise).toEqual({ host: `factstore-${ordinal}.factstore-peers`, port: 2114 });
       expect(options.advertise).toEqual({ host: `factstore-${ordinal}.factstore-peers.prod.svc`, port: 2113 });
     }
+  });
+
+  it('fix no setting by the pod but those that follow from its name: all others can be merged', async () => {
+    const [container] = find('three', 'StatefulSet').spec.template.spec.containers;
+    const fixed = (container.env as { name: string }[]).map(({ name }) => name).filter((name) => name !== 'NAMESPACE');
+    expect(fixed).toEqual(['FACTSTORE_NODE_ID', 'FACTSTORE_ADVERTISE', 'FACTSTORE_PEER_ADVERTISE']);
+    for (const name of fixed) expect(readFileSync(join(ROOT, 'deploy/kubernetes/README.md'), 'utf8')).toContain(name);
+    const settings = { ...find('three', 'ConfigMap', 'factstore-settings').data, FACTSTORE_LISTEN: '[::]:2113' };
+    const options = await loadNodeOptions({}, environmentOf(container.env, 'factstore-0', settings));
+    expect(options.listen).toEqual({ host: '::', port: 2113 });
   });
 
   it('tell probes apart: a node without a leader is live and not ready', () => {

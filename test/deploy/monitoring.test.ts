@@ -76,6 +76,12 @@ describe('what watches a cluster', () => {
       return labels.filter((label) => !has.has(label) && !OF_SCRAPES.has(label)).map((label) => `${metric}{${label}}`);
     });
 
+  it('tells clusters of several namespaces apart, of which the Prometheus operator makes one job', () => {
+    const noLeader = alerts.find(({ alert }) => alert === 'FactstoreNoLeader');
+    expect(noLeader?.expr).toMatch(/^sum by \(job, namespace\) /);
+    expect(noLeader?.annotations.summary).toContain('$labels.namespace');
+  });
+
   it('uses only metrics and labels that exist: the dashboard', () => {
     const expressions = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
     expect(expressions.length).toBeGreaterThan(25);
