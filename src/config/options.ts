@@ -270,6 +270,13 @@ const limits = {
     64 * GIB,
     'The most bytes received from all clients together and not yet handled: of incomplete messages and, counted apart, of appends that are not answered.',
   ),
+  projectionMemoryBytesMax: whole(
+    'bytes',
+    GIB,
+    64 * MIB,
+    1024 * GIB,
+    'About how much memory the sandboxes of all projections take together. Beyond it the largest begins anew, and reads the states that it needs again.',
+  ),
   scavengeBytesPerSecond: whole(
     'bytes per second',
     32 * MIB,

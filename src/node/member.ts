@@ -318,6 +318,7 @@ export class Member {
       clusterId: storage.clusterId,
       path: storage.projectionsPath,
       run: options.projections,
+      memoryBytesMax: options.projectionMemoryBytesMax,
       log: storage.log,
       openRoute: () => this.openRoute(true, 'node'),
       ...{ registry, replica, database, index, scavenging, members, self, calls, clock, logger, openProgram, fatal },

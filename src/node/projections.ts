@@ -17,6 +17,7 @@ import type { Program } from '../projection/program.ts';
 import { ProjectionQueries } from '../projection/queries.ts';
 import { ProjectionRegistry } from '../projection/registry.ts';
 import type { GenerationRunner } from '../projection/runner.ts';
+import { SandboxMemory } from '../projection/sandbox-memory.ts';
 import type { StatePiece } from '../projection/state-copy.ts';
 import { fetchState, type StatePeer } from '../projection/state-fetch.ts';
 import type { MemberId } from '../raft/types.ts';
@@ -44,6 +45,8 @@ export interface ProjectionsPorts {
   readonly path: string;
   /** False: this node only knows which projections there are. */
   readonly run: boolean;
+  /** Of all its sandboxes together. */
+  readonly memoryBytesMax: number;
   readonly registry: ProjectionRegistry;
   readonly replica: Replica;
   readonly database: Database;
@@ -276,6 +279,7 @@ export class Projections implements NodeProjections {
       view: () => index.view(),
       openProgram: (source) => ports.openProgram(source),
       sandboxes: new Turnstile(Math.max(1, availableParallelism() - 1), clock, SANDBOX_PATIENCE_MS),
+      sandboxMemory: new SandboxMemory(ports.memoryBytesMax, clock),
       chainAt: (position) => this.chainAt(position),
       openRoute: () => ports.openRoute(),
       leads: () => replica.role === 'leader' && replica.acceptsProposals,

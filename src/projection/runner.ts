@@ -1,8 +1,7 @@
 import { FactstoreError } from '../base/errors.ts';
-import type { Signal } from '../base/signal.ts';
+import { Cancellation, type Signal } from '../base/signal.ts';
 import { type Generation, type Projection, producerOf, type Segment } from '../model/projection.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { deferred } from '../runtime/deferred.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Turnstile } from '../runtime/turnstile.ts';
 import { Watched } from '../runtime/watched.ts';
@@ -16,6 +15,7 @@ import type { BatchOutcome, Fault, Program } from './program.ts';
 import { Progress } from './progress.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { withResultStreams } from './result-stream.ts';
+import type { SandboxHolder, SandboxMemory } from './sandbox-memory.ts';
 import { isDigestPlace, StateDigest } from './state-digest.ts';
 import { type RecoveryPorts, StateRecovery } from './state-recovery.ts';
 
@@ -30,6 +30,7 @@ export interface RunnerPorts extends RecoveryPorts {
   openProgram(source: string): Promise<Program>;
   /** Of all sandboxes of the node, no more are at work at a time than leave a core to the node itself (rule P5). */
   readonly sandboxes: Turnstile;
+  readonly sandboxMemory: SandboxMemory;
   /** How far a producer has come, as this node has applied it. */
   cursor(producer: string): Promise<number>;
   /** State that can no longer be trusted. */
@@ -66,7 +67,7 @@ const NO_EVENTS: SourceBatch = { events: [], lookedTo: 0, hops: new Map() };
  * Runs one generation of a projection on this node: reads its source in batches, has the program process them, and writes
  * state, checkpoint and outbox together. A fault stops it alone.
  */
-export class GenerationRunner {
+export class GenerationRunner implements SandboxHolder {
   readonly generation: Generation;
   readonly store: GenerationStore;
   /** The position up to which the state in the store has come. */
@@ -92,7 +93,9 @@ export class GenerationRunner {
   private readonly recovery: StateRecovery;
   /** The checkpoint is to be written once it has come here, though no event was the program's. */
   private keepTo = 0;
-  private nudge = deferred<void>();
+  /** Ends the wait under way, or the next one. */
+  private wake = new Cancellation();
+  private givesBack = false;
 
   constructor(
     ports: RunnerPorts,
@@ -175,19 +178,25 @@ export class GenerationRunner {
   keeps(position: number): boolean {
     if (this.store.checkpoint.position >= position) return true;
     this.keepTo = Math.max(this.keepTo, position);
-    if (this.checkpoint.value >= position) this.nudge.resolve();
+    if (this.checkpoint.value >= position) this.wake.abort();
     return false;
   }
 
   /** Whether its state has come to a position before the signal is aborted. What there is of it is processed at once. */
   reached(position: number, signal: Signal): Promise<boolean> {
-    this.nudge.resolve();
+    if (this.checkpoint.value < position) this.wake.abort();
     return this.checkpoint.reached(position, signal);
   }
 
   /** How much memory its sandbox has taken; 0: it has none now. */
   get memoryBytes(): number {
     return this.program?.memoryBytes ?? 0;
+  }
+
+  /** Its sandbox holds states that were used last: a fresh one reads those that it needs again. */
+  giveBack(): void {
+    this.givesBack = true;
+    this.wake.abort();
   }
 
   /** Whether it was stopped: what runs on is another one on the same store. */
@@ -202,15 +211,18 @@ export class GenerationRunner {
   /** Ends after the batch that is being written. The store stays as it is. */
   async stop(): Promise<void> {
     this.stopping.abort();
+    this.wake.abort();
     await this.running;
   }
 
   private async run(): Promise<void> {
     const { signal } = this.stopping;
+    this.ports.sandboxMemory.add(this);
     try {
       await this.ports.upToDate(signal);
       while (!signal.aborted && !this.fault) {
         if (await this.recovery.comesFirst()) continue;
+        if (this.givesBack) await this.endSandbox();
         if (!this.program) {
           await this.openProgram();
           continue;
@@ -219,9 +231,9 @@ export class GenerationRunner {
         await this.gather();
         if (await this.turn()) continue;
         const next = this.checkpoint.value + 1;
-        const more = next > this.range().until ? this.rangeChange(signal) : this.ports.head.reached(next, signal);
-        await Promise.race([more, this.nudge.promise]);
-        this.nudge = deferred();
+        await this.wait((wake) =>
+          next > this.range().until ? this.rangeChange(wake) : this.ports.head.reached(next, wake),
+        );
       }
       if (!this.lacking) await this.keepQuiet();
     } catch (error) {
@@ -230,7 +242,14 @@ export class GenerationRunner {
     } finally {
       await this.source?.end();
       await this.closeProgram();
+      this.ports.sandboxMemory.remove(this);
     }
+  }
+
+  /** Waits until that is over, or something wakes it; nothing is left behind that waits on. */
+  private async wait(until: (wake: Signal) => Promise<unknown>): Promise<void> {
+    if (!this.stopping.signal.aborted) await until(this.wake);
+    if (this.wake.aborted) this.wake = new Cancellation();
   }
 
   /** Waits until a batch is worth its while, unless somebody waits for it. */
@@ -239,8 +258,7 @@ export class GenerationRunner {
     const restMs = this.pace.restMs(clock.monotonicMs());
     const behind = Math.min(head.value, this.range().until) - this.checkpoint.value;
     if (restMs <= 0 || behind <= 0 || behind > AT_HEAD || this.checkpoint.waiting > 0) return;
-    await Promise.race([clock.sleep(restMs, this.stopping.signal), this.nudge.promise]);
-    this.nudge = deferred();
+    await this.wait((wake) => clock.sleep(restMs, wake));
   }
 
   /** One batch; false: there is nothing to process now. */
@@ -262,6 +280,7 @@ export class GenerationRunner {
     if (!this.recovery.mayBuild) return true;
     await this.process(batch);
     this.pace.ended(ports.clock.monotonicMs());
+    ports.sandboxMemory.check();
     await ports.clock.yieldTurn();
     return true;
   }
@@ -396,6 +415,17 @@ export class GenerationRunner {
   private async closeProgram(): Promise<void> {
     await this.program?.close();
     this.program = undefined;
+  }
+
+  private async endSandbox(): Promise<void> {
+    const mib = Math.round(this.memoryBytes / (1 << 20));
+    const { name } = this.projection;
+    this.ports.logger.warn(
+      { event: 'projection.memory', projection: name, generation: this.generation.generation, mib },
+      `the sandboxes of all projections take more than projectionMemoryBytesMax: that of ${name}, which takes ${mib} MiB, begins anew`,
+    );
+    await this.closeProgram();
+    this.givesBack = false;
   }
 
   private async openProgram(): Promise<void> {

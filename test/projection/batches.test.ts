@@ -52,3 +52,22 @@ test('who waits for a state does not wait for a batch to fill', async () => {
   // Otherwise not one of them could be: each would have waited for the rest of 50 ms.
   expect(Math.min(...gaps)).toBeLessThan(40);
 });
+
+test('who waits in vain for a state leaves nothing behind that waits for the next event', async () => {
+  const db = await start();
+  const { position } = await db.append('a', [{ type: 'Happened' }]);
+  await db.projections.state('count', '', { atLeast: position });
+  const warnings: string[] = [];
+  const warned = ({ name }: Error) => warnings.push(name);
+  process.on('warning', warned);
+  try {
+    // Node warns of the eleventh listener of a signal.
+    for (let n = 0; n < 20; n++) {
+      const ahead = db.projections.state('count', '', { atLeast: position + 100n, signal: AbortSignal.timeout(15) });
+      await expect(ahead).rejects.toMatchObject({ code: 'CANCELLED' });
+    }
+  } finally {
+    process.off('warning', warned);
+  }
+  expect(warnings).toEqual([]);
+});

@@ -20,6 +20,8 @@ const LOOKS = 4;
 
 /** Threads without a projection that are kept for the next one: to start one takes many times as long as to open one in it. */
 const IDLE_MAX = 2;
+/** What a projection has taken of memory is not given back before its thread collects garbage, and an idle one never does. */
+const IDLE_BYTES_MAX = 32 << 20;
 
 const idle: Sandbox[] = [];
 
@@ -84,7 +86,8 @@ export class Sandbox {
 
   /** Lets go of its projection, and keeps the thread for another one, where it is sound. */
   async release(): Promise<void> {
-    if (this.#ended || this.#waiting || idle.length >= IDLE_MAX) return this.close();
+    if (this.#ended || this.#waiting || idle.length >= IDLE_MAX || this.memoryBytes > IDLE_BYTES_MAX)
+      return this.close();
     try {
       await this.ask({ kind: 'close' });
       if (idle.length >= IDLE_MAX) return this.close();
