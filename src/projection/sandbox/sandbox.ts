@@ -86,8 +86,8 @@ export class Sandbox {
 
   /** Lets go of its projection, and keeps the thread for another one, where it is sound. */
   async release(): Promise<void> {
-    if (this.#ended || this.#waiting || idle.length >= IDLE_MAX || this.memoryBytes > IDLE_BYTES_MAX)
-      return this.close();
+    if (this.#ended || this.#waiting || idle.length >= IDLE_MAX) return this.close();
+    if (this.memoryBytes > IDLE_BYTES_MAX) return this.close();
     try {
       await this.ask({ kind: 'close' });
       if (idle.length >= IDLE_MAX) return this.close();

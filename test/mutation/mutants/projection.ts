@@ -263,4 +263,22 @@ export const PROJECTION_MUTANTS: readonly Mutant[] = [
     rule: 'P6',
     test: 'projection/projections.test.ts',
   },
+  {
+    id: 'no-bound-for-all-sandboxes',
+    file: 'src/projection/runner.ts',
+    search: '    ports.sandboxMemory.check();\n',
+    replacement: '',
+    bug: 'many projections have all nodes ended by the system for their memory',
+    rule: 'P5',
+    test: 'projection/sandbox-memory.test.ts',
+  },
+  {
+    id: 'rich-thread-is-kept',
+    file: 'src/projection/sandbox/sandbox.ts',
+    search: '    if (this.memoryBytes > IDLE_BYTES_MAX) return this.close();\n',
+    replacement: '',
+    bug: 'what a projection has taken of memory is never given back, as its thread waits idle for the next one',
+    rule: 'P5',
+    test: 'projection/sandbox-memory.test.ts',
+  },
 ];
