@@ -188,11 +188,11 @@ export class MembershipChanges {
   /** Adds a new node as a learner. */
   private async admit(id: MemberId, { node, clusterId, knownFeatureLevel }: JoinRequest): Promise<void> {
     const { members, facts } = this.ports;
-    if (clusterId.length > 0) {
-      // A leader that others have replaced without its knowledge may not know a member that came after it.
-      await this.ports.replica.confirm();
-      if (!members.inForce.members.has(id)) throw this.cannotComeBack(id, clusterId);
-    }
+    // A leader that others have replaced without its knowledge may not know a member that came after it.
+    if (clusterId.length > 0) await this.ports.replica.confirm();
+    // It asks again while its addition is still to be committed, or another leader had begun it.
+    if (members.byId(id)) throw notNow(`${node.nodeId} is being added already`);
+    if (clusterId.length > 0) throw this.cannotComeBack(id, clusterId);
     if (knownFeatureLevel < facts.level)
       throw refused(
         `the cluster is at feature level ${facts.level}, but ${node.nodeId} runs a version that knows levels up to ${knownFeatureLevel}: start it with a newer one`,
@@ -299,7 +299,7 @@ export class MembershipChanges {
     change: (from: Membership) => Configuration,
     joining: ReadonlyMap<MemberId, FoundingMember> = new Map(),
   ): Promise<void> {
-    const { replica, members, facts, clock, logger } = this.ports;
+    const { replica, members, facts, clock, logger, ending } = this.ports;
     facts.checkLevel(MEMBERS_CHANGED);
     let to: Configuration;
     for (;;) {
@@ -307,7 +307,9 @@ export class MembershipChanges {
       const { members: known, lineage } = members.inForce;
       const payload = encodeMembership(to, new Map([...known, ...joining]), lineage);
       if (replica.proposeMembers(payload)) break;
-      await clock.sleep(POLL_MS, this.ports.ending);
+      // The sealer needs the event loop, which a wait that is over at once would not give it.
+      if (ending.aborted) throw new FactstoreError('NOT_READY', 'the node is stopping. Nothing was changed.');
+      await clock.sleep(POLL_MS, ending);
     }
     await this.settled(isJoint(to) ? leaveJoint(to) : to);
     const names = Array.from(members.inForce.voters[0], nodeIdOf).sort().join(', ');

@@ -12,6 +12,7 @@ import type { Configuration } from '../../src/raft/types.ts';
 import type { Replica } from '../../src/replica/replica.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
+import { until } from '../support/wait.ts';
 
 const logger = createLogger('silent', {});
 const clusterId = Buffer.alloc(16, 7);
@@ -25,15 +26,25 @@ function node(nodeId: string, directory: number, peerAddress = '127.0.0.1:1'): F
 const idOf = ({ nodeId, directoryId }: FoundingMember) => memberId(nodeId, directoryId);
 const [n1, n2, n3] = [node('n1', 1), node('n2', 2), node('n3', 3)];
 
+const ASKED_MAX = 10_000;
+
 /** The leader n1 of some voters and learners, of whom all are reached and up to date unless the test says otherwise. */
 class Leader {
   readonly unreachable = new Set<string>();
   readonly behind = new Map<string, number>();
+  /** A large entry is being sealed, so that nothing can be proposed. */
+  sealing = false;
+  asked = 0;
+  /** What is proposed is not committed. */
+  stalled = false;
+  /** Stops the node. */
+  readonly ending = new AbortController();
   /** Every configuration that was proposed, joint ones included. */
   readonly proposed: string[] = [];
   readonly members: Members;
   readonly changes: MembershipChanges;
   private inForce: Membership;
+  pending: Membership | undefined;
 
   constructor(voters: readonly FoundingMember[], learners: readonly FoundingMember[] = [], lineage?: Lineage) {
     const known = new Map([...voters, ...learners].map((one) => [idOf(one), one]));
@@ -54,7 +65,7 @@ class Leader {
       self: idOf(n1),
       clusterId,
       record: Buffer.from('the record'),
-      ending: new AbortController().signal,
+      ending: this.ending.signal,
     });
   }
 
@@ -72,19 +83,39 @@ class Leader {
       role: 'leader',
       term: 5,
       get configurations() {
-        return [leader.inForce];
+        return leader.configurations;
       },
-      changeRefusal: (to) => stepRefusal(this.inForce, to),
+      changeRefusal: (to) =>
+        this.pending ? 'another change of the members is under way (entry 9)' : stepRefusal(this.inForce, to),
       confirm: async () => undefined,
       status: () =>
         ({ commit: 10_000, changeSettled: true, role: 'leader', progress: this.progress() }) as unknown as ReturnType<
           Replica['status']
         >,
       proposeMembers: (payload) => {
-        this.commit(payload);
+        if (this.sealing) return this.refuseToPropose();
+        if (this.stalled) this.append(payload);
+        else this.commit(payload);
         return true;
       },
     };
+  }
+
+  private refuseToPropose(): false {
+    this.asked++;
+    // Whoever asks so often in one turn asks for ever.
+    if (this.ending.signal.aborted && this.asked > ASKED_MAX) throw new Error('asked for ever');
+    return false;
+  }
+
+  private get configurations(): readonly Membership[] {
+    return this.pending ? [this.inForce, this.pending] : [this.inForce];
+  }
+
+  /** In its log, and nothing more. */
+  private append(payload: Uint8Array): void {
+    this.pending = this.read(payload);
+    this.members.update(this.configurations);
   }
 
   /** In force at once, and a joint configuration is left at once. */
@@ -171,6 +202,24 @@ describe('a node that asks to join', () => {
     await expect(asks(leader, await joiner('n4', 2))).rejects.toThrow(/is a copy of that of n2/);
   });
 
+  it('waits where it asks again while its own addition is not committed yet, and is no twin of itself [C7]', async () => {
+    const leader = new Leader([n1, n2]);
+    leader.stalled = true;
+    const n4 = await joiner('n4', 4);
+    const first = asks(leader, n4);
+    await until('its addition is proposed', () => leader.pending);
+    for (const of of [new Uint8Array(0), clusterId]) {
+      expect(await asks(leader, n4, of)).toMatchObject({
+        voter: false,
+        record: new Uint8Array(0),
+        waits: 'not now: n4 is being added already. Try again in a moment',
+      });
+    }
+    await expect(asks(leader, await joiner('n5', 4))).rejects.toThrow(/n5 is a copy of that of n4/);
+    leader.ending.abort();
+    expect((await first).waits).toMatch(/leadership was lost meanwhile/);
+  });
+
   it('is refused where it was removed; another cluster has no say in that, and is passed over [C7]', async () => {
     const leader = new Leader([n1, n2]);
     await expect(asks(leader, n3, clusterId)).rejects.toThrow(/was removed from this cluster/);
@@ -198,6 +247,18 @@ describe('a node that asks to join', () => {
     const answer = await asks(leader, node('n4', 4));
     expect(answer.waits).toMatch(/cannot reach 127.0.0.1:1: connection refused.*--peer-advertise of n4/);
     expect(leader.learns).toBe('');
+  });
+});
+
+describe('a change that waits for a large append to be sealed', () => {
+  it('is given up where the node stops: the sealer needs the turns that it would take [C3]', async () => {
+    const leader = new Leader([n1], [n2]);
+    leader.sealing = true;
+    const asking = asks(leader, n2, clusterId);
+    await until('it waits', () => leader.asked > 1);
+    leader.ending.abort();
+    expect((await asking).waits).toBe('the node is stopping. Nothing was changed.');
+    expect(leader.proposed).toEqual([]);
   });
 });
 

@@ -194,8 +194,8 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
   {
     id: 'removed-member-comes-back',
     file: 'src/node/membership-changes.ts',
-    search: '    if (clusterId.length > 0) {',
-    replacement: '    if (clusterId.length > 16) {',
+    search: 'if (clusterId.length > 0) throw this.cannotComeBack(id, clusterId);',
+    replacement: 'if (clusterId.length > 16) throw this.cannotComeBack(id, clusterId);',
     bug: 'a removed member that is started again is a member again, against the will of who removed it',
     rule: 'C7',
     test: 'node/membership-changes.test.ts',
