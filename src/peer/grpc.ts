@@ -134,7 +134,10 @@ export async function ask(
 function failure(address: string, error: ServiceError | null): FactstoreError {
   if (!error) return unreachable(address, 'no answer');
   const { refused, reason } = describeStatus(address, error);
-  return refused ? new FactstoreError('FAILED_PRECONDITION', reason, { address }) : unreachable(address, reason);
+  if (!refused) return unreachable(address, reason);
+  // What is no factstore, or stands before one, has refusals of its own; this status is that of `endOf` alone.
+  const judged = error.code === status.FAILED_PRECONDITION;
+  return new FactstoreError('FAILED_PRECONDITION', reason, { address, judged });
 }
 
 function unreachable(address: string, reason: string): FactstoreError {

@@ -49,15 +49,15 @@ export class Joining {
 
   /**
    * Resolves once this node is a member, with what makes it one. Rejects with FAILED_PRECONDITION where it cannot
-   * become one, with CANCELLED when the signal is aborted.
+   * become one, or was given an address at which no member answers; with CANCELLED when the signal is aborted.
    */
   member(): Promise<Admission> {
-    return this.until((one) => one.record.length > 0);
+    return this.until(isMember, () => true);
   }
 
   /** Resolves once the leader has heard of this member, with what it has against the addresses that this one tells. */
   async announce(): Promise<string> {
-    const answer = await this.until((one) => one.record.length > 0);
+    const answer = await this.until(isMember, wasJudged);
     return answer.waits;
   }
 
@@ -66,17 +66,21 @@ export class Joining {
     this.handed = admission;
   }
 
-  /** Resolves once this node votes. */
+  /** Resolves once this member votes. Rejects with FAILED_PRECONDITION where a leader says that it has no place any more. */
   async voter(): Promise<void> {
-    await this.until((answer) => answer.voter);
+    await this.until((answer) => answer.voter, wasJudged);
   }
 
-  private async until(done: (answer: JoinResponse) => boolean): Promise<JoinResponse> {
+  /** Asks until an answer is `done`, or a refusal `final`. */
+  private async until(
+    done: (answer: JoinResponse) => boolean,
+    final: (refusal: FactstoreError) => boolean,
+  ): Promise<JoinResponse> {
     const { signal, clock } = this.options;
     while (!signal.aborted) {
       if (this.handed) return { ...this.handed, voter: false, leader: '', waits: '' };
       for (const address of this.options.addresses()) {
-        const answer = await this.attempt(address);
+        const answer = await this.attempt(address, final);
         if (answer && done(answer)) {
           this.waits = '';
           return answer;
@@ -88,7 +92,10 @@ export class Joining {
   }
 
   /** Asks one member and, if it names another one as leader, that one. */
-  private async attempt(address: string): Promise<JoinResponse | undefined> {
+  private async attempt(
+    address: string,
+    final: (refusal: FactstoreError) => boolean,
+  ): Promise<JoinResponse | undefined> {
     try {
       const first = await this.askOne(address);
       const answer = first.leader === '' ? first : await this.askOne(first.leader);
@@ -96,7 +103,7 @@ export class Joining {
       return answer;
     } catch (thrown) {
       const error = decodeError(thrown);
-      if (error.code === 'FAILED_PRECONDITION') throw error;
+      if (error.code === 'FAILED_PRECONDITION' && final(error)) throw error;
       this.report(`cannot join through ${address}: ${error.message}`);
       return undefined;
     }
@@ -113,4 +120,16 @@ export class Joining {
     if (waits === '') return;
     this.log.once('waits', () => this.options.logger.info({ event: 'joining.waiting' }, `joining: ${waits}`));
   }
+}
+
+function isMember(answer: JoinResponse): boolean {
+  return answer.record.length > 0;
+}
+
+/**
+ * Whether a leader has judged. A member that runs may ask where others are by now, at a seed that was given up or through a
+ * proxy, and those have no say in whether it is one.
+ */
+function wasJudged(refusal: FactstoreError): boolean {
+  return refusal.details.judged === true;
 }
