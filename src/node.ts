@@ -460,7 +460,7 @@ export class Node {
     this.reason = reason;
     this.damages?.end(reason);
     this.logger.fatal({ event: 'node.failed', err: reason }, `the node ends: ${reason.message}`);
-    this.end.resolve(reason);
+    void Promise.resolve(this.damages?.noted).then(() => this.end.resolve(reason));
   }
 
   private async shutDown(): Promise<void> {

@@ -22,51 +22,52 @@ export interface DamageWatchPorts {
  */
 export class DamageWatch {
   private readonly ports: DamageWatchPorts;
-  private leaving: Promise<void> | undefined;
+  private note: Promise<void> | undefined;
 
   constructor(ports: DamageWatchPorts) {
     this.ports = ports;
   }
 
-  /** Settles once what was met is noted. */
+  /** Settles once what was met is noted, or cannot be. */
   get noted(): Promise<void> {
-    return this.leaving ?? Promise.resolve();
+    return this.note ?? Promise.resolve();
   }
 
   /** The record is missed by whoever asked for it. A lone node goes on with all that it still has. */
   log(damage: Damage): void {
     const { logger, hasPeers, storage, directory } = this.ports;
-    if (this.leaving) return;
+    if (this.note) return;
     logger.error({ event: 'log.damaged', index: damage.index }, `the raft log is damaged: ${damage.text}`);
     if (damage.kind !== 'belowCommit' || !hasPeers()) return;
-    this.leaving = this.leave(damageError(directory.path, damage), () => storage.noteDamage(damage));
+    this.leave(damageError(directory.path, damage), storage.noteDamage(damage));
   }
 
   /** The index follows from the log: also a lone node has it built anew. */
   index(error: Error): void {
-    if (this.leaving) return;
+    if (this.note) return;
     this.ports.logger.error({ event: 'index.damaged', err: error }, error.message);
-    this.leaving = this.leave(error, async () => this.ports.storage.noteIndexDamage());
+    this.leave(error, this.ports.storage.noteIndexDamage(error.message));
   }
 
   /** The node ends with this. Where LevelDB could not go on with a database, damage may be anywhere in it. */
   end(error: Error): void {
-    if (this.leaving || !isDerivedDamage(error)) return;
+    if (this.note || !isDerivedDamage(error)) return;
     const { storage, directory } = this.ports;
     const { path, database } = (error as FactstoreError).details;
-    if (path === directory.indexPath || database === 'index') storage.noteIndexDamage();
-    if (path !== directory.logPath) return;
-    this.leaving = storage.noteDamage({ kind: 'belowCommit', index: 0, text: error.message }).catch(() => undefined);
+    if (path === directory.indexPath || database === 'index') this.keep(storage.noteIndexDamage(error.message));
+    else if (path === directory.logPath)
+      this.keep(storage.noteDamage({ kind: 'belowCommit', index: 0, text: error.message }));
   }
 
-  private async leave(reason: Error, note: () => Promise<void>): Promise<void> {
+  /** The note comes first: the process may be killed while it hands over, or is stopped. */
+  private leave(reason: Error, note: Promise<void>): void {
     const { handOver, fail } = this.ports;
-    try {
-      await note();
-      await handOver();
-      fail(reason);
-    } catch (error) {
-      fail(error);
-    }
+    this.keep(note);
+    note.then(handOver).then(() => fail(reason), fail);
+  }
+
+  /** A disk that does not take the note is fatal by itself, and the node ends already. */
+  private keep(note: Promise<void>): void {
+    this.note = note.catch(() => undefined);
   }
 }

@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { assert } from '../base/assert.ts';
 import { bytesEqual, uuidBytes, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
@@ -10,7 +9,13 @@ import { EntryType } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Damage, damageError, damageIn, isDerivedDamage } from '../storage/damage.ts';
-import { readDamageNote, writeDamageNote } from '../storage/damage-note.ts';
+import {
+  readDamageNote,
+  readIndexDamageNote,
+  removeDamagedIndex,
+  writeDamageNote,
+  writeIndexDamageNote,
+} from '../storage/damage-note.ts';
 import type { DataDirectory } from '../storage/data-directory.ts';
 import { readDivergenceNote, writeDivergenceNote } from '../storage/divergence-note.ts';
 import { bytesIn } from '../storage/files.ts';
@@ -159,9 +164,10 @@ export class NodeStorage {
     return this.found !== undefined || this.indexDamaged;
   }
 
-  /** The index was found damaged while the node ran: it is removed when it is closed, and follows from the log again. */
-  noteIndexDamage(): void {
+  /** The index was found damaged while the node ran: the next start, whatever ends this one, builds it anew. */
+  async noteIndexDamage(text: string): Promise<void> {
     this.indexDamaged = true;
+    await writeIndexDamageNote(this.directory.path, text);
   }
 
   /** The log was found damaged while the node ran: the next start mends it. */
@@ -265,15 +271,21 @@ export class NodeStorage {
   }
 
   private async openOrRebuildIndex(ports: IndexPorts): Promise<EventIndex> {
-    try {
-      return await this.openExistingIndex(ports);
-    } catch (error) {
-      await this.endTableCheck();
-      if (!isDerivedDamage(error)) throw error;
-      const why = error instanceof Error ? error.message : '';
-      ports.logger.warn({ event: 'index.rebuilt' }, `the index is damaged and is built anew from the log: ${why}`);
+    const { path } = this.directory;
+    let why = await readIndexDamageNote(path);
+    if (why === undefined) {
+      try {
+        return await this.openExistingIndex(ports);
+      } catch (error) {
+        await this.endTableCheck();
+        if (!isDerivedDamage(error)) throw error;
+        why = error instanceof Error ? error.message : '';
+      }
+      // A start that dies while the index is removed leaves half of one, which the next must not take for the whole.
+      await writeIndexDamageNote(path, why);
     }
-    await rm(this.directory.indexPath, { recursive: true });
+    ports.logger.warn({ event: 'index.rebuilt' }, `the index is damaged and is built anew from the log: ${why}`);
+    await removeDamagedIndex(path);
     return this.openExistingIndex(ports);
   }
 
@@ -340,7 +352,6 @@ export class NodeStorage {
     await this.endTableCheck();
     await this.index?.index.close();
     await this.index?.store.close();
-    if (this.indexDamaged) await rm(this.directory.indexPath, { recursive: true, force: true });
     if (this.opened) await this.opened.close();
     else await this.store.close();
   }

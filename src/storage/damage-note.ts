@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Damage } from './damage.ts';
-import { readNote, replaceFile } from './files.ts';
+import { readNote, replaceFile, syncDirectory } from './files.ts';
 
 /**
  * `damaged.json`: what a running node found damaged below its commit index, for its next start, which looks only at the
@@ -21,4 +21,25 @@ export function writeDamageNote(directory: string, { index, text }: Damage): Pro
 
 export function removeDamageNote(directory: string): Promise<void> {
   return rm(join(directory, 'damaged.json'), { force: true });
+}
+
+/**
+ * `index-damaged.json`: what was found damaged in the index, which a start may not see by itself. It stays until that index
+ * is removed, so that it is not judged by again, however the node ended meanwhile. An unreadable one says the same.
+ */
+export async function readIndexDamageNote(directory: string): Promise<string | undefined> {
+  const note = await readNote(join(directory, 'index-damaged.json'));
+  if (!note) return undefined;
+  return typeof note.text === 'string' ? note.text : 'index-damaged.json can no longer tell where';
+}
+
+export function writeIndexDamageNote(directory: string, text: string): Promise<void> {
+  return replaceFile(join(directory, 'index-damaged.json'), `${JSON.stringify({ text })}\n`);
+}
+
+/** Removes the index of a directory, closed and noted as damaged, and then the note. */
+export async function removeDamagedIndex(directory: string): Promise<void> {
+  await rm(join(directory, 'index'), { recursive: true, force: true });
+  await syncDirectory(directory);
+  await rm(join(directory, 'index-damaged.json'), { force: true });
 }

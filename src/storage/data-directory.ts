@@ -28,6 +28,7 @@ export interface DataDirectoryOptions {
  *     log/            LevelDB: the raft log (raft-log-rows.ts); beside it, while it is repaired, two more (log-swap.ts)
  *     recovery.json   a recovery of its cluster that was begun (recovery-note.ts); absent: none
  *     damaged.json    damage that was found while the node ran (damage-note.ts); absent: none
+ *     index-damaged.json  the same of the index
  *     return.json     it is to be a member again whose former self is in former-…/ (former-self.ts); absent: it is not
  *     index/          LevelDB: the event index, which follows from the log
  *     projections/    LevelDB: the states of projections, which follow from the log

@@ -31,7 +31,7 @@ const MOVED = [
   'identity.json',
 ];
 /** What follows from the log is of no use to anybody without it. */
-const REMOVED = ['index', 'projections'];
+const REMOVED = ['index', 'index-damaged.json', 'projections'];
 
 function notePath(directory: string): string {
   return join(directory, 'return.json');

@@ -2,8 +2,10 @@ import { cp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { uuidBytes, uuidText } from '../../src/base/bytes.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import type { FetchEntries } from '../../src/storage/raft-log-rewrite.ts';
 import type { EntryRecord } from '../../src/storage/record.ts';
+import { logging } from '../peer/support.ts';
 import { temporaryDirectory } from '../storage/support.ts';
 import { dyingAt } from '../support/crash.ts';
 import { damagedDirectory, FOUNDED, loseEntry, type Opened, opened, RECORD } from './storage-directory.ts';
@@ -52,6 +54,55 @@ describe('the repair of a log', () => {
     }
     const swap = ['rename /log', 'rm /damaged.json', 'rename /log.rewritten', 'rm /log.damaged'];
     expect(died.filter((at) => swap.includes(at))).toEqual(['rm /log.damaged', ...swap]);
+  });
+});
+
+describe('an index that was found damaged while the node ran', () => {
+  /** Opens the index; true: it was built anew. */
+  async function rebuilds({ storage }: Opened): Promise<boolean> {
+    const { logger, lines } = logging();
+    const fatal = (error: unknown) => expect.unreachable(String(error));
+    await storage.openIndex({ logger, clock: systemClock, fatal, onSystemEvent: () => undefined });
+    return lines.some(({ event, text }) => event === 'index.rebuilt' && /built anew.*a block is short/.test(text));
+  }
+
+  /** As the node leaves it that is killed while it hands over. */
+  async function killed(): Promise<string> {
+    const path = join(await temporaryDirectory(), 'data');
+    const left = join(await temporaryDirectory(), 'data');
+    const { storage, close } = await opened(path);
+    await storage.adopt(RECORD);
+    expect(await rebuilds({ storage } as Opened)).toBe(false);
+    await storage.noteIndexDamage('a block is short of rows');
+    await cp(path, left, { recursive: true });
+    await close();
+    return left;
+  }
+
+  test('is built anew at the next start, however the node ended, and only then [D5, D7]', async () => {
+    const path = await killed();
+    const first = await opened(path);
+    expect(await rebuilds(first)).toBe(true);
+    await first.close();
+    const second = await opened(path);
+    expect(await rebuilds(second)).toBe(false);
+  });
+
+  test('is not opened where a start has died while it was removed [D5]', async () => {
+    const died: string[] = [];
+    const damaged = await killed();
+    for (let step = 0; died.at(-1) !== 'rm /index-damaged.json'; step++) {
+      const path = join(await temporaryDirectory(), 'data');
+      await cp(damaged, path, { recursive: true });
+      const before = await opened(path);
+      const at = await dyingAt(step, async () => void (await rebuilds(before)));
+      await before.close();
+      died.push(String(at).replace(path, ''));
+      const after = await opened(path);
+      expect(await rebuilds(after), at).toBe(true);
+      await after.close();
+    }
+    expect(died.map((at) => at.trim())).toEqual(['rm /index', 'open', 'rm /index-damaged.json']);
   });
 });
 

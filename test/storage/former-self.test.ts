@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { writeDamageNote } from '../../src/storage/damage-note.ts';
+import { writeDamageNote, writeIndexDamageNote } from '../../src/storage/damage-note.ts';
 import { DataDirectory } from '../../src/storage/data-directory.ts';
 import { writeDivergenceNote } from '../../src/storage/divergence-note.ts';
 import { formerSelfPath, leaveFormerSelf, readReturnNote } from '../../src/storage/former-self.ts';
@@ -29,6 +29,7 @@ test('what a former member promised and kept is put aside, what follows from it 
   // What was found of its log is not true of the log of the next one.
   await writeDamageNote(path, { kind: 'belowCommit', index: 7, text: 'it is missing' });
   await writeDivergenceNote(path, 'another history');
+  await writeIndexDamageNote(path, 'a block is short of rows');
   await leaveFormerSelf(path, note);
   expect((await readdir(formerSelfPath(path, note))).sort()).toEqual([
     ...['damaged.json', 'diverged.json', 'identity.json', 'log', 'promise'],
