@@ -103,7 +103,7 @@ export class ChainComparison {
   /** The chain hash that another node has at an index; undefined: it does not say, or has not come so far. */
   private async chainAt(address: string, index: number): Promise<string | undefined> {
     const { clusterId, clock, signal } = this.ports;
-    const request = encodeEntriesRequest({ clusterId, from: index, to: index });
+    const request = encodeEntriesRequest({ clusterId, from: index, to: index, uncommitted: false });
     try {
       const answer = await ask(address, 'Entries', request, { clock, signal, timeoutMs: ASK_TIMEOUT_MS });
       return decodeEntriesResponse(answer, index)[0]?.chain.toString('hex');

@@ -117,11 +117,11 @@ export class LogRepair {
   private patientFetch(): FetchEntries {
     const { storage, peers, clock, signal } = this.options;
     const fetch = entriesFromPeers(storage.clusterId, peers, { clock, signal });
-    return async (from, to, refusal) => {
+    return async (...lost) => {
       for (;;) {
         this.checkGoesOn();
         try {
-          const records = await fetch(from, to, refusal);
+          const records = await fetch(...lost);
           this.obstacle = '';
           return records;
         } catch (error) {

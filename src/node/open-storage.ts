@@ -227,15 +227,21 @@ export class NodeStorage {
     await dropDamagedLog(path);
   }
 
-  /** Committed entries for a peer that has lost them, also while this node mends its own. */
-  async entries({ clusterId, from, to }: EntriesRequest): Promise<readonly EntryRecord[]> {
+  /**
+   * Entries for a peer that has lost them, also while this node mends its own. Committed ones, unless the peer can tell those
+   * that it has lost from others: this node may learn that they are committed only when that peer takes part again.
+   */
+  async entries({ clusterId, from, to, uncommitted }: EntriesRequest): Promise<readonly EntryRecord[]> {
     if (!this.founded || !bytesEqual(this.clusterId, clusterId))
       throw new FactstoreError('FAILED_PRECONDITION', 'this node is not of that cluster');
-    if (this.opened) return this.opened.read(from, Math.min(to, this.opened.hardState.commit), ENTRIES_BYTES_MAX);
+    if (this.opened) {
+      const { lastIndex, hardState } = this.opened;
+      return this.opened.read(from, Math.min(to, uncommitted ? lastIndex : hardState.commit), ENTRIES_BYTES_MAX);
+    }
     const reader = new RaftLogReader(this.store, this.directory.path);
-    const row = await readHardState(reader);
-    reader.moveTo(row?.commit ?? 0, row?.commit ?? 0);
-    return reader.read(from, to, ENTRIES_BYTES_MAX);
+    const { commit, lastIndex } = (await readHardState(reader)) ?? { commit: 0, lastIndex: 0 };
+    reader.moveTo(lastIndex, commit);
+    return reader.read(from, Math.min(to, uncommitted ? lastIndex : commit), ENTRIES_BYTES_MAX);
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Signal } from '../base/signal.ts';
 import { MessageReader } from '../proto/message-reader.ts';
 import { MessageWriter } from '../proto/message-writer.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { FetchEntries } from '../storage/raft-log-rewrite.ts';
+import type { FetchEntries, Refusal } from '../storage/raft-log-rewrite.ts';
 import { EntryRecord, recordDamage } from '../storage/record.ts';
 import { decodeError, id16 } from './codec.ts';
 import { ask } from './grpc.ts';
@@ -15,6 +15,8 @@ export interface EntriesRequest {
   /** The first log index, and the last one, inclusive. */
   readonly from: number;
   readonly to: number;
+  /** Also those that are durable and not known to be committed: the asker can tell which ones it has lost. */
+  readonly uncommitted: boolean;
 }
 
 /** One answer holds about this much, or one entry. */
@@ -22,23 +24,25 @@ export const ENTRIES_BYTES_MAX = 4 << 20;
 /** An entry of 16 MiB has to come through in this time. */
 const FETCH_TIMEOUT_MS = 20_000;
 
-export function encodeEntriesRequest({ clusterId, from, to }: EntriesRequest): Buffer {
-  return new MessageWriter().data(1, clusterId).uint(2, from).uint(3, to).finish();
+export function encodeEntriesRequest({ clusterId, from, to, uncommitted }: EntriesRequest): Buffer {
+  return new MessageWriter().data(1, clusterId).uint(2, from).uint(3, to).bool(4, uncommitted).finish();
 }
 
 /** Ends in INVALID_ARGUMENT where the bytes are not such a request. */
 export function decodeEntriesRequest(bytes: Uint8Array): EntriesRequest {
   const reader = new MessageReader('EntriesRequest', bytes);
   const range = { from: 0, to: 0 };
+  let uncommitted = false;
   let clusterId: Uint8Array | undefined;
   while (reader.next()) {
     if (reader.field === 1) clusterId = id16(reader, 'cluster_id');
     else if (reader.field === 2) range.from = reader.uint('from');
     else if (reader.field === 3) range.to = reader.uint('to');
+    else if (reader.field === 4) uncommitted = reader.bool('uncommitted');
   }
   if (!clusterId) throw invalid('cluster_id', 'is missing');
   if (range.from < 1 || range.to < range.from) throw invalid('from', `${range.from} to ${range.to} is no range`);
-  return { clusterId, ...range };
+  return { clusterId, ...range, uncommitted };
 }
 
 export function encodeEntriesResponse(records: readonly EntryRecord[]): Buffer {
@@ -69,20 +73,75 @@ export function entriesFromPeers(
   addresses: () => ReadonlyMap<string, string>,
   ports: { readonly clock: Clock; readonly signal: Signal },
 ): FetchEntries {
-  return async (from, to, refusal) => {
-    const request = encodeEntriesRequest({ clusterId, from, to });
-    const reasons: string[] = [];
-    for (const [nodeId, address] of addresses()) {
+  const askOne = async (address: string, from: number, to: number, uncommitted: boolean) => {
+    const request = encodeEntriesRequest({ clusterId, from, to, uncommitted });
+    return decodeEntriesResponse(
+      await ask(address, 'Entries', request, { ...ports, timeoutMs: FETCH_TIMEOUT_MS }),
+      from,
+    );
+  };
+  return async (from, to, refusal, orElse) => {
+    const peers = new Peers(addresses());
+    const committed = await peers.first((address) => askOne(address, from, to, false), refusal);
+    if (committed) return committed;
+    const run = orElse && peers.answered ? await orElse() : undefined;
+    const proven = run && (await peers.first((address) => whole(from, run.to, address, askOne), run.refusal));
+    if (proven) return proven;
+    throw new FactstoreError('UNREACHABLE', `no peer has entry ${from}: ${peers.reasons}`);
+  };
+}
+
+/** A run of entries that no answer may be large enough for. It is short: what is not known to be committed is in flight. */
+async function whole(
+  from: number,
+  to: number,
+  address: string,
+  askOne: (address: string, from: number, to: number, uncommitted: boolean) => Promise<readonly EntryRecord[]>,
+): Promise<readonly EntryRecord[]> {
+  const records: EntryRecord[] = [];
+  for (let next = from; next <= to; next = from + records.length) {
+    const answer = await askOne(address, next, to, true);
+    if (answer.length === 0) break;
+    for (const record of answer) records.push(record);
+  }
+  return records;
+}
+
+/** Those that are asked for something, and why they do not have it. */
+class Peers {
+  private readonly addresses: Map<string, string>;
+  private readonly obstacles = new Map<string, string>();
+
+  constructor(addresses: ReadonlyMap<string, string>) {
+    this.addresses = new Map(addresses);
+  }
+
+  /** Whether any of them may have something else. */
+  get answered(): boolean {
+    return this.addresses.size > 0;
+  }
+
+  get reasons(): string {
+    return Array.from(this.obstacles, ([nodeId, reason]) => `${nodeId}: ${reason}`).join('; ') || 'there are none';
+  }
+
+  /** The first answer with which nothing is wrong. Who cannot be reached is not asked again. */
+  async first(
+    question: (address: string) => Promise<readonly EntryRecord[]>,
+    refusal: Refusal,
+  ): Promise<readonly EntryRecord[] | undefined> {
+    for (const [nodeId, address] of this.addresses) {
       try {
-        const answer = await ask(address, 'Entries', request, { ...ports, timeoutMs: FETCH_TIMEOUT_MS });
-        const records = decodeEntriesResponse(answer, from);
+        const records = await question(address);
         const reason = await refusal(records);
         if (reason === undefined) return records;
-        reasons.push(`${nodeId}: ${reason}`);
+        this.obstacles.set(nodeId, reason);
       } catch (error) {
-        reasons.push(`${nodeId}: ${decodeError(error).message}`);
+        const { code, message } = decodeError(error);
+        this.obstacles.set(nodeId, message);
+        if (code === 'UNREACHABLE') this.addresses.delete(nodeId);
       }
     }
-    throw new FactstoreError('UNREACHABLE', `no peer has entry ${from}: ${reasons.join('; ') || 'there are none'}`);
-  };
+    return undefined;
+  }
 }

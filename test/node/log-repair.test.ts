@@ -1,11 +1,17 @@
 import { readdir } from 'node:fs/promises';
-import { describe, expect, test } from 'vitest';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { LogRepair } from '../../src/node/log-repair.ts';
+import type { NodeStorage } from '../../src/node/open-storage.ts';
+import type { EntriesRequest } from '../../src/peer/entries.ts';
+import { PeerServer } from '../../src/peer/peer-server.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { DiskReserve } from '../../src/storage/disk-reserve.ts';
+import type { EntryRecord } from '../../src/storage/record.ts';
 import { logging } from '../peer/support.ts';
-import { failure } from '../storage/support.ts';
-import { damagedDirectory, opened } from './storage-directory.ts';
+import { append, entriesAfter, failure, temporaryDirectory } from '../storage/support.ts';
+import { until } from '../support/wait.ts';
+import { damagedDirectory, loseEntry, opened, RECORD } from './storage-directory.ts';
 
 const MIB = 1 << 20;
 const RESERVE = 128 * MIB;
@@ -76,5 +82,90 @@ describe('the repair of a log on a disk that is short of space', () => {
     const { path, repair } = await repairing([0]);
     expect((await failure(repair.run())).code).toBe('CANCELLED');
     expect(await readdir(path)).toContain('damaged.json');
+  });
+});
+
+describe('the repair of an entry that nobody else knows to be committed', () => {
+  /** More than one answer holds. */
+  const LARGE = Buffer.alloc(3 * MIB, 1);
+  const COMMITTED = 20;
+
+  /** Another member, whose log goes on behind what it knows to be committed; tells where it answers. */
+  async function member(committed: readonly EntryRecord[], more: readonly EntryRecord[]): Promise<string> {
+    const { storage } = await opened(join(await temporaryDirectory(), 'data'));
+    await storage.adopt(RECORD);
+    await append(storage.log, committed.slice(1));
+    await append(storage.log, more, committed.length);
+    const never = () => Promise.reject(new Error('not asked for'));
+    const handlers = { found: never, join: never, stateDigests: never, state: async function* () {} };
+    const identify = () => expect.unreachable('not asked for');
+    const entries = (request: EntriesRequest) => storage.entries(request);
+    const server = await PeerServer.start('127.0.0.1:0', { ...handlers, identify, entries }, logging().logger);
+    onTestFinished(() => server.close());
+    return server.address;
+  }
+
+  /** A log of which all is committed, that has lost these. */
+  async function damaged(lost: readonly number[]) {
+    const path = join(await temporaryDirectory(), 'data');
+    const before = await opened(path);
+    await before.storage.adopt(RECORD);
+    const founding = (await before.storage.log.get(1)) as EntryRecord;
+    const records = [founding, ...entriesAfter(founding, COMMITTED - 1)];
+    records.push(...entriesAfter(records.at(-1) as EntryRecord, 3, { payload: LARGE, term: 2 }));
+    await append(before.storage.log, records.slice(1));
+    await before.close();
+    for (const index of lost) await loseEntry(path, index);
+    const { storage } = await opened(path);
+    return { storage, records };
+  }
+
+  function repairOf(storage: NodeStorage, peers: ReadonlyMap<string, string>, signal = new AbortController().signal) {
+    const { path } = storage;
+    const reserve = new DiskReserve({ path, reserveBytes: 0, refreshIntervalMs: 1_000, freeBytes: async () => PLENTY });
+    return new LogRepair({
+      storage,
+      reserve,
+      peers: () => peers,
+      clock: systemClock,
+      logger: logging().logger,
+      signal,
+    });
+  }
+
+  test.each([
+    ['in the middle', [18, 21, 22]],
+    ['at its end', [21, 22, 23]],
+  ])('takes those %s that its own log goes on with, and no others [D7]', async (_, lost) => {
+    const { storage, records } = await damaged(lost);
+    expect(storage.damage?.kind).toBe('belowCommit');
+    const known = records.slice(0, COMMITTED);
+    const givenUp = entriesAfter(known.at(-1) as EntryRecord, 3);
+    const peers = new Map([
+      ['n1', await member(known, givenUp)],
+      ['n3', await member(known, records.slice(COMMITTED))],
+    ]);
+    await repairOf(storage, peers).run();
+    const found = await storage.log.read(1, records.length, Number.MAX_SAFE_INTEGER);
+    expect(found.map(({ chain }) => chain)).toEqual(records.map(({ chain }) => chain));
+    expect(storage.log.hardState.commit).toBe(records.length);
+  });
+
+  test('waits where others have what was given up alone, or not all of it [D7]', async () => {
+    const { storage, records } = await damaged([21, 22]);
+    const known = records.slice(0, COMMITTED);
+    const peers = new Map([
+      ['n1', await member(known, entriesAfter(known.at(-1) as EntryRecord, 3))],
+      ['n3', await member(known, records.slice(COMMITTED, COMMITTED + 1))],
+    ]);
+    const stopping = new AbortController();
+    const repair = repairOf(storage, peers, stopping.signal);
+    const done = failure(repair.run());
+    await until('it says what it waits for', () => repair.progress.includes('no peer has'));
+    expect(repair.progress).toMatch(
+      /no peer has entry 21: n1: its entry 22 is another one than this node had; n3: it has no entry 22/,
+    );
+    stopping.abort();
+    expect((await done).code).toBe('CANCELLED');
   });
 });

@@ -6,7 +6,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import type { FetchEntries } from '../../src/storage/raft-log-rewrite.ts';
 import type { EntryRecord } from '../../src/storage/record.ts';
 import { logging } from '../peer/support.ts';
-import { temporaryDirectory } from '../storage/support.ts';
+import { append, entriesAfter, temporaryDirectory } from '../storage/support.ts';
 import { dyingAt } from '../support/crash.ts';
 import { damagedDirectory, FOUNDED, loseEntry, type Opened, opened, RECORD } from './storage-directory.ts';
 
@@ -54,6 +54,32 @@ describe('the repair of a log', () => {
     }
     const swap = ['rename /log', 'rm /damaged.json', 'rename /log.rewritten', 'rm /log.damaged'];
     expect(died.filter((at) => swap.includes(at))).toEqual(['rm /log.damaged', ...swap]);
+  });
+});
+
+describe('entries for another member', () => {
+  test('are committed ones, unless it can tell those that it has lost from others [C5, D7]', async () => {
+    const { path, records } = await damagedDirectory(LENGTH, LOST);
+    const asked = async ({ storage }: Opened, uncommitted: boolean) => {
+      const entries = await storage.entries({
+        clusterId: storage.clusterId,
+        from: LENGTH,
+        to: LENGTH + 9,
+        uncommitted,
+      });
+      return entries.map(({ index }) => index);
+    };
+    const running = await opened(path);
+    await append(running.storage.log, entriesAfter(records.at(-1) as EntryRecord, 2), LENGTH + 1);
+    expect(await asked(running, false)).toEqual([LENGTH, LENGTH + 1]);
+    expect(await asked(running, true)).toEqual([LENGTH, LENGTH + 1, LENGTH + 2]);
+    await running.close();
+    // One that mends its own log gives the same.
+    await loseEntry(path, LOST);
+    const mending = await opened(path);
+    expect(mending.storage.usable).toBe(false);
+    expect(await asked(mending, false)).toEqual([LENGTH, LENGTH + 1]);
+    expect(await asked(mending, true)).toEqual([LENGTH, LENGTH + 1, LENGTH + 2]);
   });
 });
 

@@ -309,9 +309,11 @@ describe('entries for a damaged peer', () => {
   const { Entries } = reflected;
 
   test('question and answer survive the wire', () => {
-    const request = { clusterId: new Uint8Array(16).fill(9), from: 7, to: 2 ** 40 };
-    expect(plain(decodeEntriesRequest(encodeEntriesRequest(request)))).toEqual(plain(request));
-    expect(plain(Entries.requestDeserialize(encodeEntriesRequest(request)).from)).toEqual(plain(7));
+    const request = { clusterId: new Uint8Array(16).fill(9), from: 7, to: 2 ** 40, uncommitted: true };
+    for (const one of [request, { ...request, uncommitted: false }])
+      expect(plain(decodeEntriesRequest(encodeEntriesRequest(one)))).toEqual(plain(one));
+    const reflectedRequest = Entries.requestDeserialize(encodeEntriesRequest(request));
+    expect(plain([reflectedRequest.from, reflectedRequest.uncommitted])).toEqual(plain([7, true]));
     const records = [record(7), record(8)];
     expect(decodeEntriesResponse(encodeEntriesResponse(records), 7)).toEqual(records);
     expect(Entries.responseDeserialize(encodeEntriesResponse(records)).entries).toHaveLength(2);
@@ -319,7 +321,9 @@ describe('entries for a damaged peer', () => {
 
   test('an empty range is refused, and an entry that stands elsewhere is damaged [D7]', () => {
     const clusterId = new Uint8Array(16);
-    expect(() => decodeEntriesRequest(encodeEntriesRequest({ clusterId, from: 3, to: 2 }))).toThrow(/no range/);
+    expect(() => decodeEntriesRequest(encodeEntriesRequest({ clusterId, from: 3, to: 2, uncommitted: false }))).toThrow(
+      /no range/,
+    );
     expect(() => decodeEntriesResponse(encodeEntriesResponse([record(7)]), 8)).toThrow(/entry 8 is damaged/);
   });
 });

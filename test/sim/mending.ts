@@ -1,7 +1,7 @@
 import { FactstoreError } from '../../src/base/errors.ts';
 import { damageIn } from '../../src/storage/damage.ts';
 import { RaftLog, type RaftLogOptions } from '../../src/storage/raft-log.ts';
-import { type FetchEntries, rewriteLog } from '../../src/storage/raft-log-rewrite.ts';
+import { type FetchEntries, type Refusal, rewriteLog } from '../../src/storage/raft-log-rewrite.ts';
 import type { Chance } from './chance.ts';
 import { Database } from './database.ts';
 import type { Disk } from './disk.ts';
@@ -48,10 +48,10 @@ export async function openOrMend(mending: Mending, options: RaftLogOptions): Pro
 
 function patientFetch({ process, peers }: Mending): FetchEntries {
   const fetch = fetchFrom(process, peers);
-  return async (from, to, refusal) => {
+  return async (...lost) => {
     for (;;) {
       try {
-        return await fetch(from, to, refusal);
+        return await fetch(...lost);
       } catch (error) {
         if (!(error instanceof FactstoreError) || error.code !== 'UNREACHABLE') throw error;
         await process.wait(ASK_AGAIN_MS);
@@ -60,18 +60,25 @@ function patientFetch({ process, peers }: Mending): FetchEntries {
   };
 }
 
-/** Asks one peer after another, once. */
+/** Asks one peer after another, once; and once more for what none of them knows to be committed. */
 export function fetchFrom(process: Process, peers: () => readonly Node[]): FetchEntries {
-  return async (from, to, refusal) => {
+  const first = async (from: number, refusal: Refusal, bytesMax: number, end: (log: RaftLog) => number) => {
     for (const peer of peers()) {
       await process.wait(1);
-      const committed = Math.min(to, peer.log.hardState.commit);
-      const answer = await peer.log.read(from, committed, ENTRIES_BYTES_MAX).catch((error: unknown) => {
+      const answer = await peer.log.read(from, end(peer.log), bytesMax).catch((error: unknown) => {
         if (error instanceof FactstoreError && error.code === 'DATA_LOSS') return [];
         throw error;
       });
       if ((await refusal(answer)) === undefined) return answer;
     }
+    return undefined;
+  };
+  return async (from, to, refusal, orElse) => {
+    const committed = await first(from, refusal, ENTRIES_BYTES_MAX, (log) => Math.min(to, log.hardState.commit));
+    if (committed) return committed;
+    const run = await orElse?.();
+    const whole = run && (await first(from, run.refusal, Number.MAX_SAFE_INTEGER, () => run.to));
+    if (whole) return whole;
     throw new FactstoreError('UNREACHABLE', `no peer has entry ${from}`);
   };
 }

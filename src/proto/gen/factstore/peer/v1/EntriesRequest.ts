@@ -6,10 +6,12 @@ export interface EntriesRequest {
   'clusterId'?: (Buffer | Uint8Array | string);
   'from'?: (number | string | Long);
   'to'?: (number | string | Long);
+  'uncommitted'?: (boolean);
 }
 
 export interface EntriesRequest__Output {
   'clusterId': (Buffer);
   'from': (number);
   'to': (number);
+  'uncommitted': (boolean);
 }
