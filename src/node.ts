@@ -13,11 +13,11 @@ import { LogRepair } from './node/log-repair.ts';
 import { measuredStore } from './node/measured-store.ts';
 import { Member } from './node/member.ts';
 import { NodeStorage } from './node/open-storage.ts';
+import { otherMembers, someoneElseHas, votesAlone } from './node/other-members.ts';
 import type { Scavenging } from './node/scavenging.ts';
 import { Founding } from './peer/founding.ts';
 import { clusterOf, type FoundingMember } from './peer/founding-codec.ts';
 import { Joining } from './peer/joining.ts';
-import { membershipIn } from './peer/membership-codec.ts';
 import { type PeerHandlers, PeerServer } from './peer/peer-server.ts';
 import { openProgram, type Program } from './projection/program.ts';
 import { type Clock, every, systemClock, type Timer } from './runtime/clock.ts';
@@ -30,7 +30,7 @@ import type { NodeProjections } from './server/projections-service.ts';
 import { ReceiveBudget } from './server/receive-budget.ts';
 import { Server } from './server/server.ts';
 import { Traffic } from './server/traffic.ts';
-import { damageError, damageIn } from './storage/damage.ts';
+import { type Damage, damageError, damageIn } from './storage/damage.ts';
 import { DataDirectory } from './storage/data-directory.ts';
 import { DiskReserve, reserveBytesFor } from './storage/disk-reserve.ts';
 import { type ReturnNote, readReturnNote, removeReturnNote } from './storage/former-self.ts';
@@ -117,6 +117,8 @@ export class Node {
   private integrity: Integrity | undefined;
   private incarnation = 0;
   private failed = false;
+  /** Its log is damaged where no other member can mend it. */
+  private unmended = false;
   /** Why it ended by itself. */
   private reason: Error | undefined;
   private returning: ReturnNote | undefined;
@@ -244,7 +246,7 @@ export class Node {
     const { directory, logger } = this;
     const damages = new DamageWatch({
       ...{ directory, storage, logger },
-      hasPeers: () => this.otherPeers().size > 0,
+      mayBeMended: (damage) => this.mayBeMended(damage),
       handOver: async () => this.member?.handOver(HAND_OVER_MS),
       fail: (error) => this.fail(error),
     });
@@ -263,19 +265,22 @@ export class Node {
   private async mend(storage: NodeStorage): Promise<void> {
     const { reserve, clock, logger } = this;
     const peers = () => this.otherPeers();
-    this.repair = new LogRepair({ storage, reserve, peers, clock, logger, signal: this.stopping.signal });
-    await this.repair.run();
+    const alone = votesAlone(storage, this.directory.identity);
+    this.repair = new LogRepair({ storage, reserve, peers, alone, clock, logger, signal: this.stopping.signal });
+    this.unmended = !(await this.repair.run());
     this.repair = undefined;
   }
 
-  /** Node ids and peer addresses of the other members, as --cluster or the log give them. */
   private otherPeers(): Map<string, string> {
-    const { storage } = this;
-    const named = storage ? membersOf(storage) : [];
-    const peers = new Map(named.map(({ nodeId, peerAddress }) => [nodeId, peerAddress]));
-    for (const member of this.options.cluster ?? []) peers.set(member.nodeId, formatAddress(member));
-    peers.delete(this.nodeId);
-    return peers;
+    return otherMembers(this.options, this.storage);
+  }
+
+  /** Whether others may have what this node has lost. Where it votes alone, it knows what they have. */
+  private mayBeMended({ index }: Damage): boolean {
+    const { member, storage, directory, nodeId } = this;
+    if (this.unmended || this.otherPeers().size === 0) return false;
+    if (!storage || !votesAlone(storage, directory.identity)) return true;
+    return member !== undefined && someoneElseHas(index, nodeId, member.status());
   }
 
   /** Becomes a member of a cluster that exists, by way of members at these peer addresses. */
@@ -488,11 +493,4 @@ function newUuid(): Uint8Array {
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
   return bytes;
-}
-
-/** The founding record knows nobody who came later, so it counts only where no membership row is left. */
-function membersOf(storage: NodeStorage): readonly FoundingMember[] {
-  const { memberships } = storage;
-  if (memberships.length > 0) return memberships.flatMap((entry) => [...membershipIn(entry).members.values()]);
-  return storage.foundingBytes ? storage.founding.members : [];
 }

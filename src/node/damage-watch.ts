@@ -8,8 +8,8 @@ export interface DamageWatchPorts {
   readonly directory: DataDirectory;
   readonly storage: NodeStorage;
   readonly logger: Logger;
-  /** Whether there are other members, which may have what this node has lost. */
-  hasPeers(): boolean;
+  /** Whether other members may have what this node has lost. */
+  mayBeMended(damage: Damage): boolean;
   /** Another member leads from here on, where one can. */
   handOver(): Promise<void>;
   /** Ends the node, with the reason. */
@@ -33,12 +33,12 @@ export class DamageWatch {
     return this.note ?? Promise.resolve();
   }
 
-  /** The record is missed by whoever asked for it. A lone node goes on with all that it still has. */
+  /** The record is missed by whoever asked for it. A node that nobody can mend goes on with all that it still has. */
   log(damage: Damage): void {
-    const { logger, hasPeers, storage, directory } = this.ports;
+    const { logger, mayBeMended, storage, directory } = this.ports;
     if (this.note) return;
     logger.error({ event: 'log.damaged', index: damage.index }, `the raft log is damaged: ${damage.text}`);
-    if (damage.kind !== 'belowCommit' || !hasPeers()) return;
+    if (damage.kind !== 'belowCommit' || !mayBeMended(damage)) return;
     this.leave(damageError(directory.path, damage), storage.noteDamage(damage));
   }
 

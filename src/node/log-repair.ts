@@ -4,8 +4,10 @@ import { entriesFromPeers } from '../peer/entries.ts';
 import { RareLog } from '../peer/rare-log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { type Damage, damageError } from '../storage/damage.ts';
 import { type DiskReserve, mebibytes } from '../storage/disk-reserve.ts';
 import type { FetchEntries } from '../storage/raft-log-rewrite.ts';
+import type { EntryRecord } from '../storage/record.ts';
 import type { NodeStorage } from './open-storage.ts';
 
 export interface LogRepairOptions {
@@ -13,6 +15,8 @@ export interface LogRepairOptions {
   readonly reserve: DiskReserve;
   /** Node ids and peer addresses of the other members. */
   readonly peers: () => ReadonlyMap<string, string>;
+  /** This node alone votes: what none of the others has by now, none of them will get. */
+  readonly alone: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: Signal;
@@ -51,14 +55,40 @@ export class LogRepair {
     return `repairing its log, ${this.percent} % (${this.what})${this.obstacle && `: ${this.obstacle}`}`;
   }
 
-  /** Resolves once the log is whole and open. Rejects where it is damaged beyond what peers can mend, or on abort. */
-  async run(): Promise<void> {
-    const { logger, clock } = this.options;
-    const begunMs = clock.monotonicMs();
+  /**
+   * Resolves once the log is open: with true where it is whole; with false where none of the others has what it has lost,
+   * and the rest of it is at hand. Rejects where it is damaged beyond what peers can mend, or on abort.
+   */
+  async run(): Promise<boolean> {
+    const { logger, alone, storage } = this.options;
     logger.warn(
       { event: 'log.repairing', damage: this.what },
       `the log is damaged and is being repaired: ${this.what}`,
     );
+    try {
+      if (alone && storage.usable) await this.seekHelp();
+      await this.mend();
+      return true;
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      if (!storage.usable) throw damageError(storage.path, storage.damage as Damage, error);
+      const text = `the log stays damaged, and this node goes on with all that it still has: ${error.message}`;
+      logger.error({ event: 'log.unmended', damage: this.what }, text);
+      return false;
+    }
+  }
+
+  /** Where nobody has the entry that is known to be lost, the node need not copy all before it first, and can serve. */
+  private async seekHelp(): Promise<void> {
+    const { index } = this.options.storage.damage as Damage;
+    const refusal = (records: readonly EntryRecord[]) =>
+      records.length === 0 ? `it has no entry ${index}` : undefined;
+    if (index > 0) await this.patientFetch()(index, index, refusal, async () => ({ to: index, refusal }));
+  }
+
+  private async mend(): Promise<void> {
+    const { logger, clock } = this.options;
+    const begunMs = clock.monotonicMs();
     let fetched: number | undefined;
     while (fetched === undefined) {
       await this.waitForRoom();
@@ -113,9 +143,12 @@ export class LogRepair {
     if (this.options.signal.aborted) throw new FactstoreError('CANCELLED', 'the node stops while its log is repaired');
   }
 
-  /** Asks until somebody has what is missing, however long that takes: without it the node is of no use. */
+  /**
+   * Asks until somebody has what is missing, however long that takes: without it the node is of no use. Not where it votes
+   * alone: it is of use to all others where its log is open, and where all of them have answered nothing will change.
+   */
   private patientFetch(): FetchEntries {
-    const { storage, peers, clock, signal } = this.options;
+    const { storage, peers, alone, clock, signal } = this.options;
     const fetch = entriesFromPeers(storage.clusterId, peers, { clock, signal });
     return async (...lost) => {
       for (;;) {
@@ -125,11 +158,17 @@ export class LogRepair {
           this.obstacle = '';
           return records;
         } catch (error) {
-          if (!(error instanceof FactstoreError) || error.code !== 'UNREACHABLE') throw error;
+          if (!isUnreachable(error)) throw error;
+          if (alone && (storage.usable || error.details.unheard === 0)) throw error;
           this.obstacle = error.message;
           await clock.sleep(ASK_AGAIN_MS, signal);
         }
       }
     };
   }
+}
+
+/** Nobody has what was asked for. */
+function isUnreachable(error: unknown): error is FactstoreError {
+  return error instanceof FactstoreError && error.code === 'UNREACHABLE';
 }

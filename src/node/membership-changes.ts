@@ -26,6 +26,7 @@ import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { MembersChange } from '../server/cluster-service.ts';
+import type { Damage } from '../storage/damage.ts';
 import type { KnownMember, Members } from './members.ts';
 
 export interface MembershipChangesPorts {
@@ -271,7 +272,10 @@ export class MembershipChanges {
   }
 
   private checkCaughtUp(id: MemberId): void {
-    const { progress, commit } = this.ports.replica.status();
+    const { replica, self } = this.ports;
+    const lost = replica.lostFor(id);
+    if (lost) throw new FactstoreError('FAILED_PRECONDITION', cannotCatchUp(id, self, lost), { passes: true });
+    const { progress, commit } = replica.status();
     const follower = progress.find((one) => one.id === id);
     const behind = commit - (follower?.match ?? 0);
     if (follower?.recentlyActive && follower.state === 'replicate' && behind <= PROMOTION_LAG_MAX) return;
@@ -369,6 +373,10 @@ function stepOrRefusal(step: () => Configuration): Configuration {
   } catch (error) {
     throw error instanceof ChangeRefused ? refused(error.message) : error;
   }
+}
+
+function cannotCatchUp(id: MemberId, leader: MemberId, { text }: Damage): string {
+  return `${nodeIdOf(id)} cannot catch up, as ${nodeIdOf(leader)} has lost what it is to receive next, and no other member has it (${text}). ${nodeIdOf(leader)} goes on with all that it still has; what is lost can come from a backup of its data directory alone`;
 }
 
 function notNow(reason: string): FactstoreError {

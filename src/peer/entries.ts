@@ -84,10 +84,11 @@ export function entriesFromPeers(
     const peers = new Peers(addresses());
     const committed = await peers.first((address) => askOne(address, from, to, false), refusal);
     if (committed) return committed;
-    const run = orElse && peers.answered ? await orElse() : undefined;
+    const run = await orElse?.();
     const proven = run && (await peers.first((address) => whole(from, run.to, address, askOne), run.refusal));
     if (proven) return proven;
-    throw new FactstoreError('UNREACHABLE', `no peer has entry ${from}: ${peers.reasons}`);
+    const { reasons, unheard } = peers;
+    throw new FactstoreError('UNREACHABLE', `no peer has entry ${from}: ${reasons}`, { unheard });
   };
 }
 
@@ -109,16 +110,18 @@ async function whole(
 
 /** Those that are asked for something, and why they do not have it. */
 class Peers {
+  private readonly all: number;
   private readonly addresses: Map<string, string>;
   private readonly obstacles = new Map<string, string>();
 
   constructor(addresses: ReadonlyMap<string, string>) {
     this.addresses = new Map(addresses);
+    this.all = addresses.size;
   }
 
-  /** Whether any of them may have something else. */
-  get answered(): boolean {
-    return this.addresses.size > 0;
+  /** How many of them could not be reached. */
+  get unheard(): number {
+    return this.all - this.addresses.size;
   }
 
   get reasons(): string {

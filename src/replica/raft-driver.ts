@@ -3,6 +3,7 @@ import { allMembers } from '../raft/configuration.ts';
 import type { EntryType, MemberId, Message, Persist, RaftCore, ReadAnswer } from '../raft/types.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { SharedTurn } from '../runtime/shared-turn.ts';
+import { type Damage, damageIn } from '../storage/damage.ts';
 import { type EntryRecord, PIECE_BYTES } from '../storage/record.ts';
 import { entryOf } from './catch-up.ts';
 import { firstBreak } from './continuation.ts';
@@ -18,6 +19,8 @@ export interface RaftDriverPorts {
   reads(answers: readonly ReadAnswer[]): void;
   /** Entries up to here may be applied. */
   committed(index: number): void;
+  /** A member that lags cannot be sent what it lacks, as this node has lost it. */
+  unsendable(to: MemberId, damage: Damage): void;
   /** Called after every turn: role, term or leader may have changed. */
   turned(): void;
   fatal(error: unknown): void;
@@ -49,6 +52,8 @@ export class RaftDriver {
   /** The index behind which a range was named to each follower that lags, and those that could not get one. */
   private readonly named = new Map<MemberId, number>();
   private readonly unhelped = new Set<MemberId>();
+  /** What those lack that cannot be sent it. */
+  private readonly lost = new Map<MemberId, Damage>();
 
   constructor(core: RaftCore<EntryRecord>, ports: RaftDriverPorts) {
     this.core = core;
@@ -74,6 +79,11 @@ export class RaftDriver {
   async stop(): Promise<void> {
     this.halt();
     if (this.writing) await new Promise<void>((resolve) => (this.idle = resolve));
+  }
+
+  /** What this node has lost of what a member lacks; undefined: as far as it knows nothing. */
+  lostFor(member: MemberId): Damage | undefined {
+    return this.lost.get(member);
   }
 
   /** A proposal of this node, sealed by itself; `sealed` false: it will be, and then `release` is called. */
@@ -201,12 +211,25 @@ export class RaftDriver {
     try {
       const from = message.index + 1;
       const entries = await this.ports.log.read(from, message.index + message.loadMax, LOAD_BYTES_MAX);
+      this.lost.delete(message.to);
       if (this.stopped || entries.length === 0) return;
       if (this.core.term !== message.term || this.core.role !== 'leader') return;
       this.ports.transport.send({ ...message, entries: entries.map(entryOf) });
     } catch (error) {
-      if (!this.stopped) this.ports.fatal(error);
+      if (!this.stopped) this.notLoaded(message.to, error);
     }
+  }
+
+  /**
+   * What is damaged below the commit index is told to whoever watches over the log, and ends the node where another member
+   * can mend it. Where none can, the node goes on with all that it still has, and the member waits.
+   */
+  private notLoaded(to: MemberId, error: unknown): void {
+    const damage = damageIn(error);
+    if (damage?.kind !== 'belowCommit') return this.ports.fatal(error);
+    const known = this.lost.get(to)?.index === damage.index;
+    this.lost.set(to, damage);
+    if (!known) this.ports.unsendable(to, damage);
   }
 
   private guarded(work: () => void): void {

@@ -17,6 +17,7 @@ import { type Clock, every, type Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import { Watched } from '../runtime/watched.ts';
+import type { Damage } from '../storage/damage.ts';
 import {
   type EntryRecord,
   type LogPlace,
@@ -150,6 +151,8 @@ export class Replica implements Inbound {
       reads: (answers) => this.onReads(answers),
       disk: this.fitness.disk,
       committed: (index) => this.loop.committed.raise(index),
+      unsendable: (to, { text }) =>
+        logger.error({ event: 'log.unsendable', peer: to }, `${to} waits for what this node has lost: ${text}`),
       turned: () => this.onTurned(),
       fatal: (error) => this.fail(error),
     });
@@ -277,6 +280,11 @@ export class Replica implements Inbound {
 
   status(): RaftStatus {
     return this.core.status();
+  }
+
+  /** What this node has lost of what a member lacks, so that it waits; undefined: as far as it knows nothing. */
+  lostFor(member: MemberId): Damage | undefined {
+    return this.driver.lostFor(member);
   }
 
   /** The end of this node's log, committed or not; what a leader's next entry continues. */

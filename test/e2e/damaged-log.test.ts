@@ -2,10 +2,12 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { FactstoreClient } from '../../src/client/index.ts';
+import { writeDamageNote } from '../../src/storage/damage-note.ts';
 import { LevelStore } from '../../src/storage/level-store.ts';
 import { RAFT_LOG_DATABASE } from '../../src/storage/raft-log.ts';
 import { entryKey } from '../../src/storage/raft-log-rows.ts';
 import type { Operation } from '../../src/storage/store.ts';
+import { logging } from '../peer/support.ts';
 import { ProcessCluster, type ProcessNode } from '../support/process-cluster.ts';
 import { runCli } from '../support/run-cli.ts';
 import { TestNodes } from '../support/test-node.ts';
@@ -135,6 +137,36 @@ describe('a node whose log is damaged below its commit index', () => {
     await nodes.startNode(0);
     await converged(await nodes.client());
     expect(await readdir(nodes.data(0))).not.toContain('log.damaged');
+  });
+
+  test('and that votes alone serves on where a node joins that would need the damaged entry, also started anew [D7]', async () => {
+    nodes = await TestNodes.start(1, { shutdownTimeoutMs: 1_000 });
+    const before = await nodes.client();
+    // A start reads what is not in sealed blocks of the index, up to three of 16,384 events, and verifies the last 64 MiB.
+    const many = Array.from({ length: 1_000 }, (_, i) => ({ type: 'Counted', data: { i } }));
+    for (let i = 0; i < 51; i++) await before.append(`s-${i}`, many);
+    const large = [{ type: 'Counted', data: { text: 'x'.repeat(1_000_000) } }];
+    await Promise.all(Array.from({ length: 70 }, () => before.append('large', large)));
+    await nodes.stopNode(0);
+    await damage(nodes.data(0), [10]);
+    const { logger, lines } = logging();
+    const tells = (event: string) => until(event, () => lines.find((line) => line.event === event));
+    await nodes.startNode(0, {}, { logger });
+    await nodes.addNode();
+    expect((await tells('log.unsendable')).text).toMatch(/^n2\/.* waits for what this node has lost: entry 10: /);
+    const client = await nodes.client(0);
+    await client.append('s', [{ type: 'Counted', data: {} }]);
+    expect(await readdir(nodes.data(0))).not.toContain('damaged.json');
+    await expect(client.cluster.promote('n2')).rejects.toThrow(/n2 cannot catch up, as n1 has lost .*entry 10/);
+    // One that has noted the damage, as it thought that others could mend it, finds that they cannot.
+    await nodes.stopNode(0);
+    await writeDamageNote(nodes.data(0), { kind: 'belowCommit', index: 10, text: 'entry 10: its checksum is wrong' });
+    lines.length = 0;
+    await nodes.startNode(0, {}, { logger });
+    expect((await tells('log.unmended')).text).toMatch(/goes on .* no peer has entry 10: n2: /);
+    await tells('log.unsendable');
+    await client.append('s', [{ type: 'Counted', data: {} }]);
+    expect(lines.map(({ level }) => level)).not.toContain('fatal');
   });
 
   test('and that has no peers refuses to start, and names the ways out [D7]', async () => {

@@ -3,13 +3,16 @@ import { FactstoreError } from '../../src/base/errors.ts';
 import { DamageWatch } from '../../src/node/damage-watch.ts';
 import type { NodeStorage } from '../../src/node/open-storage.ts';
 import { deferred } from '../../src/runtime/deferred.ts';
+import type { Damage } from '../../src/storage/damage.ts';
 import type { DataDirectory } from '../../src/storage/data-directory.ts';
 import { logging } from '../peer/support.ts';
 
 const SHORT = new FactstoreError('DATA_LOSS', 'index: a block is short of rows', { database: 'index' });
 
-/** Watches over a node whose disk takes a note when the test lets it. */
-function watching() {
+const LOST: Damage = { kind: 'belowCommit', index: 40, text: 'entry 40: its checksum is wrong' };
+
+/** Watches over a node whose disk takes a note when the test lets it, and which others can mend, or not. */
+function watching(mayBeMended = true) {
   const done: string[] = [];
   const disk = deferred<void>();
   const left = deferred<unknown>();
@@ -17,18 +20,19 @@ function watching() {
     await disk.promise;
     done.push(text);
   };
+  const { logger, lines } = logging();
   const damages = new DamageWatch({
     directory: { path: '/d', indexPath: '/d/index', logPath: '/d/log' } as DataDirectory,
     storage: {
       noteIndexDamage: (text: string) => note(`index: ${text}`),
       noteDamage: ({ text }: { text: string }) => note(`log: ${text}`),
     } as unknown as NodeStorage,
-    logger: logging().logger,
-    hasPeers: () => true,
+    logger,
+    mayBeMended: ({ index }) => mayBeMended && index === LOST.index,
     handOver: async () => void done.push('handed over'),
     fail: (error) => left.resolve(error),
   });
-  return { damages, done, disk, left: left.promise };
+  return { damages, done, disk, lines, left: left.promise };
 }
 
 describe('damage that a running node meets', () => {
@@ -47,5 +51,21 @@ describe('damage that a running node meets', () => {
     disk.resolve();
     await noted;
     expect(done).toEqual([`index: ${SHORT.message}`, 'noted']);
+  });
+
+  test('in the log is mended at the next start where others may have what is lost [D7]', async () => {
+    const { damages, done, disk, left } = watching();
+    damages.log(LOST);
+    disk.resolve();
+    expect(await left).toMatchObject({ code: 'DATA_LOSS', details: { index: LOST.index } });
+    expect(done).toEqual([`log: ${LOST.text}`, 'handed over']);
+  });
+
+  test('in the log ends nothing where nobody has what is lost [D7]', async () => {
+    const { damages, done, disk, lines } = watching(false);
+    damages.log(LOST);
+    disk.resolve();
+    await damages.noted;
+    expect([done, lines.map(({ event }) => event)]).toEqual([[], ['log.damaged']]);
   });
 });

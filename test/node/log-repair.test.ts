@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { LogRepair } from '../../src/node/log-repair.ts';
+import { LogRepair, type LogRepairOptions } from '../../src/node/log-repair.ts';
 import type { NodeStorage } from '../../src/node/open-storage.ts';
 import type { EntriesRequest } from '../../src/peer/entries.ts';
 import { PeerServer } from '../../src/peer/peer-server.ts';
@@ -41,7 +41,9 @@ async function repairing(free: readonly number[]) {
       if (waits.length > free.length) stopping.abort();
     },
   };
-  const repair = new LogRepair({ storage, reserve, peers: () => new Map(), clock, logger, signal: stopping.signal });
+  const { signal } = stopping;
+  const peers = () => new Map();
+  const repair = new LogRepair({ storage, reserve, peers, alone: false, clock, logger, signal });
   return { path, records, storage, repair, lines, waits };
 }
 
@@ -85,25 +87,98 @@ describe('the repair of a log on a disk that is short of space', () => {
   });
 });
 
+/** A repair on a disk with room, by peers at these addresses. */
+function repairOf(storage: NodeStorage, peers: ReadonlyMap<string, string>, more: Partial<LogRepairOptions> = {}) {
+  const { path } = storage;
+  const reserve = new DiskReserve({ path, reserveBytes: 0, refreshIntervalMs: 1_000, freeBytes: async () => PLENTY });
+  const { logger } = logging();
+  const { signal } = new AbortController();
+  const options = { storage, reserve, peers: () => peers, alone: false, clock: systemClock, logger, signal };
+  return new LogRepair({ ...options, ...more });
+}
+
+/** Another member, whose log goes on behind what it knows to be committed; tells where it answers. */
+async function member(committed: readonly EntryRecord[], more: readonly EntryRecord[] = []): Promise<string> {
+  const { storage } = await opened(join(await temporaryDirectory(), 'data'));
+  await storage.adopt(RECORD);
+  if (committed.length > 1) await append(storage.log, committed.slice(1));
+  if (more.length > 0) await append(storage.log, more, committed.length);
+  const never = () => Promise.reject(new Error('not asked for'));
+  const handlers = { found: never, join: never, stateDigests: never, state: async function* () {} };
+  const identify = () => expect.unreachable('not asked for');
+  const entries = (request: EntriesRequest) => storage.entries(request);
+  const server = await PeerServer.start('127.0.0.1:0', { ...handlers, identify, entries }, logging().logger);
+  onTestFinished(() => server.close());
+  return server.address;
+}
+
+describe('the repair of the log of a node that votes alone', () => {
+  const NOTED = 17;
+  const NOWHERE = '127.0.0.1:1';
+
+  const damaged = () => damagedDirectory(20, NOTED);
+
+  test('takes what a learner has, as any other [D7]', async () => {
+    const { path, records } = await damaged();
+    await loseEntry(path, NOTED);
+    const { storage } = await opened(path);
+    const peers = new Map([['n3', await member(records.slice(0, NOTED))]]);
+    expect(await repairOf(storage, peers, { alone: true }).run()).toBe(true);
+    expect(storage.damage).toBeUndefined();
+  });
+
+  test.each([
+    ['the learner has less than that', async () => member([])],
+    ['the learner is not there', async () => NOWHERE],
+  ])('is given up where the log is open and %s: the node goes on with the rest [D7]', async (_, learner) => {
+    const { path, records } = await damaged();
+    const { storage } = await opened(path);
+    expect(storage.usable).toBe(true);
+    const { logger, lines } = logging();
+    const repair = repairOf(storage, new Map([['n3', await learner()]]), { alone: true, logger });
+    expect(await repair.run()).toBe(false);
+    expect(lines.at(-1)).toMatchObject({
+      level: 'error',
+      event: 'log.unmended',
+      text: expect.stringMatching(/no peer has entry 17: n3: /),
+    });
+    expect(await storage.log.read(1, 20, Number.MAX_SAFE_INTEGER)).toHaveLength(records.length);
+    expect(await readdir(path)).not.toContain('log.rewritten');
+  });
+
+  test('ends where the log is not open and all others have less: nothing will change [D7]', async () => {
+    const { path } = await damaged();
+    await loseEntry(path, NOTED);
+    const { storage } = await opened(path);
+    expect(storage.usable).toBe(false);
+    const repair = repairOf(storage, new Map([['n3', await member([])]]), { alone: true });
+    expect(await failure(repair.run())).toMatchObject({
+      code: 'DATA_LOSS',
+      message: expect.stringMatching(/entry 17: .*Ways out/),
+    });
+  });
+
+  test('waits where the log is not open and somebody cannot be asked [D7]', async () => {
+    const { path } = await damaged();
+    await loseEntry(path, NOTED);
+    const { storage } = await opened(path);
+    const stopping = new AbortController();
+    const peers = new Map([
+      ['n3', await member([])],
+      ['n4', NOWHERE],
+    ]);
+    const repair = repairOf(storage, peers, { alone: true, signal: stopping.signal });
+    const done = failure(repair.run());
+    await until('it says what it waits for', () => /n3: it has no entry 17; n4: /.test(repair.progress));
+    stopping.abort();
+    expect((await done).code).toBe('CANCELLED');
+  });
+});
+
 describe('the repair of an entry that nobody else knows to be committed', () => {
   /** More than one answer holds. */
   const LARGE = Buffer.alloc(3 * MIB, 1);
   const COMMITTED = 20;
-
-  /** Another member, whose log goes on behind what it knows to be committed; tells where it answers. */
-  async function member(committed: readonly EntryRecord[], more: readonly EntryRecord[]): Promise<string> {
-    const { storage } = await opened(join(await temporaryDirectory(), 'data'));
-    await storage.adopt(RECORD);
-    await append(storage.log, committed.slice(1));
-    await append(storage.log, more, committed.length);
-    const never = () => Promise.reject(new Error('not asked for'));
-    const handlers = { found: never, join: never, stateDigests: never, state: async function* () {} };
-    const identify = () => expect.unreachable('not asked for');
-    const entries = (request: EntriesRequest) => storage.entries(request);
-    const server = await PeerServer.start('127.0.0.1:0', { ...handlers, identify, entries }, logging().logger);
-    onTestFinished(() => server.close());
-    return server.address;
-  }
 
   /** A log of which all is committed, that has lost these. */
   async function damaged(lost: readonly number[]) {
@@ -118,19 +193,6 @@ describe('the repair of an entry that nobody else knows to be committed', () => 
     for (const index of lost) await loseEntry(path, index);
     const { storage } = await opened(path);
     return { storage, records };
-  }
-
-  function repairOf(storage: NodeStorage, peers: ReadonlyMap<string, string>, signal = new AbortController().signal) {
-    const { path } = storage;
-    const reserve = new DiskReserve({ path, reserveBytes: 0, refreshIntervalMs: 1_000, freeBytes: async () => PLENTY });
-    return new LogRepair({
-      storage,
-      reserve,
-      peers: () => peers,
-      clock: systemClock,
-      logger: logging().logger,
-      signal,
-    });
   }
 
   test.each([
@@ -159,7 +221,7 @@ describe('the repair of an entry that nobody else knows to be committed', () => 
       ['n3', await member(known, records.slice(COMMITTED, COMMITTED + 1))],
     ]);
     const stopping = new AbortController();
-    const repair = repairOf(storage, peers, stopping.signal);
+    const repair = repairOf(storage, peers, { signal: stopping.signal });
     const done = failure(repair.run());
     await until('it says what it waits for', () => repair.progress.includes('no peer has'));
     expect(repair.progress).toMatch(

@@ -12,6 +12,7 @@ import type { Configuration } from '../../src/raft/types.ts';
 import type { Replica } from '../../src/replica/replica.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
+import type { Damage } from '../../src/storage/damage.ts';
 import { until } from '../support/wait.ts';
 
 const logger = createLogger('silent', {});
@@ -37,6 +38,8 @@ class Leader {
   asked = 0;
   /** What is proposed is not committed. */
   stalled = false;
+  /** What it cannot send to anybody. */
+  lost: Damage | undefined;
   /** Stops the node. */
   readonly ending = new AbortController();
   /** Every configuration that was proposed, joint ones included. */
@@ -87,6 +90,7 @@ class Leader {
       },
       changeRefusal: (to) =>
         this.pending ? 'another change of the members is under way (entry 9)' : stepRefusal(this.inForce, to),
+      lostFor: () => this.lost,
       confirm: async () => undefined,
       status: () =>
         ({ commit: 10_000, changeSettled: true, role: 'leader', progress: this.progress() }) as unknown as ReturnType<
@@ -324,6 +328,16 @@ describe('what an operator asks for', () => {
     await expect(leader.changes.change({ kind: 'promote', name: 'n3' })).rejects.toThrow(/5000 entries behind/);
     leader.unreachable.add(idOf(n3));
     await expect(leader.changes.change({ kind: 'promote', name: 'n3' })).rejects.toThrow(/does not answer/);
+    expect(leader.proposed).toEqual([]);
+  });
+
+  it('does not promote one that waits for what the leader itself has lost, and says so [D7]', async () => {
+    const leader = new Leader([n1], [n2]);
+    leader.lost = { kind: 'belowCommit', index: 40, text: 'entry 40: its checksum is wrong' };
+    const told = /n2 cannot catch up, as n1 has lost what it is to receive next.*\(entry 40: its checksum is wrong\)/;
+    await expect(leader.changes.change({ kind: 'promote', name: 'n2' })).rejects.toThrow(told);
+    // It is a learner all the same, and goes on asking.
+    expect((await asks(leader, n2, clusterId)).waits).toMatch(told);
     expect(leader.proposed).toEqual([]);
   });
 

@@ -3,6 +3,7 @@ import { Raft } from '../../src/raft/raft.ts';
 import type { PeerMessage } from '../../src/replica/ports.ts';
 import { RaftDriver } from '../../src/replica/raft-driver.ts';
 import { deferred } from '../../src/runtime/deferred.ts';
+import { type Damage, damageError } from '../../src/storage/damage.ts';
 import { type EntryRecord, sealNoop } from '../../src/storage/record.ts';
 import { EMPTY_LOG, entriesAfter } from '../storage/support.ts';
 import { VirtualTime } from '../support/virtual-clock.ts';
@@ -35,7 +36,8 @@ async function loading(members = ['a', 'b'], commit = 0) {
   );
   const sent: PeerMessage[] = [];
   const failures: unknown[] = [];
-  const read = deferred<EntryRecord[]>();
+  const unsendable: string[] = [];
+  let read = deferred<EntryRecord[]>();
   const driver: RaftDriver = new RaftDriver(core, {
     log: { write: async () => {}, placeAt: async () => end, read: () => read.promise },
     transport: { send: (message) => sent.push(message) },
@@ -44,6 +46,7 @@ async function loading(members = ['a', 'b'], commit = 0) {
     disk: { begun: () => {}, written: () => {}, committed: () => {} },
     reads: () => {},
     committed: () => {},
+    unsendable: (to, { text }) => unsendable.push(`${to}: ${text}`),
     turned: () => {},
     fatal: (error) => failures.push(error),
   });
@@ -68,8 +71,20 @@ async function loading(members = ['a', 'b'], commit = 0) {
     expect(failures).toEqual([]);
     return sent.filter((message) => message.type === 'append' && (message.entries?.length ?? 0) > 0);
   };
+  /** The disk does not give what is asked for, and is asked again once an election timeout has passed. */
+  const damaged = async (kind: Damage['kind']) => {
+    const asked = read;
+    read = deferred<EntryRecord[]>();
+    asked.reject(damageError('/data', { kind, index: 2, text: 'entry 2: it is missing' }));
+    await time.settle();
+    for (let n = 0; n < 2 * OPTIONS.electionTimeoutTicks; n++) {
+      core.tick();
+      await step({ type: 'heartbeatResponse', from: 'b', to: 'a', term: 2, context: n, applied: 0 });
+    }
+    await step({ ...about, index: 0 });
+  };
   const named = () => sent.filter((message) => message.type === 'append' && message.entries === undefined);
-  return { core, step, loaded, named };
+  return { core, driver, step, loaded, named, damaged, failures, unsendable };
 }
 
 describe('a range that is loaded from disk', () => {
@@ -84,6 +99,21 @@ describe('a range that is loaded from disk', () => {
     await step({ type: 'heartbeat', from: 'b', to: 'a', term: 3, commit: 0, context: 1, acknowledged: [] });
     expect(core.role).toBe('follower');
     expect(await loaded()).toEqual([]);
+  });
+
+  it('which is damaged below the commit index is waited for: it does not end the node [D7]', async () => {
+    const { driver, loaded, damaged, failures, unsendable } = await loading();
+    for (let n = 0; n < 2; n++) await damaged('belowCommit');
+    expect([failures, unsendable]).toEqual([[], ['b: entry 2: it is missing']]);
+    expect(driver.lostFor('b')?.index).toBe(2);
+    expect((await loaded())[0]).toMatchObject({ to: 'b', entries: [{ index: 1 }, {}, { index: 3 }] });
+    expect(driver.lostFor('b')).toBeUndefined();
+  });
+
+  it('which is damaged where it may have been promised ends the node [D7]', async () => {
+    const { damaged, failures, unsendable } = await loading();
+    await damaged('promiseLost');
+    expect([failures, unsendable]).toMatchObject([[{ code: 'DATA_LOSS' }], []]);
   });
 
   it('is named where a third member has it, as far as it is committed [C5]', async () => {

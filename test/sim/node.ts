@@ -9,6 +9,7 @@ import type { Replica, ReplicaOptions } from '../../src/replica/replica.ts';
 import { every } from '../../src/runtime/clock.ts';
 import type { Logger } from '../../src/runtime/logger.ts';
 import { OpenCalls } from '../../src/runtime/open-calls.ts';
+import { damageError } from '../../src/storage/damage.ts';
 import { DiskReserve } from '../../src/storage/disk-reserve.ts';
 import { EventIndex } from '../../src/storage/index/event-index.ts';
 import type { RaftLog } from '../../src/storage/raft-log.ts';
@@ -92,6 +93,10 @@ export class Node {
       genesis: genesisChain(CLUSTER_ID),
       incarnation,
       verifyEntries: habits.verifyEntries,
+      // Others vote as well, and can mend it (D7).
+      onDamage: (damage) => {
+        if (damage.kind === 'belowCommit') ports.ended(damageError(id, damage));
+      },
     });
     if (log.lastIndex === 0) await found(log, disk, id, ports.voters);
     const index = await EventIndex.open(disk.index.open(process), async (at) => (await log.get(at))?.chain, {

@@ -93,6 +93,15 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     test: 'replica/raft-driver.test.ts',
   },
   {
+    id: 'lost-promise-waited-for',
+    file: 'src/replica/raft-driver.ts',
+    search: "if (damage?.kind !== 'belowCommit') return this.ports.fatal(error);",
+    replacement: 'if (!damage) return this.ports.fatal(error);',
+    bug: 'a leader that may have forgotten what it acknowledged goes on, as long as only a follower needs it',
+    rule: 'D7',
+    test: 'replica/raft-driver.test.ts',
+  },
+  {
     id: 'commit-never-announced',
     file: 'src/replica/raft-driver.ts',
     search: 'this.core.announce(commit);',

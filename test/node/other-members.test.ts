@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { uuidText } from '../../src/base/bytes.ts';
+import type { NodeStorage } from '../../src/node/open-storage.ts';
+import { someoneElseHas, votesAlone } from '../../src/node/other-members.ts';
+import type { FoundingMember } from '../../src/peer/founding-codec.ts';
+import { memberId } from '../../src/peer/identity.ts';
+import { encodeMembership } from '../../src/peer/membership-codec.ts';
+import { type EntryRecord, sealMembership } from '../../src/storage/record.ts';
+import { EMPTY_LOG, entriesAfter } from '../storage/support.ts';
+
+const node = (nodeId: string, directory: number): FoundingMember => ({
+  ...{ nodeId, directoryId: Buffer.alloc(16, directory), address: '', peerAddress: 'a:1' },
+});
+const [n1, n2] = [node('n1', 1), node('n2', 2)];
+const idOf = ({ nodeId, directoryId }: FoundingMember) => memberId(nodeId, directoryId);
+const SELF = {
+  ...{ format: 1, clusterId: null, incarnation: 1 },
+  ...{ nodeId: n1.nodeId, directoryId: uuidText(n1.directoryId) },
+};
+
+/** A membership entry. */
+function members(voters: readonly FoundingMember[], learners: readonly FoundingMember[]): EntryRecord {
+  const configuration = {
+    voters: [new Set(voters.map(idOf)), new Set<string>()] as const,
+    learners: new Set(learners.map(idOf)),
+    learnersNext: new Set<string>(),
+  };
+  const known = new Map([...voters, ...learners].map((one) => [idOf(one), one]));
+  const [founding] = entriesAfter(EMPTY_LOG, 1) as [EntryRecord];
+  return sealMembership(1, founding, encodeMembership(configuration, known, undefined));
+}
+
+const alone = (...memberships: EntryRecord[]) => votesAlone({ memberships } as unknown as NodeStorage, SELF as never);
+
+describe('a node votes alone', () => {
+  test('beside learners; not under a change that is under way, nor as a learner itself, nor where nothing is known [D7]', () => {
+    expect(alone(members([n1], [n2]))).toBe(true);
+    expect(alone(members([n1], [n2]), members([n1, n2], []))).toBe(false);
+    expect(alone(members([n2], [n1]))).toBe(false);
+    // Another directory of the same node is another member.
+    expect(alone(members([node('n1', 9)], [n1]))).toBe(false);
+    expect(alone()).toBe(false);
+  });
+});
+
+test('an entry is had by whoever has acknowledged it or one behind it, oneself aside [D7]', () => {
+  const status = (matchIndex: number) => ({
+    members: [
+      { nodeId: 'n1', matchIndex: 500 },
+      { nodeId: 'n2', matchIndex },
+    ],
+  });
+  expect(someoneElseHas(40, 'n1', status(40))).toBe(true);
+  expect(someoneElseHas(40, 'n1', status(39))).toBe(false);
+  expect(someoneElseHas(40, 'n1', {})).toBe(false);
+});
