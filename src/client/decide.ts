@@ -45,7 +45,7 @@ export async function decideOnQuery<E extends EventShape>(
     const { head } = await reading.start();
     return { events: await reading.toArray(), position: head };
   };
-  const decision: Decision<Matches<E>, E, AppendResult | undefined> = {
+  const decision: Decision<Matches<E>, E> = {
     what: 'decision on a query',
     about: `query ${JSON.stringify(target.query)}`,
     // What it appends need not match its query, and then does not concern the others.
@@ -53,11 +53,11 @@ export async function decideOnQuery<E extends EventShape>(
     attemptsMax,
     timeoutMs,
     read,
-    attempt: async ({ events, position }, attempt, limits) => {
-      const writes = await decide(events, { position, attempt });
-      if (!writes || writes.length === 0) return undefined;
+    decide: async ({ events, position }, attempt) =>
+      (await decide(events, { position, attempt })) as readonly StreamWrite[] | undefined,
+    append: (writes, { position }, limits) => {
       const conditions = [{ failIfEventsMatch: query, after: position }];
-      return appendWrites(session, pipeline, writes as readonly StreamWrite[], { ...limits(), conditions, producer });
+      return appendWrites(session, pipeline, writes, { ...limits, conditions, producer });
     },
     catchUp: (known, { conditions: [condition], position }) => {
       // Where only a check of a stream failed, nothing is told of the matches, of which some may be hidden by now.

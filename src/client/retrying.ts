@@ -2,6 +2,7 @@ import { FactstoreError, invalid } from '../base/errors.ts';
 import { conflictBackoffMs } from './backoff.ts';
 import { type ConflictDetails, conflictOf } from './conflict.ts';
 import type { EventShape } from './event-types.ts';
+import type { AppendResult, StreamWrite } from './options.ts';
 import type { Session } from './session.ts';
 import { aborted } from './status-error.ts';
 
@@ -20,7 +21,7 @@ export interface Limits {
 }
 
 /** A decision that is made again, on what has become known meanwhile, as long as its append is refused for a conflict. */
-export interface Decision<Known, E extends EventShape, Result> {
+export interface Decision<Known, E extends EventShape> {
   /** Names it in errors, such as `update of "a"`. */
   readonly what: string;
   /** The same for those that are rivals: they are about the same stream, or the same query. */
@@ -30,8 +31,10 @@ export interface Decision<Known, E extends EventShape, Result> {
   readonly attemptsMax: number | undefined;
   readonly timeoutMs: number | undefined;
   read(limits: Limits): Promise<Known>;
-  /** Decides, and appends what was decided. */
-  attempt(known: Known, attempt: number, limits: () => Limits): Promise<Result>;
+  /** What is to be appended, if anything. Whatever it throws is the caller's own, also a conflict of another append. */
+  decide(known: Known, attempt: number): Promise<readonly StreamWrite[] | undefined>;
+  /** Appends it, where what is known still holds. */
+  append(writes: readonly StreamWrite[], known: Known, limits: Limits): Promise<AppendResult>;
   /** What is known now, if the conflict told all that is new; else it is read again. */
   catchUp(known: Known, conflict: ConflictDetails<E>): Known | undefined;
 }
@@ -41,11 +44,11 @@ export interface Decision<Known, E extends EventShape, Result> {
  * attempts it waits for a random while. Once it has met a rival, or where others of this client have, it takes turns with
  * them. Ends in CONFLICT where it gives up.
  */
-export async function untilDecided<Known, E extends EventShape, Result>(
+export async function untilDecided<Known, E extends EventShape>(
   session: Session,
   signal: AbortSignal,
-  decision: Decision<Known, E, Result>,
-): Promise<Result> {
+  decision: Decision<Known, E>,
+): Promise<AppendResult | undefined> {
   const { what, about, exclusive, attemptsMax = ATTEMPTS_MAX, timeoutMs = session.timeoutMs } = decision;
   if (!(attemptsMax >= 1)) throw invalid('attemptsMax', `${attemptsMax} is below 1`);
   const { clock, turns } = session;
@@ -63,8 +66,10 @@ export async function untilDecided<Known, E extends EventShape, Result>(
     goesOn();
     for (let attempt = 1; ; attempt++) {
       known ??= await decision.read(limits());
+      const writes = await decision.decide(known, attempt);
+      if (!writes || writes.length === 0) return undefined;
       try {
-        return await decision.attempt(known, attempt, limits);
+        return await decision.append(writes, known, limits());
       } catch (error) {
         const conflict = conflictOf<E>(error);
         if (!conflict) throw error;

@@ -3,7 +3,7 @@ import type { AppendPipeline } from './append-pipeline.ts';
 import { textArgument } from './arguments.ts';
 import type { ConflictCheck } from './conflict.ts';
 import type { EventShape, NewEvent, RecordedEvent } from './event-types.ts';
-import type { AppendResult, StreamWrite, UpdateOptions } from './options.ts';
+import type { AppendResult, UpdateOptions } from './options.ts';
 import { EventRead, readRequest } from './read.ts';
 import { type Decision, type Limits, untilDecided } from './retrying.ts';
 import { type Session, underSignals } from './session.ts';
@@ -51,7 +51,7 @@ function decisionOn<E extends EventShape>(
   stream: string,
   decide: Decide<E>,
   { attemptsMax, timeoutMs, producer }: UpdateOptions,
-): Decision<StreamAsRead<E>, E, AppendResult | undefined> {
+): Decision<StreamAsRead<E>, E> {
   return {
     what: `update of "${stream}"`,
     about: `stream ${stream}`,
@@ -59,14 +59,14 @@ function decisionOn<E extends EventShape>(
     attemptsMax,
     timeoutMs,
     read: (limits) => readStream<E>(session, stream, limits),
-    attempt: async (known, attempt, limits) => {
-      const events = await decide(known.events, { stream, revision: known.revision, attempt });
-      if (!events || events.length === 0) return undefined;
-      const expect = known.revision < 0n ? 'none' : known.revision;
-      const write: StreamWrite = { stream, expect, events: events as readonly NewEvent[] };
-      return appendWrites(session, pipeline, [write], { ...limits(), producer });
+    decide: async ({ events, revision }, attempt) => {
+      const decided = await decide(events, { stream, revision, attempt });
+      if (!decided || decided.length === 0) return undefined;
+      const expect = revision < 0n ? 'none' : revision;
+      return [{ stream, expect, events: decided as readonly NewEvent[] }];
     },
-    catchUp: (known, { checks: [check] }) => check && catchUp(known, check),
+    append: (writes, _known, limits) => appendWrites(session, pipeline, writes, { ...limits, producer }),
+    catchUp: (known, { checks: [check] }) => (check?.stream === stream ? catchUp(known, check) : undefined),
   };
 }
 

@@ -39,6 +39,21 @@ describe('decide', () => {
     expect(bench.cluster.rows).toHaveLength(0);
   });
 
+  test('S8: a conflict that the function throws is its own: it comes through, and is no reason to decide anew', async () => {
+    await db.append([named('a')]);
+    let decided = 0;
+    const error = await failure(
+      db.decide<NameEvent>({ tags: ['name:bob'] }, async () => {
+        if (++decided > 1) return [named('b', 'bob')];
+        await db.append([{ ...named('a'), expect: 'none' }]);
+        return undefined;
+      }),
+    );
+    expect(error).toMatchObject({ code: 'CONFLICT', details: { checks: [{ stream: 'a', expect: 'none' }] } });
+    expect(error.details).not.toHaveProperty('attempts');
+    expect([decided, bench.cluster.rows.length]).toEqual([1, 1]);
+  });
+
   test('is not disturbed by what does not match', async () => {
     let decided = 0;
     await db.decide<NameEvent>(QUERY, async () => {

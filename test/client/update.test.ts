@@ -146,6 +146,26 @@ describe('update', () => {
     await expect(db.update('a', refuse)).rejects.toThrow(RangeError);
   });
 
+  test('S8: a conflict that decide throws is its own: it comes through, and is no reason to decide anew', async () => {
+    await db.append('other', [{ type: 'Rival', data: 7 }]);
+    let decisions = 0;
+    const thrown: unknown[] = [];
+    const decide = async () => {
+      if (++decisions > 1) return [{ type: 'T' }];
+      return db.append('other', [{ type: 'T' }], { expect: 'none' }).then(
+        () => [],
+        (error: unknown) => {
+          thrown.push(error);
+          throw error;
+        },
+      );
+    };
+    const error = await failure(db.update('a', decide));
+    expect(error).toBe(thrown[0]);
+    expect(conflictOf(error)?.checks[0]?.stream).toBe('other');
+    expect([decisions, bench.cluster.heads.get('a')]).toEqual([1, undefined]);
+  });
+
   test('S8: after an unknown outcome it does not decide again', async () => {
     bench.node(0).onAppend = () => 'hang';
     let decisions = 0;
