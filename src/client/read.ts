@@ -41,21 +41,24 @@ export interface ReadHead {
  * event that was given.
  *
  * Ends in a FactstoreError: INVALID_ARGUMENT, UNREACHABLE, NO_LEADER, DEADLINE_EXCEEDED (no answer within `timeoutMs`),
- * CANCELLED (the signal).
+ * CANCELLED (the signal), FAILED_PRECONDITION (its events were taken before), DATA_LOSS (every node has lost what it reads).
  */
 export class EventRead<E extends EventShape> implements AsyncIterable<RecordedEvent<E>> {
   private readonly source: ReadLoop<E>;
-  private running: AsyncGenerator<RecordedEvent<E>[], void, undefined> | undefined;
-  private first: IteratorResult<RecordedEvent<E>[], void> | undefined;
+  private readonly messages: AsyncGenerator<RecordedEvent<E>[], void, undefined>;
+  /** The first message, or its failure, for everyone who asks for it; undefined: nobody has. */
+  private first: Promise<IteratorResult<RecordedEvent<E>[], void>> | undefined;
+  private taken = false;
 
   /** @internal */
   constructor(session: Session, request: ReadRequest, options: CallOptions) {
     this.source = new ReadLoop(session, request, options);
+    this.messages = this.source.run();
   }
 
   /** What the read sees; also of a stream without events. May be asked before the events are taken, and after. */
   async start(): Promise<ReadHead> {
-    if (!this.source.head) this.first = await this.open().next();
+    await this.firstMessage();
     const start = this.source.head;
     if (!start) throw new FactstoreError('INTERNAL', 'the node answered a read without its head');
     const revision = start.headRevision === undefined ? undefined : BigInt(start.headRevision);
@@ -64,16 +67,14 @@ export class EventRead<E extends EventShape> implements AsyncIterable<RecordedEv
 
   /** The events in the batches in which they come, none of them empty. */
   async *batches(): AsyncGenerator<RecordedEvent<E>[], void, undefined> {
-    const running = this.open();
+    if (this.taken) throw takenBefore();
+    this.taken = true;
     try {
-      for (;;) {
-        const next = this.first ?? (await running.next());
-        this.first = undefined;
-        if (next.done) return;
+      for (let next = await this.firstMessage(); !next.done; next = await this.messages.next()) {
         if (next.value.length > 0) yield next.value;
       }
     } finally {
-      await running.return();
+      await this.messages.return();
     }
   }
 
@@ -90,10 +91,16 @@ export class EventRead<E extends EventShape> implements AsyncIterable<RecordedEv
     }
   }
 
-  private open(): AsyncGenerator<RecordedEvent<E>[], void, undefined> {
-    this.running ??= this.source.run();
-    return this.running;
+  private firstMessage(): Promise<IteratorResult<RecordedEvent<E>[], void>> {
+    this.first ??= this.messages.next();
+    return this.first;
   }
+}
+
+/** Nothing more would come, which looks like a store without events. */
+function takenBefore(): FactstoreError {
+  const text = 'the events of this read were taken before: a read gives them once. Begin another one.';
+  return new FactstoreError('FAILED_PRECONDITION', text);
 }
 
 /** Reads from one node after another until everything up to the first node's head has been given. */

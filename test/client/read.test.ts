@@ -39,6 +39,35 @@ describe('reading', () => {
     expect(data(await other.toArray())).toEqual([0, 1]);
   });
 
+  test('a read gives its events once, and refuses to give nothing the second time', async () => {
+    await db.append('a', numbered(0, 5));
+    const read = db.read('a');
+    expect(data(await read.toArray())).toEqual([0, 1, 2, 3, 4]);
+    const error = await failure(read.toArray());
+    expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', definite: true });
+    expect(error.message).toContain('a read gives them once');
+    expect(await failure(read.batches().next())).toMatchObject({ code: 'FAILED_PRECONDITION' });
+    expect(await read.start()).toMatchObject({ head: 5n });
+  });
+
+  test('a read whose start failed ends in that failure, and does not read as nothing', async () => {
+    await db.append('a', numbered(0, 5));
+    const ended = AbortSignal.abort();
+    const read = db.read('a', { signal: ended });
+    const error = await failure(read.start());
+    expect(error).toMatchObject({ code: 'CANCELLED' });
+    expect(await failure(read.toArray())).toBe(error);
+    expect(await failure(read.start())).toBe(error);
+  });
+
+  test('two that ask at once what a read sees are told the same, and take none of its events', async () => {
+    await db.append('a', numbered(0, 5));
+    const read = db.read('a');
+    const [one, two] = await Promise.all([read.start(), read.start()]);
+    expect(two).toEqual(one);
+    expect(data(await read.toArray())).toEqual([0, 1, 2, 3, 4]);
+  });
+
   test('an event gives what was appended', async () => {
     await db.append('a', [
       { type: 'J', data: { a: 1 }, metadata: { cause: 'x' }, tags: ['k:v'], schemaVersion: 3 },
