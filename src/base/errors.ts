@@ -2,7 +2,8 @@
  * The one table of errors. Every error that leaves a node is one of these; its code says what the caller can rely on.
  *
  * - `grpc`: the gRPC status that carries it.
- * - `retry`: what a client may do: `no` (the same call fails again), `later`, or `elsewhere` (another node, at once).
+ * - `retry`: what a client may do: `no` (the same call fails again), `later`, or `elsewhere` (another node, at once). What
+ *   one node has lost (DATA_LOSS) others still have: a call that only reads may be tried there.
  * - `definite`: true when it is certain that nothing was written. An error that is not definite leaves the fate of an
  *   append open; repeating it with the same append id is safe.
  */

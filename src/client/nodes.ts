@@ -87,6 +87,8 @@ export class Attempts {
   private readonly clock: Clock;
   /** How each node failed when it was last asked, in that order. */
   private readonly errors = new Map<string, FactstoreError>();
+  /** The nodes that have lost what is asked for. An answer is no sign that they have not: it may end before that. */
+  private readonly damaged = new Set<string>();
   /** Undefined: the time stands still until something fails. */
   private deadlineMs: number | undefined;
   private failures = 0;
@@ -104,6 +106,11 @@ export class Attempts {
     const { timeoutMs, signal } = this.limits;
     if (this.deadlineMs === undefined) return { timeoutMs, signal };
     return { timeoutMs: Math.max(1, Math.ceil(this.deadlineMs - this.clock.monotonicMs())), signal };
+  }
+
+  /** Says that the work has come further: what is asked for now is something else than what a node has lost. */
+  advanced(): void {
+    this.damaged.clear();
   }
 
   /** Begins anew: something has come through. The next thing is to come within the time, too. */
@@ -130,7 +137,7 @@ export class Attempts {
     const { signal } = this.limits;
     if (signal?.aborted) throw aborted(this.what, signal);
     if (this.nodes.isClosed) throw new FactstoreError('CANCELLED', `${this.what}: the client was closed`);
-    if (!(error instanceof FactstoreError) || !isRetryable(error)) throw error;
+    if (!(error instanceof FactstoreError) || !this.mayBeMended(node, error)) throw error;
     if (node) {
       this.nodes.failed(node);
       // That a node did not answer in what little time was left takes back nothing of what it has said before.
@@ -147,6 +154,13 @@ export class Attempts {
     if (waitMs === 0) return;
     await this.clock.sleep(waitMs, signal);
     if (signal?.aborted) throw aborted(this.what, signal);
+  }
+
+  /** A record that one node has lost is whole at the others: only where all of them have said so is it gone. */
+  private mayBeMended(node: Node | undefined, error: FactstoreError): boolean {
+    if (!node || error.code !== 'DATA_LOSS') return isRetryable(error);
+    this.damaged.add(node.address);
+    return this.nodes.all.some(({ address }) => !this.damaged.has(address));
   }
 
   /** What a node said in its last answer (that it is behind, say) tells more than that another one said nothing. */

@@ -157,6 +157,7 @@ class ReadLoop<E extends EventShape> {
         if (signal.aborted) throw aborted('the read', signal);
         if (!message) return;
         const { events, last } = this.take(message);
+        if (events.length > 0) attempts.advanced();
         yield events;
         if (last) return;
         // The time that the consumer took is not the node's.

@@ -23,7 +23,7 @@ export type SubscriptionMessage<E extends EventShape = EventShape> =
  * it. It fetches no more than a few messages ahead of its consumer. `break`, `return()` and the signal end it quietly.
  *
  * Ends in a FactstoreError: INVALID_ARGUMENT, OUT_OF_RANGE (a checkpoint beyond the head), UNREACHABLE (only with
- * `reconnectTimeoutMs`).
+ * `reconnectTimeoutMs`), DATA_LOSS (every node has lost what is to come next).
  */
 export class Subscription<E extends EventShape> implements AsyncIterableIterator<SubscriptionMessage<E>> {
   private readonly session: Session;
@@ -123,6 +123,7 @@ export class Subscription<E extends EventShape> implements AsyncIterableIterator
         // A node that ends a subscription without a word is stopping; another one takes over.
         if (!message) throw endedByNode(node);
         attempts.found();
+        if (message.checkpoint > (this.after ?? 0)) attempts.advanced();
         yield* this.give(message, signal);
       }
     } finally {

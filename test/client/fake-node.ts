@@ -147,6 +147,10 @@ export class FakeNode {
   changeCalls = 0;
   /** How many events a read gives before it fails. */
   failReadAfter = Number.POSITIVE_INFINITY;
+  /** In what reads and subscriptions fail, once they do. */
+  readFailure = new FactstoreError('NOT_READY', 'stops');
+  /** In what every look-up and watch ends; undefined: they are answered. */
+  lookupFailure: FactstoreError | undefined;
   readBatch = 3;
   /** How many messages without events a read gives before any with some, as a node does that passes over hidden ones. */
   quietMessages = 0;
@@ -184,6 +188,7 @@ export class FakeNode {
       Head: (call: { request: Received<HeadRequest> }, answer: Answer) =>
         respond(answer, () => {
           checked(call.request);
+          if (this.lookupFailure) throw this.lookupFailure;
           return encodeHeadResponse({ position: this.cluster.rows.length });
         }),
       GetProducer: (call: { request: Received<GetProducerRequest> }, answer: Answer) =>
@@ -198,7 +203,10 @@ export class FakeNode {
     });
     add(projectionsService, {
       // One state, and then silence.
-      Watch: (call: ServerWritableStream<unknown, object>) => call.write({ partition: `told by ${this.id}` }),
+      Watch: (call: ServerWritableStream<unknown, object>) => {
+        call.write({ partition: `told by ${this.id}` });
+        if (this.lookupFailure) call.emit('error', statusOf(this.lookupFailure));
+      },
     });
     add(clusterService, {
       Status: (_: unknown, answer: (error: null, status: object) => void) => !this.mute && answer(null, this.status()),
@@ -363,8 +371,7 @@ export class FakeNode {
     let given = 0;
     let first = true;
     for (let at = -this.quietMessages * this.readBatch; first || at < rows.length; at += this.readBatch) {
-      if (given >= this.failReadAfter)
-        return void call.emit('error', statusOf(new FactstoreError('NOT_READY', 'stops')));
+      if (at >= 0 && given >= this.failReadAfter) return void call.emit('error', statusOf(this.readFailure));
       const batch = at < 0 ? [] : rows.slice(at, at + this.readBatch);
       given += batch.length;
       const events = batch.map((row) => row.bytes);
@@ -391,6 +398,7 @@ export class FakeNode {
     }
     let given = 0;
     while (!call.cancelled) {
+      if (given >= this.failReadAfter) return void call.emit('error', statusOf(this.readFailure));
       const rows = this.cluster.rows.slice(after, after + this.readBatch);
       const matching = rows.filter((row) => isMeant(row, target));
       after += rows.length;
@@ -398,9 +406,8 @@ export class FakeNode {
       const caughtUp = after === this.cluster.rows.length ? after : undefined;
       const events = matching.map((row) => row.bytes);
       if (!(await this.write(call, encodeSubscribeResponse({ events, caughtUp, checkpoint: after })))) return;
-      if (given >= this.failReadAfter)
-        return void call.emit('error', statusOf(new FactstoreError('NOT_READY', 'stops')));
-      if (caughtUp !== undefined && after === this.cluster.rows.length) await this.cluster.moved();
+      if (given < this.failReadAfter && caughtUp !== undefined && after === this.cluster.rows.length)
+        await this.cluster.moved();
     }
   }
 
