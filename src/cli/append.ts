@@ -4,7 +4,7 @@ import { FactstoreError } from '../base/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import { checkJson, parseExpectation, parseUuidFlag } from './args.ts';
 import { type ConnectionFlags, type Context, clusterCommand, examples, standardInput, withStore } from './context.ts';
-import { UsageError } from './failure.ts';
+import { UsageError, withRepeatFlag } from './failure.ts';
 import { jsonText } from './json.ts';
 import { addConditionFlags, type ConditionFlags, collect, parseConditions } from './query-flags.ts';
 import type { WriteToAppend } from './store.ts';
@@ -68,7 +68,7 @@ async function append(context: Context, stream: string, flags: Flags): Promise<v
 
 /** Advice that the SDK gives to programs, as it is meant on a command line. */
 function inWordsOfTheCommand(error: unknown): unknown {
-  if (!(error instanceof FactstoreError) || error.code !== 'CONFLICT') return error;
+  if (!(error instanceof FactstoreError) || error.code !== 'CONFLICT') return withRepeatFlag(error);
   const message = error.message.replace('or expect any.', 'or pass --expect any.');
   return new FactstoreError(error.code, message, error.details, { cause: error });
 }

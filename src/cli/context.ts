@@ -55,7 +55,11 @@ export async function withStore<T>(
   work: (store: Store) => Promise<T>,
 ): Promise<T> {
   // Ctrl-C does not wait until a cluster that cannot be reached is given up.
-  const store = await untilAborted(context.connect(clusterUrl(flags.url, context.io.env)), context.signal);
+  const connecting = untilAborted(context.connect(clusterUrl(flags.url, context.io.env)), context.signal);
+  const store = await connecting.catch((error: unknown) => {
+    context.signal.throwIfAborted();
+    throw error;
+  });
   try {
     return await work(store);
   } finally {

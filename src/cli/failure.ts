@@ -38,6 +38,16 @@ export function errorText(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
+/** Names the flag with which a command is repeated whose append may have been written; a program is told of the id alone. */
+export function withRepeatFlag(error: unknown): unknown {
+  if (!(error instanceof FactstoreError)) return error;
+  const { code, message, details, definite } = error;
+  const advice = `repeating it with its append id ${String(details.appendId)} is safe`;
+  if (!message.includes(advice)) return error;
+  const flag = `repeating the command with --append-id ${String(details.appendId)} is safe`;
+  return new FactstoreError(code, message.replace(advice, flag), details, { cause: error, definite });
+}
+
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
 }

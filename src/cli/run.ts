@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { FactstoreError } from '../base/errors.ts';
 import { programVersion } from '../runtime/version.ts';
 import { addAppend } from './append.ts';
 import { addCluster } from './cluster.ts';
@@ -49,16 +50,23 @@ async function attempt(context: Context, argv: readonly string[], json: boolean)
     // Whoever reads the output has seen enough (`| head`): not a failure, and nothing to tell.
     if (context.out.closed) return ExitCode.done;
     if (error instanceof CommanderError) return reportUsage(context, error, json);
-    if (context.io.signal.aborted && isAbort(error)) return ExitCode.interrupted;
-    const { err } = context;
-    await err.line(json ? errorJson(error) : `${err.red('error:')} ${errorText(error)}`);
-    return exitCodeOf(error);
+    const interrupted = context.io.signal.aborted && isAbort(error);
+    // Who interrupts a command knows that it was: what is told is what it may have done all the same, and how to find out.
+    if (!interrupted || leavesOpen(error)) {
+      const { err } = context;
+      await err.line(json ? errorJson(error) : `${err.red('error:')} ${errorText(error)}`);
+    }
+    return interrupted ? ExitCode.interrupted : exitCodeOf(error);
   }
 }
 
 function isAbort(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return error.name === 'AbortError' || ('code' in error && error.code === 'CANCELLED');
+}
+
+function leavesOpen(error: unknown): boolean {
+  return error instanceof FactstoreError && !error.definite;
 }
 
 /** Commander has printed helps, versions and, for people, what is wrong. */

@@ -4,7 +4,7 @@ import { kindOfChange } from '../model/retention-fact.ts';
 import { systemStreamOf } from '../model/stream.ts';
 import { parseDurationMs, parseExpectation, parseObject, parseUuidFlag, parseWhole } from './args.ts';
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
-import { UsageError } from './failure.ts';
+import { UsageError, withRepeatFlag } from './failure.ts';
 import { jsonText } from './json.ts';
 import { addConditionFlags, type ConditionFlags, parseConditions } from './query-flags.ts';
 import type { ChangeOptions, ChangeResult, Store, StreamMetadata } from './store.ts';
@@ -187,7 +187,11 @@ async function change(
     appendId: flags.appendId === undefined ? undefined : parseUuidFlag('--append-id', flags.appendId),
     signal: context.signal,
   };
-  const { metadataRevision, position, repeated } = await withStore(context, flags, (store) => work(store, options));
+  const { metadataRevision, position, repeated } = await withStore(context, flags, (store) =>
+    work(store, options).catch((error: unknown) => {
+      throw withRepeatFlag(error);
+    }),
+  );
   if (flags.json) return context.out.line(jsonText({ stream, metadataRevision, position, repeated }));
   const verb = repeated ? `had been ${done} before` : done;
   return context.out.line(`${stream} ${verb}, at revision ${metadataRevision} of $$${stream}, position ${position}`);

@@ -9,6 +9,7 @@ import type { LeaderFinder, Route } from './leader-finder.ts';
 import { PROBE_TIMEOUT_MS } from './node.ts';
 import { abortError, type PendingAppend, timeoutError } from './pending-append.ts';
 import { RequestMemory } from './request-memory.ts';
+import { listenTo } from './session.ts';
 import { asFactstoreError, isRetryable } from './status-error.ts';
 import type { Upcasting } from './upcasting.ts';
 
@@ -165,16 +166,17 @@ export class AppendPipeline implements AppendCallEvents {
 
   private refusal(job: AppendJob): FactstoreError | undefined {
     if (this.stopping.signal.aborted) {
-      return new FactstoreError(
-        'CANCELLED',
-        `${job.what}: the client is closed. Nothing was written.`,
-        {},
-        { definite: true },
-      );
+      const text = `${job.what}: the client is closed. Nothing was written.`;
+      return new FactstoreError('CANCELLED', text, { appendId: job.appendId }, { definite: true });
     }
     if (job.signal?.aborted) {
       const text = `${job.what} was cancelled. Nothing was written.`;
-      return new FactstoreError('CANCELLED', text, {}, { definite: true, cause: job.signal.reason });
+      return new FactstoreError(
+        'CANCELLED',
+        text,
+        { appendId: job.appendId },
+        { definite: true, cause: job.signal.reason },
+      );
     }
     const bytes = this.openBytes + job.request.length;
     if (this.open.size === 0 || bytes <= this.limits.queuedBytes) return undefined;
@@ -273,7 +275,7 @@ export class AppendPipeline implements AppendCallEvents {
 
   private watch(append: PendingAppend, signal: AbortSignal): void {
     append.onAbort = () => this.fail(append, abortError(append));
-    signal.addEventListener('abort', append.onAbort, { once: true });
+    listenTo(signal, append.onAbort);
   }
 
   private fail(append: PendingAppend, error: FactstoreError): void {

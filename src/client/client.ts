@@ -70,7 +70,7 @@ export class FactstoreClient implements AsyncDisposable {
    *
    * Ends in a FactstoreError: CONFLICT (the stream is not as expected; see {@link conflictOf}), INVALID_ARGUMENT,
    * APPEND_ID_REUSED, CURSOR_MISMATCH, NO_LEADER or UNREACHABLE (nothing was written), DEADLINE_EXCEEDED or CANCELLED
-   * (look at `definite`), OVERLOADED.
+   * (look at `definite`; where it is false, a repeat with `details.appendId` is safe), OVERLOADED.
    */
   append<E extends EventShape = EventShape>(
     stream: string,

@@ -109,7 +109,7 @@ export class ClusterClient {
     const nodes = missing.map((address) => this.session.nodes.add(address)).filter((node) => !round.asked.has(node));
     await Promise.all(nodes.map((node) => round.ask(node)));
     if (signal.aborted) throw aborted('asking the members', signal);
-    if (round.answers.size === 0) throw unreachable(round.reasons);
+    if (round.answers.size === 0) throw unreachable(round.reasons, true);
     return round.conclude();
   }
 

@@ -116,7 +116,7 @@ export class LeaderFinder {
     }
     if (round.answers.length > 0) throw noLeader(round);
     if (round.fatal) throw round.fatal;
-    throw unreachable(round.reasons);
+    throw unreachable(round.reasons, true);
   }
 }
 

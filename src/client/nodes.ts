@@ -171,6 +171,8 @@ export class Attempts {
     if (!node || error.code !== 'UNREACHABLE') return error;
     return unreachable(
       new Map([...this.errors].map(([address, { details, message }]) => [address, String(details.reason ?? message)])),
+      // What was asked of them may have been more than a question.
+      false,
     );
   }
 }

@@ -1,6 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
 import type { AppendOutcome } from '../proto/append-response.ts';
-import { cancelled } from './status-error.ts';
 
 /** An append that has no answer yet. Its id and its bytes stay the same through all attempts (rule S8). */
 export interface PendingAppend {
@@ -31,13 +30,18 @@ export interface PendingAppend {
 
 const NOTHING = 'Nothing was written.';
 
+/** Names the id, for a text may be all that is left of an error. */
+function mayBeWritten(appendId: string): string {
+  return `It may have been written; repeating it with its append id ${appendId} is safe.`;
+}
+
 /** The error of an append whose time is over. */
 export function timeoutError(append: PendingAppend): FactstoreError {
   const { lastError, what, appendId } = append;
   const seconds = `${append.timeoutMs / 1000} s`;
   const why = lastError ? ` (${lastError.message})` : '';
   if (append.uncertain || append.inFlight) {
-    const text = `${what} was not answered within ${seconds}${why}. It may have been written; repeating it with its append id is safe.`;
+    const text = `${what} was not answered within ${seconds}${why}. ${mayBeWritten(appendId)}`;
     return new FactstoreError('DEADLINE_EXCEEDED', text, { appendId }, { definite: false, cause: lastError });
   }
   // Every attempt was certainly refused: the reason says more than the clock.
@@ -47,8 +51,10 @@ export function timeoutError(append: PendingAppend): FactstoreError {
 }
 
 /** The error of an append that its caller gave up. */
-export function abortError(append: PendingAppend): FactstoreError {
-  return cancelled(append.what, !append.uncertain && !append.inFlight, append.signal?.reason);
+export function abortError({ what, appendId, uncertain, inFlight, signal }: PendingAppend): FactstoreError {
+  const definite = !uncertain && !inFlight;
+  const text = `${what} was cancelled. ${definite ? NOTHING : mayBeWritten(appendId)}`;
+  return new FactstoreError('CANCELLED', text, { appendId }, { definite, cause: signal?.reason });
 }
 
 /** The same error, definite, for an append that never got as far as a node that could write it. */

@@ -46,6 +46,15 @@ export class Seen {
   }
 }
 
+/**
+ * Listens to a signal that many calls may share, one for the whole program perhaps. Each takes its listener away when it
+ * is over, so however many there are at once, they are not the leak that Node.js would warn of.
+ */
+export function listenTo(signal: AbortSignal, listener: (event: Event) => void): void {
+  if (signal instanceof AbortSignal) setMaxListeners(0, signal);
+  signal.addEventListener('abort', listener, { once: true });
+}
+
 /** A signal that follows others until it is let go. */
 export interface LinkedSignal {
   readonly signal: AbortSignal;
@@ -65,7 +74,7 @@ export function linkSignals(first: AbortSignal, ...others: readonly (AbortSignal
   const abort = (event: Event) => controller.abort((event.target as AbortSignal).reason);
   for (const source of sources) {
     if (source.aborted) controller.abort(source.reason);
-    source.addEventListener('abort', abort, { once: true });
+    listenTo(source, abort);
   }
   const unlink = () => {
     for (const source of sources) source.removeEventListener('abort', abort);

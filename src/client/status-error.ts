@@ -68,21 +68,14 @@ export function asFactstoreError(error: unknown): FactstoreError {
   return new FactstoreError('INTERNAL', error instanceof Error ? error.message : String(error), {}, { cause: error });
 }
 
-/** A call that its caller gave up. */
-export function cancelled(what: string, definite: boolean, cause?: unknown): FactstoreError {
-  const fate = definite ? 'Nothing was written.' : 'It may have been written; repeating it with its append id is safe.';
-  return new FactstoreError('CANCELLED', `${what} was cancelled. ${fate}`, {}, { definite, cause });
-}
-
 /** A look-up that its caller gave up. */
 export function aborted(what: string, signal: AbortSignal | undefined): FactstoreError {
   return new FactstoreError('CANCELLED', `${what} was cancelled`, {}, { definite: true, cause: signal?.reason });
 }
 
-/** No node can be reached: names each of them and why. */
-export function unreachable(reasons: ReadonlyMap<string, string>): FactstoreError {
+/** No node can be reached: names each of them and why. `definite`: none was asked for anything that writes. */
+export function unreachable(reasons: ReadonlyMap<string, string>, definite: boolean): FactstoreError {
   const each = [...reasons].map(([address, reason]) => `${address} (${reason})`);
-  return new FactstoreError('UNREACHABLE', `cannot reach any node of the cluster: ${each.join(', ')}`, {
-    addresses: Object.fromEntries(reasons),
-  });
+  const text = `cannot reach any node of the cluster: ${each.join(', ')}`;
+  return new FactstoreError('UNREACHABLE', text, { addresses: Object.fromEntries(reasons) }, { definite });
 }

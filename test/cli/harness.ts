@@ -1,5 +1,6 @@
 import { Readable, Writable } from 'node:stream';
 import { runCli } from '../../src/cli/run.ts';
+import type { Store } from '../../src/cli/store.ts';
 import { MemoryStore } from './memory-store.ts';
 
 export interface RunOptions {
@@ -8,6 +9,8 @@ export interface RunOptions {
   readonly env?: Record<string, string>;
   readonly signal?: AbortSignal;
   readonly stdout?: Writable;
+  /** In place of the store in memory. */
+  readonly connect?: (url: string) => Promise<Store>;
   /** The urls that were connected to are added. */
   readonly urls?: string[];
   readonly connectError?: Error;
@@ -66,7 +69,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     async (url) => {
       options.urls?.push(url);
       if (options.connectError) throw options.connectError;
-      return store;
+      return options.connect?.(url) ?? store;
     },
   );
   return { code, out: out.text, err: err.text };

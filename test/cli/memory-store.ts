@@ -135,7 +135,7 @@ export class MemoryStore implements Store {
     let events = this.matching(target).filter((e) => e.revision >= fromRevision && e.position >= fromPosition);
     if (options.backwards) events = this.matching(target).reverse();
     for (const event of limit === undefined ? events : events.slice(0, Number(limit))) {
-      if (options.signal?.aborted) throw new FactstoreError('CANCELLED', 'cancelled');
+      if (options.signal?.aborted) throw new FactstoreError('CANCELLED', 'cancelled', {}, { definite: true });
       yield options.appendIds ? event : { ...event, appendId: undefined };
     }
   }

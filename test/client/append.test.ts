@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { uuidBytes } from '../../src/base/bytes.ts';
 import { FactstoreError } from '../../src/base/errors.ts';
+import { AppendPipeline } from '../../src/client/append-pipeline.ts';
 import { type ConnectOptions, conflictOf, type FactstoreClient } from '../../src/client/index.ts';
+import { LeaderFinder } from '../../src/client/leader-finder.ts';
+import { Nodes } from '../../src/client/nodes.ts';
+import { Upcasting } from '../../src/client/upcasting.ts';
+import { encodeAppendRequest } from '../../src/proto/append-request.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import type { FakeCluster } from './fake-node.ts';
 import { Bench, failure } from './helpers.ts';
 
@@ -228,6 +236,17 @@ describe('finding the leader', () => {
       }
     });
 
+    test('where many calls at once share a signal of the whole program', async () => {
+      const db = await open();
+      const { signal } = new AbortController();
+      const each = Array.from({ length: 20 }, (_, i) => i);
+      await Promise.all(each.map(() => db.append('a', [{ type: 'T' }], { signal })));
+      await Promise.all(each.map(() => db.read('a', { signal }).toArray()));
+      await Promise.all(each.map(() => db.head({ signal })));
+      expect(warnings).toEqual([]);
+      expect(getEventListeners(signal, 'abort')).toEqual([]);
+    });
+
     test('when it is long, and followers take appends for a leader that nobody reaches', async () => {
       cluster.leader = node(1);
       node(1).advertised = '127.0.0.1:1';
@@ -313,6 +332,43 @@ describe('giving up', () => {
     await expect.poll(() => cluster.attempts.length).toBe(1);
     stop.abort();
     expect(await failure(late)).toMatchObject({ code: 'CANCELLED', definite: false });
+  });
+
+  test('S8: an append that was given up is repeated with the id that its error names', async () => {
+    const db = await open();
+    node(0).onAppend = () => 'lose';
+    const stop = new AbortController();
+    const given = [
+      db.append('a', [{ type: 'T' }], { signal: stop.signal }),
+      db.streams.truncate('a', 1, { signal: stop.signal }),
+    ].map(failure);
+    await expect.poll(() => cluster.attempts.length).toBe(2);
+    stop.abort();
+    node(0).onAppend = () => undefined;
+    const errors = await Promise.all(given);
+    for (const error of errors) {
+      const appendId = String(error.details.appendId);
+      expect(error).toMatchObject({ code: 'CANCELLED', definite: false });
+      expect(error.message).toContain(`repeating it with its append id ${appendId} is safe`);
+    }
+    const idOf = (index: number) => String(errors[index]?.details.appendId);
+    expect(await db.append('a', [{ type: 'T' }], { appendId: idOf(0) })).toMatchObject({ repeated: true });
+    expect(await db.streams.truncate('a', 1, { appendId: idOf(1) })).toMatchObject({ repeated: true });
+  });
+
+  test('S8: an append that its client was closed over names its id', async () => {
+    const clock = systemClock;
+    const nodes = new Nodes([node(0).address], clock);
+    const limits = { messages: 8, bytes: 1 << 20, queuedBytes: 1 << 20 };
+    const pipeline = new AppendPipeline(new LeaderFinder(nodes, clock), clock, limits, new Upcasting(undefined));
+    node(0).onAppend = () => 'lose';
+    const appendId = randomUUID();
+    const request = encodeAppendRequest({ appendId: uuidBytes(appendId) as Uint8Array, writes: [] });
+    const lost = failure(pipeline.append({ request, appendId, what: 'append', timeoutMs: 60_000, signal: undefined }));
+    await expect.poll(() => cluster.attempts.length).toBe(1);
+    pipeline.close();
+    expect(await lost).toMatchObject({ code: 'CANCELLED', definite: false, details: { appendId } });
+    nodes.close();
   });
 
   test('close waits for answers, and refuses what comes later', async () => {
