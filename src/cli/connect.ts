@@ -58,6 +58,10 @@ class ClientStore implements Store {
     }
   }
 
+  head(signal?: AbortSignal) {
+    return this.client.head({ signal });
+  }
+
   producer(name: string, signal?: AbortSignal) {
     return this.client.producer(name, { signal });
   }

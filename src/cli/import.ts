@@ -19,7 +19,11 @@ Format: one JSON object a line, plain or gzip; each line is one atomic append.
 expect is "any", "none", "exists" or a revision. dataBase64 and metadataBase64 take bytes that are not JSON.
 
 A file is imported once: running the same import again goes on where the last one ended, adds what the file has gained
-since, and refuses a file that has changed. It is known by its first line, or by the name given with --id.`;
+since, and refuses a file that has changed. It is known by its first line, or by the name given with --id. A source whose
+beginning may change needs that name: under another first line it would be another source, and be appended once more.
+An export is such a source, for it leaves out what its store hides by now. One whose first events are in the store
+already is refused. To copy a store again and again, import what has come since: factstore export --after POSITION, each
+part under an --id of its own.`;
 
 export function addImport(program: Command, context: Context): void {
   const command = clusterCommand(program, 'import <FILE>', 'append a file of events, - for standard input')

@@ -2,7 +2,7 @@ import { toHex } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import { BadLine, type ImportedAppend, isBlank, parseImportLine } from './import-format.ts';
 import type { SourceLine } from './import-source.ts';
-import type { AppendOutcome, Store, WriteToAppend } from './store.ts';
+import type { AppendOutcome, Store, StoredEvent, WriteToAppend } from './store.ts';
 import { uuidTextOfDigest } from './uuid.ts';
 
 /**
@@ -20,9 +20,13 @@ import { uuidTextOfDigest } from './uuid.ts';
  * A line that was the last one and had no end when it was imported may turn out to end in CR LF, and has another digest
  * from then on. It is still the same line: so the name is made from the first line without its CR, and the digest that
  * it had without its end vouches for the line at the cursor as well.
+ *
+ * A source whose beginning changes has another name, under which nothing is known of it. So changes the export of a store
+ * whose first events are hidden. So before anything is appended under a name that is not known, the store is asked for
+ * the events of the first line.
  */
 export interface ImportOptions {
-  readonly store: Pick<Store, 'append' | 'producer'>;
+  readonly store: Pick<Store, 'append' | 'producer' | 'read'>;
   readonly lines: AsyncIterable<SourceLine>;
   /** The producer's name; undefined: made from the first line. */
   readonly name?: string | undefined;
@@ -96,7 +100,7 @@ export class Importer {
       last = line.number;
       const blank = isBlank(line.bytes);
       if (blank && !start) continue;
-      start ??= await this.findStart(name === undefined ? namesOf(line) : [name]);
+      start ??= await this.startWith(line);
       if (line.number <= start.line) this.skip(line, blank, start);
       else if (!blank) await this.send(line);
     }
@@ -105,6 +109,34 @@ export class Importer {
     if (name !== undefined && !interrupted) start ??= await this.findStart([name]);
     if (start && last < start.line && !interrupted) throw differs(this.producer, start.line, `has only ${last} lines`);
     return { ...this.counts, producer: this.producer, interrupted };
+  }
+
+  /** The line behind which to begin, of a source that begins with this one. */
+  private async startWith(line: SourceLine): Promise<Cursor> {
+    const { name } = this.options;
+    const start = await this.findStart(name === undefined ? namesOf(line) : [name]);
+    if (start.line > 0) return start;
+    const there = await this.eventInStore(line).catch((error: unknown) => {
+      throw this.lineFailure(line.number, error);
+    });
+    if (there) throw importedBefore(this.producer, line.number, there);
+    return start;
+  }
+
+  /**
+   * An event of this line that the store has, by its id and in its stream. Only lines with append ids of their own, as
+   * exports have them, are looked for: in a source without them, ids of events are not meant to tell lines apart.
+   */
+  private async eventInStore(line: SourceLine): Promise<StoredEvent | undefined> {
+    const { store, signal } = this.options;
+    const parsed = parsedOf(line);
+    if (parsed?.appendId === undefined) return undefined;
+    for (const { stream, events } of parsed.writes) {
+      const ids = new Set(events.flatMap(({ id }) => id ?? []));
+      if (ids.size === 0) continue;
+      for await (const event of store.read({ stream }, signal ? { signal } : {})) if (ids.has(event.id)) return event;
+    }
+    return undefined;
   }
 
   /** The line behind which to begin, under the first of these names that is known; where none is, under the last one. */
@@ -272,12 +304,16 @@ function namesOf(line: SourceLine): readonly string[] {
 
 /** The append ids under which an earlier run may have appended a line. */
 function appendIdsOf(line: SourceLine): readonly string[] {
-  const ids = [line.digest(), line.unterminatedDigest()].map(uuidTextOfDigest);
+  const appendId = parsedOf(line)?.appendId;
+  return appendId === undefined ? [line.digest(), line.unterminatedDigest()].map(uuidTextOfDigest) : [appendId];
+}
+
+/** Undefined: it is a bad line, which is told where it would be sent. */
+function parsedOf(line: SourceLine): ImportedAppend | undefined {
   try {
-    const { appendId } = parseImportLine(line.bytes);
-    return appendId === undefined ? ids : [appendId];
+    return parseImportLine(line.bytes);
   } catch {
-    return ids;
+    return undefined;
   }
 }
 
@@ -288,8 +324,17 @@ function isCursorMismatch(error: unknown): boolean {
 function differs(producer: string, line: number, how: string): FactstoreError {
   const message =
     `an import called ${JSON.stringify(producer)} has come to line ${line}, but this source ${how}. Nothing was ` +
-    'appended. A source may grow, not change: give another source another name with --id NAME.';
+    'appended. A source may grow, not change: give another source another name with --id NAME. Of an export whose ' +
+    'beginning has changed, import what is new alone: factstore export --after POSITION.';
   return new FactstoreError('FAILED_PRECONDITION', message, { producer, line });
+}
+
+function importedBefore(producer: string, line: number, { id, stream, revision }: StoredEvent): FactstoreError {
+  const message =
+    `line ${line}: event ${id} is in the store already, at revision ${revision} of ${JSON.stringify(stream)}, and no ` +
+    `import called ${JSON.stringify(producer)} is known: it came under another name, or the source has changed at its ` +
+    'beginning since. Nothing was appended. Import what is new alone: factstore export --after POSITION.';
+  return new FactstoreError('FAILED_PRECONDITION', message, { producer, line, stream, revision });
 }
 
 function twoAtOnce(producer: string, line: number): FactstoreError {

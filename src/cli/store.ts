@@ -107,6 +107,8 @@ export type Target =
 export interface ReadOptions {
   readonly fromRevision?: bigint;
   readonly fromPosition?: bigint;
+  /** The events behind this position. */
+  readonly after?: bigint;
   readonly fromTimeUs?: bigint;
   readonly backwards?: boolean;
   readonly limit?: bigint;
@@ -140,6 +142,8 @@ export interface Store {
   append(writes: readonly WriteToAppend[], options: AppendOptions): Promise<AppendOutcome>;
   read(target: Target, options: ReadOptions): AsyncIterable<StoredEvent>;
   subscribe(target: Target, options: SubscribeOptions): AsyncIterable<SubscriptionMessage>;
+  /** The last position. */
+  head(signal?: AbortSignal): Promise<bigint>;
   producer(name: string, signal?: AbortSignal): Promise<ProducerState>;
   stream(name: string, consistency: Consistency, signal?: AbortSignal): Promise<StreamInfo>;
   status(signal?: AbortSignal): Promise<ClusterStatus>;

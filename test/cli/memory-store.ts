@@ -130,9 +130,15 @@ export class MemoryStore implements Store {
     return this.events.filter((event) => !target.userEvents || !event.stream.startsWith('$'));
   }
 
+  async head(): Promise<bigint> {
+    return this.events.at(-1)?.position ?? 0n;
+  }
+
   async *read(target: Target, options: ReadOptions): AsyncGenerator<StoredEvent> {
-    const { fromRevision = 0n, fromPosition = 0n, limit } = options;
-    let events = this.matching(target).filter((e) => e.revision >= fromRevision && e.position >= fromPosition);
+    const { fromRevision = 0n, fromPosition = 0n, after = 0n, limit } = options;
+    let events = this.matching(target).filter(
+      (e) => e.revision >= fromRevision && e.position >= fromPosition && e.position > after,
+    );
     if (options.backwards) events = this.matching(target).reverse();
     for (const event of limit === undefined ? events : events.slice(0, Number(limit))) {
       if (options.signal?.aborted) throw new FactstoreError('CANCELLED', 'cancelled', {}, { definite: true });

@@ -92,15 +92,29 @@ describe('what was exported', () => {
     }
   });
 
-  it('is refused by the store that it came from: its appends are there already [S6]', async () => {
+  it('is refused by the store that it came from: its events are there already', async () => {
     const head = await from.head();
     const again = await cli(
       ['import', '-', '--url', source.url],
       (await command(['export', '--url', source.url])).replace('\n', ' \n'),
     );
     expect(again).toMatchObject({ code: 1 });
-    expect(again.stderr).toMatch(/line 1: .*append id/);
+    expect(again.stderr).toMatch(/line 1: event .* is in the store already/);
     expect(await from.head()).toBe(head);
+  });
+
+  it('is refused as a whole once its beginning has changed, and taken behind the position where the last one ended [S7]', async () => {
+    const whole = await cli(['export', '--json', '--url', source.url]);
+    const { position } = JSON.parse(whole.stderr);
+    await from.streams.truncate('contributor-0', 1);
+    await from.append('contributor-0', [{ type: 'CommitMade' }]);
+    const count = (await to.readAll({ userEvents: true }).toArray()).length;
+    const again = await cli(['import', '-', '--url', empty.url], await command(['export', '--url', source.url]));
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('is in the store already') });
+    const part = await command(['export', '--after', String(position), '--url', source.url]);
+    expect(part.trim().split('\n')).toHaveLength(1);
+    await command(['import', '-', '--id', `after-${position}`, '--url', empty.url], part);
+    expect(await to.readAll({ userEvents: true }).toArray()).toHaveLength(count + 1);
   });
 
   it('tells append ids in any direction and from any place, and only where they are asked for', async () => {
