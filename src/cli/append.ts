@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { encodeUtf8 } from '../base/bytes.ts';
+import { decodeUtf8, encodeUtf8 } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import { LIMITS } from '../model/limits.ts';
 import { checkJson, parseExpectation, parseUuidFlag } from './args.ts';
@@ -84,5 +84,7 @@ async function readInput(context: Context): Promise<string> {
     }
     parts.push(bytes);
   }
-  return Buffer.concat(parts).toString('utf8');
+  const text = decodeUtf8(Buffer.concat(parts));
+  if (text === undefined) throw new UsageError('--data: standard input is not valid UTF-8');
+  return text;
 }

@@ -40,7 +40,8 @@ async function importFile(context: Context, file: string, flags: Flags): Promise
   }
   const total = file === '-' ? undefined : sizeOf(file);
   const bar = new ProgressBar(context.err, 'importing', total);
-  const bytes = counted(file === '-' ? standardInput(context) : createReadStream(file), (done) => bar.update(done));
+  const source = file === '-' ? standardInput(context) : contentOf(file);
+  const bytes = counted(source, (done) => bar.update(done));
   let report: ImportReport;
   try {
     report = await withStore(context, flags, async (store) => {
@@ -66,6 +67,11 @@ export function sizeOf(file: string): number | undefined {
   if (!stat) throw new UsageError(`${file}: there is no such file`);
   if (stat.isDirectory()) throw new UsageError(`${file}: is a directory`);
   return stat.isFile() ? stat.size : undefined;
+}
+
+/** Opened when it is read: where it cannot be, that is told to whoever reads, and not to nobody while it connects. */
+async function* contentOf(file: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(file);
 }
 
 async function* counted(source: AsyncIterable<unknown>, onBytes: (total: number) => void): AsyncGenerator<Uint8Array> {

@@ -146,6 +146,13 @@ describe('append', () => {
     });
     expect(Buffer.from(store.events[0]?.data ?? []).toString()).toBe('[1,2]\n');
     expect(await run(['append', 's', '--type', 'T', '--data', '-'], { store, stdin: 'no' })).toMatchObject({ code: 2 });
+    const latin1 = Buffer.from('{"city": "Zürich"}', 'latin1');
+    expect(await run(['append', 's', '--type', 'T', '--data', '-'], { store, stdin: latin1 })).toEqual({
+      code: 2,
+      out: '',
+      err: 'error: --data: standard input is not valid UTF-8\n',
+    });
+    expect(store.events).toHaveLength(1);
   });
 
   test('says that it was a repeat', async () => {

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -278,6 +281,23 @@ describe('an import', () => {
     expect(other.events.map((event) => event.id)).toEqual(one.events.map((event) => event.id));
     expect(new Set(one.events.map((event) => event.id)).size).toBe(20);
   });
+});
+
+test('an import of a file that cannot be opened says so, also where the store takes longer to be reached', async () => {
+  const socket = createServer().listen(file);
+  await once(socket, 'listening');
+  try {
+    const connect = async () => {
+      // So long that an attempt to open it that was made before this one has failed, too.
+      for (let n = 0; n < 10; n++) await expect(open(file)).rejects.toThrow('ENXIO');
+      return new MemoryStore();
+    };
+    const { code, out, err } = await run(['import', file, '--json'], { connect });
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(jsonLines(err)).toMatchObject([{ error: { message: expect.stringContaining(`open '${file}'`) } }]);
+  } finally {
+    socket.close();
+  }
 });
 
 describe('a line of an import', () => {

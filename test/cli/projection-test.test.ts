@@ -64,6 +64,17 @@ describe('factstore projection test', () => {
     expect(await run(argv, { stdin, signal: interrupt.signal })).toMatchObject({ code: 130, err: '' });
   });
 
+  test('refuses a program that is not UTF-8, from a file or standard input, instead of altering it', async () => {
+    const program = Buffer.from("fromAll().when({ $init: () => ({ city: 'Zürich' }) })", 'latin1');
+    await writeFile(file('latin1.js'), program);
+    const events = ['--events', file('events.gz')];
+    const refused = (name: string) => ({ code: 2, out: '', err: `error: ${name} is not valid UTF-8\n` });
+    const fromFile = await run(['projection', 'test', file('latin1.js'), ...events]);
+    expect(fromFile).toEqual(refused(file('latin1.js')));
+    const fromInput = await run(['projection', 'test', '-', ...events], { stdin: program });
+    expect(fromInput).toEqual(refused('standard input'));
+  });
+
   test('prints one JSON object a line for programs, from standard input', async () => {
     const stdin = `${IMPORT_LINE}\n${EVENT_LINE}`;
     const { code, out } = await run(['projection', 'test', file('p.js'), '--events', '-', '--json'], { stdin });
