@@ -17,13 +17,14 @@ export function addVerify(program: Command, context: Context): void {
   examples(command, 'factstore verify data', 'factstore verify /var/lib/factstore --json');
 }
 
-async function verify({ out, err }: Context, directory: string, flags: Flags): Promise<void> {
+async function verify({ out, err, signal }: Context, directory: string, flags: Flags): Promise<void> {
   const { verifyDirectory } = await import('../ops/verify.ts');
   let bar: ProgressBar | undefined;
-  const report = await verifyDirectory(directory, (checked, of) => {
+  const onProgress = (checked: number, of: number) => {
     bar ??= new ProgressBar(err, 'verify', of);
     bar.update(checked);
-  }).finally(() => bar?.stop());
+  };
+  const report = await verifyDirectory(directory, onProgress, signal).finally(() => bar?.stop());
   const { damages, ...figures } = report;
   if (flags.json) await out.line(jsonText({ ...figures, damages }));
   else {

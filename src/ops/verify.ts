@@ -36,11 +36,13 @@ const INDEX_WAY_OUT = ' (the index follows from the log: delete index/)';
 /**
  * Checks a data directory that no node runs on, end to end: identity, promises, every record, digest and chain hash of
  * the log, every row of the index, and that the index follows from this log. It changes nothing but what LevelDB does
- * when it opens a database. Ends in FAILED_PRECONDITION where there is none, or a node runs on it.
+ * when it opens a database. Ends in FAILED_PRECONDITION where there is none, or a node runs on it, and with the reason of
+ * the signal once that is aborted.
  */
 export async function verifyDirectory(
   path: string,
   onProgress: (checked: number, of: number) => void,
+  signal?: AbortSignal,
 ): Promise<DirectoryReport> {
   if (!(await isThere(join(path, 'identity.json'))) && !(await isThere(join(path, 'log'))))
     throw new FactstoreError(
@@ -50,7 +52,7 @@ export async function verifyDirectory(
     );
   const lock = await DirectoryLock.take(path);
   try {
-    return await new DirectoryCheck(path, onProgress).run();
+    return await new DirectoryCheck(path, onProgress, signal).run();
   } finally {
     await lock.release();
   }
@@ -59,14 +61,16 @@ export async function verifyDirectory(
 class DirectoryCheck {
   private readonly path: string;
   private readonly onProgress: (checked: number, of: number) => void;
+  private readonly signal: AbortSignal | undefined;
   private readonly damages: string[] = [];
   private entries = 0;
   private bytes = 0;
   private indexRows = 0;
 
-  constructor(path: string, onProgress: (checked: number, of: number) => void) {
+  constructor(path: string, onProgress: (checked: number, of: number) => void, signal: AbortSignal | undefined) {
     this.path = path;
     this.onProgress = onProgress;
+    this.signal = signal;
   }
 
   async run(): Promise<DirectoryReport> {
@@ -80,7 +84,13 @@ class DirectoryCheck {
   /** The checksums of LevelDB's own, before it opens the database and may rewrite it. */
   private async checkTables(database: 'log' | 'index', wayOut = ''): Promise<void> {
     const check = await TableCheck.inPlace(join(this.path, database));
-    await this.noting(() => check.run(systemClock.yieldTurn), wayOut);
+    await this.noting(() => check.run(() => this.turn()), wayOut);
+  }
+
+  /** Lets others have their turn, the signal among them; ends the check once that is aborted. */
+  private async turn(): Promise<void> {
+    await systemClock.yieldTurn();
+    this.signal?.throwIfAborted();
   }
 
   private async checkDatabases({ clusterId, foundedAs }: Identity): Promise<void> {
@@ -111,6 +121,7 @@ class DirectoryCheck {
       this.entries = checkedTo;
       this.bytes = bytes;
       this.onProgress(checkedTo, to);
+      await this.turn();
     }
     const last = await this.noting(() => reader.get(row.lastIndex));
     if (last && !last.chain.equals(row.chain))
@@ -134,7 +145,7 @@ class DirectoryCheck {
     const options = { writeBufferBytes: 1 << 20, tableBytes: 8 << 20, cacheBytes: 8 << 20 };
     const index = await LevelStore.open(join(this.path, 'index'), options);
     try {
-      const { rows, damages } = await verifyIndex(index);
+      const { rows, damages } = await verifyIndex(index, () => this.turn());
       this.indexRows = rows;
       for (const damage of damages) this.report(`index: ${damage.replace(/^index: /, '')}${INDEX_WAY_OUT}`);
       const { newest: seal } = await newestSeal(index);
