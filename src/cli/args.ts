@@ -1,3 +1,4 @@
+import { parseObjectText } from '../client/json-object.ts';
 import { UsageError } from './failure.ts';
 import { parseTime } from './json.ts';
 import type { Consistency, Expectation, Target } from './store.ts';
@@ -66,11 +67,11 @@ export function parseDurationMs(name: string, text: string): bigint {
   throw new UsageError(`${name}: ${JSON.stringify(text)} is not a span of time such as 500ms, 90s, 15m, 12h or 30d`);
 }
 
-/** A JSON object. */
+/** A JSON object, which is written as it was given. */
 export function parseObject(name: string, text: string): object {
   checkJson(name, text);
   const value: unknown = JSON.parse(text);
-  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value;
+  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return parseObjectText(text);
   throw new UsageError(`${name}: a JSON object is expected, such as {"owner": "sales"}`);
 }
 

@@ -1,7 +1,7 @@
 import { decodeUtf8, EMPTY, encodeUtf8 } from '../base/bytes.ts';
+import { elementsOf, membersOf, type Span, wholeOf } from '../base/json-spans.ts';
 import { nearest } from '../config/suggest.ts';
 import { parseTime } from './json.ts';
-import { elementsOf, membersOf, type Span, wholeOf } from './json-spans.ts';
 import type { EventToAppend, Expectation, WriteToAppend } from './store.ts';
 import { isUuid } from './uuid.ts';
 

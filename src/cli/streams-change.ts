@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { FactstoreError } from '../base/errors.ts';
+import { memberTexts } from '../base/json-spans.ts';
+import { parseObjectText } from '../client/json-object.ts';
 import { kindOfChange } from '../model/retention-fact.ts';
 import { systemStreamOf } from '../model/stream.ts';
 import { parseDurationMs, parseExpectation, parseObject, parseUuidFlag, parseWhole } from './args.ts';
@@ -167,11 +169,17 @@ async function beforeChange(
     if (revision === undefined) {
       if (fact.appendId === appendId) revision = fact.revision;
     } else if (fact.type === METADATA_SET) {
-      return { metadata: JSON.parse(Buffer.from(fact.data).toString('utf8')), revision: revision - 1n };
+      return { metadata: metadataOf(Buffer.from(fact.data).toString('utf8')), revision: revision - 1n };
     }
   }
   if (revision === undefined) return undefined;
   return { metadata: undefined, revision: revision === 0n ? 'none' : revision - 1n };
+}
+
+/** The metadata that a fact sets; its objects stay as they stand there. */
+function metadataOf(text: string): StreamMetadata {
+  const objects = [...memberTexts(text)].filter(([name]) => name === 'acl' || name === 'custom');
+  return { ...JSON.parse(text), ...Object.fromEntries(objects.map(([name, own]) => [name, parseObjectText(own)])) };
 }
 
 async function change(

@@ -10,6 +10,7 @@ import {
 } from '../proto/lookups.ts';
 import { eventsService, streamsService } from '../proto/services.ts';
 import { textArgument } from './arguments.ts';
+import { parseObjectText } from './json-object.ts';
 import type { CallLimits, Node } from './node.ts';
 import type { CallOptions, Consistency } from './options.ts';
 import { type Session, underSignals } from './session.ts';
@@ -39,7 +40,7 @@ export interface StreamInfo {
   readonly metadataRevision: bigint | undefined;
 }
 
-/** The metadata of a stream, as it was set. */
+/** The metadata of a stream, as it was set. Its objects are set again as they were written, to the last byte. */
 export interface MetadataInfo {
   readonly maxAgeMs?: bigint;
   readonly maxCount?: bigint;
@@ -110,8 +111,8 @@ function metadataInfo(metadata: StreamMetadata): MetadataInfo {
     ...(maxAgeMs !== undefined && { maxAgeMs: BigInt(maxAgeMs) }),
     ...(maxCount !== undefined && { maxCount: BigInt(maxCount) }),
     ...(truncateBefore !== undefined && { truncateBefore: BigInt(truncateBefore) }),
-    ...(acl !== undefined && { acl: JSON.parse(acl) }),
-    ...(custom !== undefined && { custom: JSON.parse(custom) }),
+    ...(acl !== undefined && { acl: parseObjectText(acl) }),
+    ...(custom !== undefined && { custom: parseObjectText(custom) }),
   };
 }
 

@@ -9,6 +9,7 @@ import { toResult } from './append.ts';
 import type { AppendPipeline } from './append-pipeline.ts';
 import { describe, type Expect, expectArgument, placeArgument, textArgument } from './arguments.ts';
 import { uuidOrNew } from './identifiers.ts';
+import { objectText } from './json-object.ts';
 import { ask, getStream, type LookupOptions, type StreamInfo } from './lookups.ts';
 import type { CallOptions } from './options.ts';
 import { type AppendCondition, conditionsArgument } from './queries.ts';
@@ -213,18 +214,18 @@ function metadataArgument(metadata: StreamMetadata): WireMetadata {
     maxAgeMs: place('maxAgeMs', maxAgeMs),
     maxCount: place('maxCount', maxCount),
     truncateBefore: place('truncateBefore', truncateBefore),
-    acl: objectText('metadata.acl', acl),
-    custom: objectText('metadata.custom', custom),
+    acl: objectArgument('metadata.acl', acl),
+    custom: objectArgument('metadata.custom', custom),
   };
 }
 
-function objectText(field: string, value: object | undefined): string | undefined {
+function objectArgument(field: string, value: object | undefined): string | undefined {
   if (value === undefined) return undefined;
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     throw invalid(field, `an object is expected, not ${describe(value)}`);
   }
   try {
-    return JSON.stringify(value);
+    return objectText(value);
   } catch (error) {
     throw invalid(field, `cannot be written as JSON: ${(error as Error).message}`);
   }

@@ -1,3 +1,4 @@
+import { memberTexts } from '../base/json-spans.ts';
 import { decodeFactTexts, encodeFactTexts } from './fact.ts';
 import type { ChangeKind, Retention, StreamMetadata } from './retention.ts';
 import { NO_REVISIONS, type RevisionRange } from './revision-ranges.ts';
@@ -61,9 +62,9 @@ function summaryOf(retention: Retention): string {
 export function decodeMetadata(bytes: Uint8Array): StreamMetadata | undefined {
   const texts = decodeFactTexts(bytes);
   if (texts?.kind !== TYPES.metadata) return undefined;
-  const text = (value: unknown) => (value === undefined ? undefined : JSON.stringify(value));
-  const { acl, custom, ...limits } = JSON.parse(texts.data) as StreamMetadata;
-  return { ...limits, acl: text(acl), custom: text(custom) };
+  const { acl: _acl, custom: _custom, ...limits } = JSON.parse(texts.data) as StreamMetadata;
+  const members = memberTexts(texts.data);
+  return { ...limits, acl: members.get('acl'), custom: members.get('custom') };
 }
 
 /**

@@ -64,6 +64,28 @@ describe('streams on the command line', () => {
     );
   });
 
+  it('are given metadata whose objects stay as they were written, to the last byte, where they are not named', async () => {
+    const [acl, custom] = ['{"$r": [9007199254740993], "$r": "x"}', '{"limit": 9007199254740993, "b": 1.0}'];
+    const written = async () => {
+      const [last] = await db.read('$$exact-1', { backwards: true, limit: 1 }).toArray();
+      return Buffer.from(last?.dataBytes ?? []).toString();
+    };
+    await run('set', 'exact-1', '--acl', acl, '--custom', custom);
+    expect(await written()).toBe(`{"acl":${acl},"custom":${custom}}`);
+    const set = ['set', 'exact-1', '--max-count', '5', '--append-id', randomUUID()];
+    expect(await json(...set)).toMatchObject([{ metadataRevision: 1, repeated: false }]);
+    expect(await written()).toBe(`{"maxCount":5,"acl":${acl},"custom":${custom}}`);
+    await run('set', 'exact-1', '--custom', '{}');
+    expect(await json(...set)).toMatchObject([{ metadataRevision: 1, repeated: true }]);
+    const { metadata } = await db.streams.get('exact-1');
+    await db.streams.setMetadata('exact-1', { ...metadata, maxCount: 6 });
+    expect(await written()).toBe(`{"maxCount":6,"acl":${acl},"custom":{}}`);
+    // One that the program has changed is what it is now.
+    Object.assign(metadata?.acl ?? {}, { $w: 'y' });
+    await db.streams.setMetadata('exact-1', { ...metadata });
+    expect(await written()).toBe('{"maxCount":5,"acl":{"$r":"x","$w":"y"},"custom":{}}');
+  });
+
   it('are truncated, deleted and tombstoned, under a condition where one is given', async () => {
     expect((await run('truncate', 'order-2', '--before', '2')).code).toBe(0);
     expect(await json('get', 'order-2')).toMatchObject([{ count: 1, firstRevision: 2 }]);

@@ -1,5 +1,5 @@
 /**
- * Finds where the values of a JSON text stand, so that a payload can be passed on as it was written: parsing it and
+ * Finds where the values of a JSON text stand, so that they can be passed on as they were written: parsing one and
  * writing it anew would change numbers beyond 2^53, and the order of some keys. Only for texts that JSON.parse accepts.
  */
 
@@ -27,6 +27,12 @@ export function membersOf(text: string, span: Span): Map<string, Span> {
     if (text[at] === ',') at = skipSpace(text, at + 1);
   }
   return members;
+}
+
+/** The texts of an object's members, as they stand there. */
+export function memberTexts(text: string): ReadonlyMap<string, string> {
+  const members = [...membersOf(text, wholeOf(text))];
+  return new Map(members.map(([key, { start, end }]) => [key, text.slice(start, end)]));
 }
 
 /** The elements of the array at `span`. */
