@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { FactstoreError } from '../base/errors.ts';
 import { parseConsistency } from './args.ts';
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
 import { jsonText, timeText } from './json.ts';
@@ -25,6 +26,19 @@ async function get(context: Context, stream: string, flags: Flags): Promise<void
   const consistency = parseConsistency(flags.consistency);
   const info = await withStore(context, flags, (store) => store.stream(stream, consistency, context.signal));
   await context.out.line(flags.json ? streamJson(info) : streamText(info, context));
+  if (info.count === 0n) throw withoutEvents(info);
+}
+
+/** Also of a stream that is known and shows no event: whether it has any is what the exit code tells. */
+function withoutEvents({ stream, state }: StreamInfo): FactstoreError {
+  const why = {
+    none: 'none was ever written',
+    exists: 'all are hidden',
+    deleted: 'it is deleted',
+    tombstoned: 'it is tombstoned',
+  };
+  const text = `stream ${JSON.stringify(stream)} has no events: ${why[state]}`;
+  return new FactstoreError('NOT_FOUND', text, { stream, state });
 }
 
 function streamJson(info: StreamInfo): string {

@@ -110,6 +110,30 @@ describe('streams on the command line', () => {
     expect(late).toMatchObject({ code: 1, stderr: expect.stringContaining('is tombstoned') });
   });
 
+  it('are told as what they are, with exit code 1, where they have no events that can be read', async () => {
+    for (const stream of ['shown-deleted', 'shown-tombstoned', 'shown-truncated'])
+      await db.append(stream, [{ type: 'A' }, { type: 'B' }]);
+    await run('delete', 'shown-deleted');
+    await run('tombstone', 'shown-tombstoned');
+    await run('truncate', 'shown-truncated', '--before', '9');
+    await run('set', 'shown-set', '--max-count', '1');
+    for (const [name, state, why] of [
+      ['deleted', 'deleted', 'it is deleted'],
+      ['tombstoned', 'tombstoned', 'it is tombstoned'],
+      ['truncated', 'exists', 'all are hidden'],
+      ['set', 'none', 'none was ever written'],
+    ]) {
+      const stream = `shown-${name}`;
+      const { code, stdout, stderr } = await run('get', stream, '--json');
+      expect(code).toBe(1);
+      expect(JSON.parse(stdout)).toMatchObject({ stream, state, count: 0 });
+      const message = `stream "${stream}" has no events: ${why}`;
+      expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'NOT_FOUND', message, details: { stream, state } } });
+    }
+    await db.append('shown-deleted', [{ type: 'C' }]);
+    expect(await run('get', 'shown-deleted')).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('are changed once by a command that is repeated with its append id, whatever came since [S6]', async () => {
     await db.append('repeated-1', [{ type: 'A' }, { type: 'B' }, { type: 'C' }, { type: 'D' }]);
     const facts = async () => (await db.read('$$repeated-1').toArray()).map(({ type }) => type);
