@@ -38,6 +38,8 @@ export class Leadership {
   /** The newest heartbeat round. */
   round = 0;
   transfer: Transfer | undefined;
+  /** Members to whom a hand-over was given up. */
+  readonly askedInVain = new Set<MemberId>();
   unappliedBytes = 0;
   /** What is committed up to here is told without waiting for the next append. */
   announced = 0;

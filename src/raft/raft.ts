@@ -256,8 +256,9 @@ export class Raft<P> implements RaftCore<P> {
     return Math.min(log.commit, disk.persistedIndex);
   }
 
+  /** All but the last entry that is ready: the next one continues it, also once those that are held have been dropped. */
   private evict(): void {
-    const { log, disk, options } = this.state;
-    log.evict(disk.persistedIndex, options.tailBytesMax);
+    const { log, disk, readyIndex, options } = this.state;
+    log.evict(Math.min(disk.persistedIndex, readyIndex - 1), options.tailBytesMax);
   }
 }

@@ -24,7 +24,7 @@ export function startTransfer<P>(s: RaftState<P>, l: Leadership, to: MemberId | 
 
 function mostAdvanced<P>(s: RaftState<P>, l: Leadership): MemberId | undefined {
   let best: Progress | undefined;
-  for (const progress of activeVoters(s, l)) {
+  for (const progress of notAskedInVain(l, activeVoters(s, l))) {
     const ahead = best === undefined || progress.match > best.match;
     if (ahead || (progress.match === best?.match && progress.applied > best.applied)) best = progress;
   }
@@ -40,6 +40,17 @@ function activeVoters<P>(s: RaftState<P>, l: Leadership): Progress[] {
   return found;
 }
 
+/**
+ * Who did not take over will hardly do so at the next try: its clock may be wrong, or its disk full, which nobody else knows.
+ * So the others are asked first, and all of them anew once each was.
+ */
+function notAskedInVain(l: Leadership, voters: readonly Progress[]): readonly Progress[] {
+  const others = voters.filter(({ id }) => !l.askedInVain.has(id));
+  if (others.length > 0) return others;
+  l.askedInVain.clear();
+  return voters;
+}
+
 /** Tells the target to campaign once it is ready; again after each heartbeat interval, in case that was lost. */
 export function continueTransfer<P>(s: RaftState<P>, l: Leadership): void {
   const { transfer } = l;
@@ -53,6 +64,7 @@ export function continueTransfer<P>(s: RaftState<P>, l: Leadership): void {
 
 export function expireTransfer<P>(s: RaftState<P>, l: Leadership): void {
   if (l.transfer === undefined || l.ticks - l.transfer.since < s.options.electionTimeoutTicks) return;
+  l.askedInVain.add(l.transfer.to);
   l.transfer = undefined;
   // Nobody took over from a leader that is no voter any more.
   if (!isVoter(s.configuration, s.id)) becomeFollower(s, s.term, undefined);
@@ -70,10 +82,10 @@ export function handOverIfRemoved<P>(s: RaftState<P>, l: Leadership): void {
  */
 export function handOverIfLagging<P>(s: RaftState<P>, l: Leadership): void {
   if (l.transfer !== undefined || !s.lagging || s.log.applied >= l.noopIndex) return;
+  const near = activeVoters(s, l).filter(({ applied }) => s.log.commit - applied <= s.options.appliedLagMax);
   let best: Progress | undefined;
-  for (const progress of activeVoters(s, l)) {
+  for (const progress of notAskedInVain(l, near)) {
     if (best === undefined || progress.applied > best.applied) best = progress;
   }
-  if (best === undefined || s.log.commit - best.applied > s.options.appliedLagMax) return;
-  startTransfer(s, l, best.id);
+  if (best !== undefined) startTransfer(s, l, best.id);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ack, append, beat, exchange, lead, ofType, solo } from './solo.ts';
+import { ack, append, beat, exchange, lead, ofType, refusal, solo } from './solo.ts';
 
 describe('entries that are not ready yet', () => {
   it('have their place in the log at once, and are neither written nor sent before they are released [S1, C3]', () => {
@@ -47,6 +47,20 @@ describe('entries that are not ready yet', () => {
     node.raft.propose(1, 10, 'z');
     node.pump();
     expect(node.disk.entries).toHaveLength(5);
+  });
+
+  it('leave the entry before them in memory, however large they are: once they are dropped, the next one continues it [C3, S2]', () => {
+    const node = solo(['a', 'b', 'c'], { options: { tailBytesMax: 100 } });
+    lead(node);
+    exchange(node, ack('b', 1, 1));
+    node.raft.propose(1, 10, 'x');
+    node.pump();
+    node.raft.propose(1, 1_000, 'big', false);
+    exchange(node, ack('b', 1, 2));
+    expect(node.raft.status().applied).toBe(2);
+    exchange(node, refusal('c', 3, 0, 0, 0));
+    expect([node.raft.role, node.raft.lastIndex]).toEqual(['follower', 2]);
+    expect(node.raft.entryInMemory(2)?.payload).toBe('x');
   });
 
   it('leave the log of a lone voter where it was when it is written [C3]', () => {

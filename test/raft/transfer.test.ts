@@ -143,6 +143,22 @@ describe('handing leadership over', () => {
     expect(net.raft('a').status().transferee).toBe('c');
   });
 
+  it('without a target it goes to those that were not yet asked in vain, and round again once all were [D1]', () => {
+    const net = new Network(['a', 'b', 'c', 'd']);
+    net.elect('a');
+    net.tick(2);
+    // As one that may not lead, or has no room on its disk, keeps quiet.
+    net.drop = (note) => note.type === 'timeoutNow';
+    const asked = Array.from({ length: 7 }, () => {
+      net.raft('a').transferLeadership(undefined);
+      const to = net.raft('a').status().transferee;
+      net.tick(12);
+      return to;
+    });
+    expect(asked).toEqual(['b', 'c', 'd', 'b', 'c', 'd', 'b']);
+    expect(net.leaders()).toEqual(['a']);
+  });
+
   it('there must be somebody to take it', () => {
     const alone = solo(['a'], { learners: ['l'] });
     for (let i = 0; i < 20; i++) alone.raft.tick();
@@ -185,6 +201,16 @@ describe('applying and leading', () => {
     net.tick(5);
     expect(net.leaders()).toEqual(['c']);
     net.tick(50);
+    expect(net.leaders()).toEqual(['c']);
+  });
+
+  it('a voter that lags and asks one in vain hands over to another that does not lag (C2)', () => {
+    const disk = () => diskWithTerms(Array<number>(50).fill(1), 1, 50);
+    const net = new Network(three, { disks: { a: disk(), b: disk(), c: disk() }, options: { appliedLagMax: 10 } });
+    net.node('a').applyMax = 0;
+    net.drop = (note) => note.type === 'timeoutNow' && note.to === 'b';
+    net.elect('a');
+    net.tick(30);
     expect(net.leaders()).toEqual(['c']);
   });
 

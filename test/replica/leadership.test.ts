@@ -183,6 +183,25 @@ describe('a leader', () => {
     expect(await cluster.settled(leader.append(anAppend('a', ['A'])))).toMatchObject({ kind: 'appended' });
   });
 
+  it('below the reserve hands over to the one that may lead, where another one is asked first [D1, S15]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const [wrong, other] = cluster.followers(leader);
+    cluster.skewUs.set(wrong!.id, 2 * 86_400_000_000);
+    await cluster.time.run(3_000);
+    leader.disk.hasRoom = false;
+    leader.replica.stepAside();
+    expect(leader.replica.status().transferee).toBe(wrong!.id);
+    // Every node does so once a second as long as its disk is short.
+    for (let second = 0; second < 15; second++) {
+      await cluster.time.run(1_000);
+      leader.replica.stepAside();
+    }
+    const successor = await cluster.leader(leader);
+    expect(successor.id).toBe(other!.id);
+    expect(await cluster.settled(successor.append(anAppend('b', ['B'])))).toMatchObject({ kind: 'appended' });
+  });
+
   it('hands over although its disk was full before it could write its first entry [D1]', async () => {
     const cluster = await ReplicaCluster.start(3);
     const leader = await cluster.leader();

@@ -222,6 +222,15 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     test: 'raft/transfer.test.ts',
   },
   {
+    id: 'transfer-to-the-same-for-ever',
+    file: 'src/raft/transfer.ts',
+    search: '  l.askedInVain.add(l.transfer.to);\n',
+    replacement: '',
+    bug: 'a leader asks one that may not lead again and again, though another one could take over',
+    rule: 'D1',
+    test: 'raft/transfer.test.ts',
+  },
+  {
     id: 'transfer-waits-for-own-disk',
     file: 'src/raft/replication.ts',
     search: 'return l.transfer === undefined ? s.disk.handedIndex : s.readyIndex;',

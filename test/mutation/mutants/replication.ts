@@ -265,6 +265,15 @@ export const REPLICATION_MUTANTS: readonly Mutant[] = [
     test: 'raft/log.test.ts',
   },
   {
+    id: 'end-of-log-evicted-behind-held',
+    file: 'src/raft/raft.ts',
+    search: 'log.evict(Math.min(disk.persistedIndex, readyIndex - 1), options.tailBytesMax);',
+    replacement: 'log.evict(disk.persistedIndex, options.tailBytesMax);',
+    bug: 'a leader that loses what it holds, and is elected again, cannot continue its log and ends',
+    rule: 'C3',
+    test: 'raft/held.test.ts',
+  },
+  {
     id: 'held-entry-handed-out',
     file: 'src/raft/state.ts',
     search: 'return this.heldFrom === undefined ? this.log.lastIndex : this.heldFrom - 1;',
