@@ -3,6 +3,7 @@ import { scanNewEvent } from '../model/event.ts';
 import type { PlacedWrite } from '../model/payload.ts';
 import { matchesItem, type Query, type QueryableEvent, type QueryItem } from '../model/query.ts';
 import { categoryOf, isSystemName } from '../model/stream.ts';
+import { Positions } from './positions.ts';
 
 /** The events of one proposed entry, as their authors wrote them: the entry itself may not be written yet. */
 export interface ProposedEvents {
@@ -22,6 +23,9 @@ export class PendingEvents {
   /** The entries up to here have been read. */
   private readIndex = 0;
   private readonly events = new Map<number, QueryableEvent>();
+  private readonly all = new Positions();
+  /** Those of user streams. */
+  private readonly ofUsers = new Positions();
   private readonly byType = new Names();
   private readonly byTag = new Names();
   private readonly byStream = new Names();
@@ -50,18 +54,14 @@ export class PendingEvents {
   clear(): void {
     this.readIndex = 0;
     this.events.clear();
+    for (const positions of [this.all, this.ofUsers]) positions.clear();
     for (const names of [this.byType, this.byTag, this.byStream, this.byCategory]) names.clear();
   }
 
   /** Whether an event that matches stands behind a position; of those that have been read. */
   hasMatch(query: Query, after: number): boolean {
-    if (query.items.length === 0) return this.hasUserEvent(after);
+    if (query.items.length === 0) return (this.ofUsers.last ?? after) > after;
     return query.items.some((item) => this.hasMatchOf(item, after));
-  }
-
-  private hasUserEvent(after: number): boolean {
-    for (const [position, { stream }] of this.events) if (position > after && !isSystemName(stream)) return true;
-    return false;
   }
 
   /** Looks at the events of the part of the item that the fewest have. */
@@ -71,13 +71,8 @@ export class PendingEvents {
     if (item.categories.length > 0) parts.push(this.byCategory.any(item.categories));
     if (item.streams.length > 0 && item.streamPrefixes.length === 0) parts.push(this.byStream.any(item.streams));
     const fewest = parts.reduce<Part | undefined>((a, b) => (a && a.count <= b.count ? a : b), undefined);
-    const candidates = fewest ? fewest.lists : [[...this.events.keys()]];
-    return candidates.some((positions) => {
-      for (let i = positions.length - 1; i >= 0 && (positions[i] as number) > after; i--) {
-        if (matchesItem(item, this.events.get(positions[i] as number) as QueryableEvent)) return true;
-      }
-      return false;
-    });
+    const matches = (position: number) => matchesItem(item, this.events.get(position) as QueryableEvent);
+    return (fewest ? fewest.lists : [this.all]).some((positions) => positions.anyBehind(after, matches));
   }
 
   private insert(position: number, stream: string, bytes: Uint8Array): void {
@@ -85,6 +80,8 @@ export class PendingEvents {
     if (!names) throw new InvariantViolation(`the event proposed at position ${position} is not a NewEvent`);
     const { type, tags } = names;
     this.events.set(position, { stream, type, tags });
+    this.all.push(position);
+    if (!isSystemName(stream)) this.ofUsers.push(position);
     this.byType.add(type, position);
     this.byStream.add(stream, position);
     this.byCategory.add(categoryOf(stream), position);
@@ -95,6 +92,7 @@ export class PendingEvents {
     const event = this.events.get(position);
     if (!event) return;
     this.events.delete(position);
+    for (const positions of [this.all, this.ofUsers]) if (positions.first === position) positions.dropFirst();
     const { type, stream, tags } = event;
     this.byType.dropFirst(type, position);
     this.byStream.dropFirst(stream, position);
@@ -105,20 +103,23 @@ export class PendingEvents {
 
 /** The ascending positions of each name of one kind. */
 class Names {
-  private readonly positions = new Map<string, number[]>();
+  private readonly positions = new Map<string, Positions>();
 
   /** Adds a position that is not smaller than the others. */
   add(name: string, position: number): void {
-    const positions = this.positions.get(name);
-    if (!positions) this.positions.set(name, [position]);
-    else if (positions.at(-1) !== position) positions.push(position);
+    let positions = this.positions.get(name);
+    if (!positions) {
+      positions = new Positions();
+      this.positions.set(name, positions);
+    }
+    if (positions.last !== position) positions.push(position);
   }
 
   /** Drops a position: the oldest event goes first, and so it is the first of each of its lists. */
   dropFirst(name: string, position: number): void {
     const positions = this.positions.get(name);
-    if (positions?.[0] !== position) return;
-    positions.shift();
+    if (positions?.first !== position) return;
+    positions.dropFirst();
     if (positions.length === 0) this.positions.delete(name);
   }
 
@@ -134,8 +135,8 @@ class Names {
 
 /** What has one of some names. */
 interface Part {
-  readonly lists: readonly (readonly number[])[];
+  readonly lists: readonly Positions[];
   readonly count: number;
 }
 
-const NONE: readonly number[] = [];
+const NONE = new Positions();
