@@ -1,3 +1,5 @@
+import { crc32 } from 'node:zlib';
+import type { Operation } from '../store.ts';
 import { VarintReader } from '../varint-reader.ts';
 import { getU32, getU53, Kind } from './keys.ts';
 import { decodePlaces } from './place-rows.ts';
@@ -124,6 +126,8 @@ export interface Seal {
   readonly appendIds: number;
   /** In how many chunks its rows were written. */
   readonly chunks: number;
+  /** Of all its rows, as they were written (`digestOfRows`); undefined where the block was written before there was one. */
+  readonly digest: number | undefined;
   /** The chain hash of that entry, 32 bytes. */
   readonly chain: Uint8Array;
 }
@@ -132,19 +136,21 @@ const SEAL_BYTES = 6 * 8 + 3 * 4 + 32;
 
 /**
  *     log index (8) ‖ first position (8) ‖ last position (8) ‖ created of the block's first (8) and last event (8) ‖
- *     time of append ids (8) ‖ rows (4) ‖ append ids (4) ‖ chunks (4) ‖ chain hash (32)
+ *     time of append ids (8) ‖ rows (4) ‖ append ids (4) ‖ chunks (4) ‖ chain hash (32) ‖ digest (4)
  */
 export function putSeal(to: RowWriter, block: number, seal: Seal): void {
-  to.start(Kind.seal, 5 + SEAL_BYTES)
+  to.start(Kind.seal, 5 + SEAL_BYTES + 4)
     .u32(block)
     .value();
   to.u53(seal.logIndex).u53(seal.firstPosition).u53(seal.lastPosition);
   to.u53(seal.firstCreatedUs).u53(seal.lastCreatedUs).u53(seal.idTimeUs);
-  to.u32(seal.rows).u32(seal.appendIds).u32(seal.chunks).raw(seal.chain).end();
+  to.u32(seal.rows).u32(seal.appendIds).u32(seal.chunks).raw(seal.chain);
+  if (seal.digest !== undefined) to.u32(seal.digest);
+  to.end();
 }
 
 export function decodeSeal(body: Uint8Array): Seal | undefined {
-  if (body.length !== SEAL_BYTES) return undefined;
+  if (body.length !== SEAL_BYTES && body.length !== SEAL_BYTES + 4) return undefined;
   return {
     logIndex: getU53(body, 0),
     firstPosition: getU53(body, 8),
@@ -155,20 +161,38 @@ export function decodeSeal(body: Uint8Array): Seal | undefined {
     rows: getU32(body, 48),
     appendIds: getU32(body, 52),
     chunks: getU32(body, 56),
-    chain: new Uint8Array(body.subarray(60)),
+    chain: new Uint8Array(body.subarray(60, SEAL_BYTES)),
+    digest: body.length > SEAL_BYTES ? getU32(body, SEAL_BYTES) : undefined,
   };
+}
+
+/** The digests of a block's rows up to a chunk, and up to its end. */
+export interface Chunk {
+  readonly before: number;
+  readonly after: number;
+}
+
+/** Carries the digest of a block's rows on: that of their own checksums, which stand for what they hold. */
+export function digestOfRows(rows: readonly Operation[], before: number): number {
+  return rows.reduce((digest, row) => (row.type === 'put' ? crc32(row.value.subarray(-4), digest) : digest), before);
 }
 
 /**
  * Marks one chunk of a block's rows, in the same batch as they: LevelDB loses records of its write-ahead file without a
- * word, but only whole batches. Its value is empty.
+ * word, but only whole batches. It tells which rows these are, as an attempt at the block that a crash ended may have left
+ * markers of other chunks.
+ *
+ *     digest before (4) ‖ digest after (4); nothing where the block was written before there were digests
  */
-export function putChunk(to: RowWriter, block: number, chunk: number): void {
-  to.start(Kind.chunk, 6).u32(block).u16(chunk).value().end();
+export function putChunk(to: RowWriter, block: number, number: number, chunk: Chunk | undefined): void {
+  to.start(Kind.chunk, 14).u32(block).u16(number).value();
+  if (chunk) to.u32(chunk.before).u32(chunk.after);
+  to.end();
 }
 
-export function decodeChunk(body: Uint8Array): true | undefined {
-  return body.length === 0 ? true : undefined;
+export function decodeChunk(body: Uint8Array): Partial<Chunk> | undefined {
+  if (body.length === 0) return {};
+  return body.length === 8 ? { before: getU32(body, 0), after: getU32(body, 4) } : undefined;
 }
 
 /** The format of the rows. A change of it raises the number, and the index is built again. */

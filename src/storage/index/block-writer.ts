@@ -1,6 +1,6 @@
 import { encodeUtf8 } from '../../base/bytes.ts';
 import type { Store } from '../store.ts';
-import { locateRoom, putChunk, putLocateRow, putSeal } from './block-rows.ts';
+import { digestOfRows, locateRoom, putChunk, putLocateRow, putSeal } from './block-rows.ts';
 import { createdNamesRows, fillCreatedNames } from './created-names.ts';
 import { putHead, putProducer } from './head-rows.ts';
 import { appendIdsKey, locateKey, PLACES_PER_LOCATE_ROW } from './keys.ts';
@@ -32,14 +32,18 @@ export interface WritingPace {
  *
  * Each chunk is synced, not the seal alone: LevelDB may begin a new write-ahead file between two chunks, a sync reaches
  * only the newest one, and so a power loss could keep the seal and lose rows that it vouches for. Each carries a row that
- * marks it, which is lost together with the others and which the seal counts.
+ * marks it, which is lost together with the others, and they have to lead up to the digest in the seal without a gap.
  */
 export async function writeBlock(store: Store, block: OpenBlock, pace: WritingPace): Promise<boolean> {
   const writer = new RowWriter();
   let chunks = 0;
+  let digest = 0;
   const writeChunk = () => {
-    putChunk(writer, block.number, chunks++);
-    return store.write(writer.take(), true);
+    const rows = writer.take();
+    const before = digest;
+    digest = digestOfRows(rows, before);
+    putChunk(writer, block.number, chunks++, { before, after: digest });
+    return store.write([...rows, ...writer.take()], true);
   };
   let limits = pace.limits();
   for (const _ of fillRows(block, writer)) {
@@ -51,7 +55,7 @@ export async function writeBlock(store: Store, block: OpenBlock, pace: WritingPa
   }
   if (pace.stopped()) return false;
   await writeChunk();
-  putSeal(writer, block.number, block.seal(lastingRows(block), chunks));
+  putSeal(writer, block.number, block.seal(lastingRows(block), chunks, digest));
   await store.write(writer.take(), true);
   return true;
 }

@@ -263,8 +263,8 @@ export class OpenBlock {
     return low;
   }
 
-  /** The seal of the full block, which has been written as so many rows in so many chunks. */
-  seal(rows: number, chunks: number): Seal {
+  /** The seal of the full block, which has been written as so many rows in so many chunks, with this digest. */
+  seal(rows: number, chunks: number, digest: number): Seal {
     const last = this.lastRecord;
     if (!last || !this.full) throw new InvariantViolation(`block ${this.number} is sealed before it is full`);
     return {
@@ -278,6 +278,7 @@ export class OpenBlock {
       appendIds: this.appendIdIndexes.length,
       chunks,
       chain: last.chain,
+      digest,
     };
   }
 }

@@ -3,6 +3,7 @@ import { FactstoreError } from '../../base/errors.ts';
 import { eachRow, type Store } from '../store.ts';
 import type { AppendIdWindow, WindowLimits } from './append-id-window.ts';
 import {
+  type Chunk,
   decodeAppendIds,
   decodeChunk,
   decodeFormat,
@@ -74,21 +75,41 @@ async function sealedState(store: Store, blockEvents: number): Promise<SealedSta
 
 /** Whether every block has its seal, and every chunk of rows that the seal vouches for (rule D5). */
 async function hasAllChunks(store: Store): Promise<boolean> {
-  const chunks: number[] = [];
-  await eachRow(store, kindRange(Kind.chunk), (key, value) => {
-    decodeRow(key, value, decodeChunk);
-    const block = blockOfKey(key);
-    chunks[block] = (chunks[block] ?? 0) + 1;
-  });
-  let complete = true;
-  let block = 0;
+  const blocks: FoundChunks[] = [];
+  let gap = false;
   await eachRow(store, kindRange(Kind.seal), (key, value) => {
-    const seal = decodeRow(key, value, decodeSeal);
-    // More of them are those of an attempt that a crash ended.
-    complete &&= blockOfKey(key) === block && (chunks[block] ?? 0) >= seal.chunks;
-    block++;
+    gap ||= blockOfKey(key) !== blocks.length;
+    blocks.push(new FoundChunks(decodeRow(key, value, decodeSeal)));
   });
-  return complete;
+  await eachRow(store, kindRange(Kind.chunk), (key, value) => {
+    const chunk = decodeRow(key, value, decodeChunk);
+    blocks[blockOfKey(key)]?.add(chunk);
+  });
+  return !gap && blocks.every((block) => block.complete);
+}
+
+/** What is there of a sealed block's chunks. Among them may be some of an attempt that a crash ended. */
+class FoundChunks {
+  private readonly seal: Seal;
+  private count = 0;
+  /** Of the rows up to which the chunks follow one another. */
+  private digest = 0;
+
+  constructor(seal: Seal) {
+    this.seal = seal;
+  }
+
+  add(chunk: Partial<Chunk>): void {
+    this.count++;
+    const { before, after } = chunk;
+    if (before === this.digest && after !== undefined && this.digest !== this.seal.digest) this.digest = after;
+  }
+
+  /** Where chunks do not tell their rows, those of an earlier attempt could stand for some that are lost: none is allowed. */
+  get complete(): boolean {
+    const { chunks, digest } = this.seal;
+    return digest === undefined ? this.count === chunks : this.digest === digest;
+  }
 }
 
 function stale(reason: StaleIndex['reason'], logIndex = 0): StaleIndex {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { InvariantViolation } from '../../../src/base/assert.ts';
 import { Prng } from '../../../src/base/prng.ts';
 import { EntryType } from '../../../src/raft/types.ts';
+import { decodeSeal, putChunk, putSeal } from '../../../src/storage/index/block-rows.ts';
 import { EventIndex } from '../../../src/storage/index/event-index.ts';
 import {
   appendIdsKey,
@@ -13,6 +14,7 @@ import {
   streamKey,
 } from '../../../src/storage/index/keys.ts';
 import type { StaleIndex } from '../../../src/storage/index/open-index.ts';
+import { decodeRow, RowWriter } from '../../../src/storage/index/row-writer.ts';
 import { verifyIndex } from '../../../src/storage/index/verify-index.ts';
 import { EntryRecord } from '../../../src/storage/record.ts';
 import type { Operation, Scan } from '../../../src/storage/store.ts';
@@ -27,6 +29,24 @@ async function indexOf(log: LogFixture, store = new MemoryStore(), options = {})
   const index = await EventIndex.open(store, log.chainAt, { blockEvents: 16, ...options });
   await feed(index, log);
   return { index, store };
+}
+
+/** The batches that are written to a store, which takes nothing more once they are so many. */
+function recorded(store: MemoryStore, most = Number.POSITIVE_INFINITY): (readonly Operation[])[] {
+  const batches: (readonly Operation[])[] = [];
+  const write = store.write.bind(store);
+  store.write = (operations, sync) => {
+    if (batches.length === most) return new Promise(() => {});
+    batches.push(operations.map((operation) => ({ ...operation })));
+    return write(operations, sync);
+  };
+  return batches;
+}
+
+async function replayed(batches: readonly (readonly Operation[])[]): Promise<MemoryStore> {
+  const store = new MemoryStore();
+  for (const batch of batches) await store.write(batch, true);
+  return store;
 }
 
 describe('applying', () => {
@@ -376,25 +396,67 @@ describe('opening', () => {
   });
 
   it('builds the index again where LevelDB has lost any batch of what its seals vouch for [D5]', async () => {
-    const batches: (readonly Operation[])[] = [];
     const log = new LogFixture();
     for (let i = 0; i < 30; i++) log.append(one(`s-${i % 3}`, 3));
     const recording = new MemoryStore();
-    const write = recording.write.bind(recording);
-    recording.write = (operations, sync) => {
-      batches.push(operations.map((operation) => ({ ...operation })));
-      return write(operations, sync);
-    };
+    const batches = recorded(recording);
     await (await indexOf(log, recording, { chunk: { rows: 5, bytes: 1 << 20 } })).index.idle();
     expect(batches.length).toBeGreaterThan(20);
     for (let lost = 0; lost < batches.length - 1; lost++) {
-      const store = new MemoryStore();
-      for (const [n, batch] of batches.entries()) if (n !== lost) await store.write(batch, true);
+      const store = await replayed(batches.filter((_, n) => n !== lost));
       const reasons: string[] = [];
       const onStale = (stale: StaleIndex) => void reasons.push(stale.reason);
       const index = await EventIndex.open(store, log.chainAt, { blockEvents: 16, onStale });
       expect([lost, index.replayFrom, reasons]).toEqual([lost, 1, [lost === 0 ? 'format' : 'damaged']]);
     }
+  });
+
+  it('builds the index again where batches are lost of a block that an earlier attempt had begun in other chunks [D5]', async () => {
+    const log = new LogFixture();
+    for (let i = 0; i < 40; i++) log.append(one(`s-${i}`));
+    const ended = new MemoryStore();
+    // The node ends in the middle of the block, which it writes bit by bit.
+    const before = recorded(ended, 15);
+    await indexOf(log, ended, { blockEvents: 40, chunk: { rows: 3, bytes: 1 << 20 } });
+    while (before.length < 15) await turn();
+    const store = await replayed(before);
+    const batches = recorded(store);
+    await (await indexOf(log, store, { blockEvents: 40, chunk: { rows: 10, bytes: 1 << 20 } })).index.idle();
+    const reasonsWithout = async (lost: (n: number) => boolean) => {
+      const reasons: string[] = [];
+      const onStale = (stale: StaleIndex) => void reasons.push(stale.reason);
+      const damaged = await replayed([...before, ...batches.filter((_, n) => !lost(n))]);
+      await EventIndex.open(damaged, log.chainAt, { blockEvents: 40, onStale });
+      return reasons;
+    };
+    expect(await reasonsWithout(() => false)).toEqual([]);
+    expect(batches.length).toBeGreaterThan(8);
+    for (let from = 0; from < batches.length - 1; from++) {
+      for (let to = from; to < batches.length - 1; to++) {
+        expect([from, to, await reasonsWithout((n) => n >= from && n <= to)]).toEqual([from, to, ['damaged']]);
+      }
+    }
+  });
+
+  it('keeps an index of before chunks told their rows, unless an earlier attempt at a block hides what is lost [D5]', async () => {
+    const { log, store } = await sealed();
+    const opened = async () => {
+      const reasons: string[] = [];
+      const onStale = (stale: StaleIndex) => void reasons.push(stale.reason);
+      await EventIndex.open(store, log.chainAt, { blockEvents: 16, onStale });
+      return reasons;
+    };
+    const former = new RowWriter();
+    for (let block = 0; (await store.get(sealKey(block))) !== undefined; block++) {
+      const seal = decodeRow(sealKey(block), (await store.get(sealKey(block)))!, decodeSeal);
+      for (let chunk = 0; chunk < seal.chunks; chunk++) putChunk(former, block, chunk, undefined);
+      putSeal(former, block, { ...seal, digest: undefined });
+    }
+    await store.write(former.take(), true);
+    expect(await opened()).toEqual([]);
+    putChunk(former, 1, 99, undefined);
+    await store.write(former.take(), true);
+    expect(await opened()).toEqual(['damaged']);
   });
 
   it('finishes a wipe that a crash interrupted before it writes anything new [D5]', async () => {

@@ -219,8 +219,10 @@ describe('rows', () => {
       chunks: 2,
       chain: new Uint8Array(32).fill(9),
     };
-    const row = put((to) => putSeal(to, 4, seal));
-    expect(decodeRow(row.key, row.value, decodeSeal)).toEqual(seal);
+    for (const digest of [undefined, 0, 2 ** 32 - 1]) {
+      const row = put((to) => putSeal(to, 4, { ...seal, digest }));
+      expect(decodeRow(row.key, row.value, decodeSeal)).toEqual({ ...seal, digest });
+    }
   });
 });
 
