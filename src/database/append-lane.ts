@@ -26,19 +26,22 @@ export class AppendLane {
     return this.broken;
   }
 
-  /** `deadlineMs`: what is not judged by then is dropped; 0: there is no hurry. */
-  append(append: Append, deadlineMs = 0): Promise<AppendOutcome> {
+  /**
+   * `deadlineMs`: what is not judged by then is dropped; 0: there is no hurry. `sinceMs`: when it came, by the clock's
+   * monotonic hand, where that was before.
+   */
+  append(append: Append, deadlineMs = 0, sinceMs?: number): Promise<AppendOutcome> {
+    const times = this.appender.times(deadlineMs, sinceMs);
     try {
       if (this.broken) throw this.broken;
-      const judged = this.tail === undefined ? this.appender.judgeAtOnce(append) : undefined;
+      const judged = this.tail === undefined ? this.appender.judgeAtOnce(append, times) : undefined;
       if (judged) return this.appender.answer(append, judged);
     } catch (error) {
       return Promise.reject(this.breaks(error));
     }
-    const expiresMs = this.appender.expiry(deadlineMs);
     const judging = (this.tail ?? Promise.resolve()).then(() => {
       if (this.broken) throw this.broken;
-      return this.appender.judgeEventually(append, this.patient, expiresMs);
+      return this.appender.judgeEventually(append, this.patient, times);
     });
     const tail: Promise<void> = judging.then(
       () => this.ended(tail),

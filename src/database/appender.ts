@@ -61,6 +61,19 @@ export type Judged =
   | { readonly kind: 'proposed'; readonly index: number; readonly accepted: Accepted }
   | { readonly kind: 'judged'; readonly judgement: NotAccepted; readonly position: number };
 
+/** Of an append, by the clock's monotonic hand. */
+export interface Times {
+  /** Since when it has been on its way: what its age says is true of that moment (rule S6). */
+  readonly sinceMs: number;
+  /** When it is dropped. */
+  readonly expiresMs: number;
+}
+
+/** What an append is judged under. */
+interface Until extends Times {
+  readonly term: number;
+}
+
 /** How many events in flight are read in one go for the sake of a condition (rule C3). */
 const PENDING_PER_TURN = 500;
 
@@ -94,13 +107,13 @@ export class Appender {
   }
 
   /** Judges without waiting; undefined where something must be looked up first. Throws what admission refuses. */
-  judgeAtOnce(append: Append): Judged | undefined {
+  judgeAtOnce(append: Append, { sinceMs }: Times): Judged | undefined {
     const { index, sequencer, replica } = this.ports;
     if (!replica.acceptsProposals) throw this.notLeader();
     const inFlight = sequencer.inFlight(append);
     if (inFlight) return this.judged(inFlight);
     if (index.findAppendId(append.id).length > 0 || this.overloaded(append)) return undefined;
-    this.admit(append);
+    this.admit(append, sinceMs);
     const seen = append.conditions.length > 0 ? this.seeAtOnce(append) : NOTHING_SEEN;
     const lookup = seen && index.lookup(streamsOf(append), producersOf(append));
     if (lookup instanceof Promise) {
@@ -111,13 +124,17 @@ export class Appender {
     return lookup && this.judge(append, lookup, seen);
   }
 
-  /** The moment after which an append is dropped; `deadlineMs` 0: never. */
-  expiry(deadlineMs: number): number {
-    return deadlineMs > 0 ? this.ports.clock.monotonicMs() + deadlineMs : Number.POSITIVE_INFINITY;
+  /** `deadlineMs` 0: it is never dropped. `sinceMs`: since when it has been here, where that is not now. */
+  times(deadlineMs: number, sinceMs?: number): Times {
+    const nowMs = this.ports.clock.monotonicMs();
+    return {
+      sinceMs: sinceMs ?? nowMs,
+      expiresMs: deadlineMs > 0 ? nowMs + deadlineMs : Number.POSITIVE_INFINITY,
+    };
   }
 
   /** Judges after whatever waiting it needs; `patient` waits for room where it would else be refused. */
-  async judgeEventually(append: Append, patient: boolean, expiresMs: number): Promise<Judged> {
+  async judgeEventually(append: Append, patient: boolean, times: Times): Promise<Judged> {
     const { replica } = this.ports;
     // Before the no-op of its term is applied, what a look-up misses is not in the overlay either (rule S3).
     if (!replica.acceptsProposals) throw this.notLeader();
@@ -125,7 +142,7 @@ export class Appender {
     let waiting: InLine | undefined;
     try {
       for (;;) {
-        const judged = await this.judgeOnLookup(append, patient, { term, expiresMs });
+        const judged = await this.judgeOnLookup(append, patient, { ...times, term });
         if (judged) return judged;
         if (!waiting) {
           waiting = { append, wake: undefined };
@@ -165,11 +182,7 @@ export class Appender {
   }
 
   /** Undefined where it has to wait for room, which it does without holding a look-up. */
-  private async judgeOnLookup(
-    append: Append,
-    patient: boolean,
-    until: { term: number; expiresMs: number },
-  ): Promise<Judged | undefined> {
+  private async judgeOnLookup(append: Append, patient: boolean, until: Until): Promise<Judged | undefined> {
     const { index } = this.ports;
     if (append.conditions.length === 0) return index.noticing(this.lookUpAndJudge(append, patient, until));
     const leave = await this.slots.take(patient);
@@ -184,7 +197,7 @@ export class Appender {
   private async lookUpAndJudge(
     append: Append,
     patient: boolean,
-    { term, expiresMs }: { term: number; expiresMs: number },
+    { term, sinceMs, expiresMs }: Until,
   ): Promise<Judged | undefined> {
     const { index, sequencer, replica } = this.ports;
     const lookedUpAt = index.appliedIndex;
@@ -200,7 +213,7 @@ export class Appender {
       if (inFlight) return this.judged(inFlight);
       if (this.ports.clock.monotonicMs() >= expiresMs) throw tooLate();
       if (patient && this.overloaded(append)) return undefined;
-      this.admit(append);
+      this.admit(append, sinceMs);
       return this.judge(append, lookup, seen);
     } finally {
       sequencer.lookupDone(lookedUpAt);
@@ -254,10 +267,12 @@ export class Appender {
   }
 
   /** Everything that is checked before judging and depends on this node alone (rule S1). */
-  private admit(append: Append): void {
+  private admit(append: Append, sinceMs: number): void {
     const { replica } = this.ports;
     if (!replica.acceptsProposals) throw this.notLeader();
-    if (append.attemptAgeMs > APPEND_ID_WINDOW_MS) throw expired(append);
+    // It grew older while it waited, and may have been repeated elsewhere meanwhile, too long ago for its id to be known.
+    const ageMs = append.attemptAgeMs + this.ports.clock.monotonicMs() - sinceMs;
+    if (ageMs > APPEND_ID_WINDOW_MS) throw expired(ageMs);
     if (append.change) this.ports.checkLevel(kindOfChange(append.change));
     if (append.fact !== undefined) this.ports.checkLevel(append.fact);
     if (!this.ports.diskHasRoom()) throw diskReserve();
@@ -417,11 +432,11 @@ function tooLate(): FactstoreError {
   return new FactstoreError('DEADLINE_EXCEEDED', text, {}, { definite: true });
 }
 
-function expired(append: Append): FactstoreError {
+function expired(ageMs: number): FactstoreError {
   return new FactstoreError(
     'APPEND_ID_EXPIRED',
-    `the first attempt of this append was ${Math.round(append.attemptAgeMs / 1000)} s ago, longer than append ids are remembered for sure (${APPEND_ID_WINDOW_MS / 1000} s). It was not appended now; whether it was then, a read will tell.`,
-    { ageMs: append.attemptAgeMs, windowMs: APPEND_ID_WINDOW_MS },
+    `the first attempt of this append was ${Math.round(ageMs / 1000)} s ago, longer than append ids are remembered for sure (${APPEND_ID_WINDOW_MS / 1000} s). It was not appended now; whether it was then, a read will tell.`,
+    { ageMs: Math.round(ageMs), windowMs: APPEND_ID_WINDOW_MS },
   );
 }
 

@@ -18,7 +18,7 @@ export class ForwardedLanes {
 
   append(bytes: Uint8Array, context: ForwardedContext): Promise<Uint8Array> {
     const route = /\/0\/\d+$/.test(context.lane) ? this.open(false) : this.routeOf(context.lane);
-    return route.append(bytes, context.deadlineMs);
+    return route.append(bytes, context.deadlineMs, context.waitedMs);
   }
 
   private routeOf(lane: string): AppendRoute {

@@ -193,7 +193,8 @@ export class Member {
 
   /** The appends of one call. */
   openRoute(patient: boolean, origin: AppendOrigin): AppendRoute {
-    return new AppendRoute(this.database, this.forwarder, this.leadership, { patient, origin });
+    const { clock } = this.ports;
+    return new AppendRoute(this.database, this.forwarder, this.leadership, { patient, origin, clock });
   }
 
   /** Bytes that it has put into the log as leader and not applied yet. */

@@ -17,6 +17,8 @@ export type ForwardRequest =
       readonly deadlineMs: number;
       /** 0: a lane of its own. */
       readonly lane: number;
+      /** How long it waited at the follower. */
+      readonly waitedMs: number;
     };
 
 /** The leader's message in Forward. */
@@ -25,7 +27,7 @@ export type ForwardResponse =
   | { readonly kind: 'answer'; readonly sequence: number; readonly answer: Uint8Array }
   | { readonly kind: 'error'; readonly sequence: number; readonly error: FactstoreError };
 
-const Request = { sequence: 1, greeting: 2, append: 3, deadlineMs: 4, lane: 5 } as const;
+const Request = { sequence: 1, greeting: 2, append: 3, deadlineMs: 4, lane: 5, waitedMs: 6 } as const;
 const Response = { sequence: 1, answer: 2, error: 3 } as const;
 
 export function encodeForwardRequest(request: ForwardRequest): Buffer {
@@ -37,13 +39,14 @@ export function encodeForwardRequest(request: ForwardRequest): Buffer {
     .data(Request.append, request.append)
     .uint(Request.deadlineMs, request.deadlineMs)
     .uint(Request.lane, request.lane)
+    .uint(Request.waitedMs, request.waitedMs)
     .finish();
 }
 
 /** Ends in INVALID_ARGUMENT where the bytes are not a ForwardRequest. The append is a view into the bytes. */
 export function decodeForwardRequest(bytes: Uint8Array): ForwardRequest {
   const reader = new MessageReader('ForwardRequest', bytes);
-  const request = { kind: 'append' as const, sequence: 0, append: EMPTY, deadlineMs: 0, lane: 0 };
+  const request = { kind: 'append' as const, sequence: 0, append: EMPTY, deadlineMs: 0, lane: 0, waitedMs: 0 };
   let greeting: Greeting | undefined;
   while (reader.next()) {
     if (reader.field === Request.sequence) request.sequence = reader.uint('sequence');
@@ -51,6 +54,7 @@ export function decodeForwardRequest(bytes: Uint8Array): ForwardRequest {
     else if (reader.field === Request.append) request.append = reader.data('append') as typeof EMPTY;
     else if (reader.field === Request.deadlineMs) request.deadlineMs = reader.uint('deadline_ms');
     else if (reader.field === Request.lane) request.lane = reader.uint('lane');
+    else if (reader.field === Request.waitedMs) request.waitedMs = reader.uint('waited_ms');
   }
   if (greeting) return { kind: 'greeting', greeting };
   if (request.sequence === 0) throw invalid('sequence', 'is missing in a ForwardRequest');

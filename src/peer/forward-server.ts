@@ -21,6 +21,8 @@ export interface ForwardedContext {
   readonly lane: string;
   /** Until the client gives up; 0: it waits without end. */
   readonly deadlineMs: number;
+  /** How long it waited at the follower. */
+  readonly waitedMs: number;
   readonly from: MemberId;
 }
 
@@ -115,12 +117,13 @@ class ForwardCall {
   }
 
   private async judge(request: Extract<ForwardRequest, { kind: 'append' }>, from: MemberId): Promise<void> {
-    const { sequence, append, deadlineMs } = request;
+    const { sequence, append, deadlineMs, waitedMs } = request;
     this.opened(append.length);
     const lane = request.lane === 0 ? `${this.name}/0/${sequence}` : `${this.name}/${request.lane}`;
     let response: ForwardResponse;
     try {
-      response = { kind: 'answer', sequence, answer: await this.options.handle(append, { lane, deadlineMs, from }) };
+      const answer = await this.options.handle(append, { lane, deadlineMs, waitedMs, from });
+      response = { kind: 'answer', sequence, answer };
     } catch (thrown) {
       response = { kind: 'error', sequence, error: this.asError(thrown) };
     }

@@ -20,6 +20,8 @@ export interface ForwardContext {
   readonly lane: number;
   /** Until the client gives up; 0: it waits without end. */
   readonly deadlineMs: number;
+  /** Since when it has been at this node, by the clock's monotonic hand, where that is not now. */
+  readonly sinceMs?: number;
 }
 
 interface Pending {
@@ -28,6 +30,7 @@ interface Pending {
   readonly lane: number;
   /** On the monotonic clock; infinite: none. */
   readonly expiresMs: number;
+  readonly sinceMs: number;
   readonly resolve: (answer: Uint8Array) => void;
   readonly reject: (error: FactstoreError) => void;
   sent: boolean;
@@ -83,7 +86,8 @@ export class ForwardStream {
       const sequence = ++this.sequence;
       const now = this.options.clock.monotonicMs();
       const expiresMs = context.deadlineMs > 0 ? now + context.deadlineMs : Number.POSITIVE_INFINITY;
-      const pending = { sequence, append, lane: context.lane, expiresMs, resolve, reject, sent: false };
+      const { lane, sinceMs = now } = context;
+      const pending = { sequence, append, lane, expiresMs, sinceMs, resolve, reject, sent: false };
       this.pending.set(sequence, pending);
       this.pendingBytes += append.length;
       this.waiting.push(pending);
@@ -155,11 +159,13 @@ export class ForwardStream {
   }
 
   private write(pending: Pending): void {
-    const { sequence, append, lane, expiresMs } = pending;
-    const leftMs = expiresMs - this.options.clock.monotonicMs();
+    const { sequence, append, lane, expiresMs, sinceMs } = pending;
+    const now = this.options.clock.monotonicMs();
+    const leftMs = expiresMs - now;
+    const waitedMs = Math.max(0, Math.round(now - sinceMs));
     if (leftMs <= 0) return this.expire(pending);
     const deadlineMs = Number.isFinite(leftMs) ? Math.max(1, Math.floor(leftMs)) : 0;
-    const bytes = encodeForwardRequest({ kind: 'append', sequence, append, lane, deadlineMs });
+    const bytes = encodeForwardRequest({ kind: 'append', sequence, append, lane, deadlineMs, waitedMs });
     pending.sent = true;
     this.writingCount++;
     this.writingBytes += bytes.length;

@@ -6,12 +6,16 @@ import { isProjectionProducer } from '../model/projection.ts';
 import { decodeAppendRequest } from '../proto/append-request.ts';
 import { encodeAppendResponse } from '../proto/append-response.ts';
 import { expectationOf } from '../proto/enums.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { PIECE_BYTES } from '../storage/record.ts';
 
 /** Passes appends on to the leader (rule S9). */
 export interface AppendForwarder {
   /** Resolves with the leader's AppendResponse as bytes. */
-  forward(append: Uint8Array, options: { readonly lane: number; readonly deadlineMs: number }): Promise<Uint8Array>;
+  forward(
+    append: Uint8Array,
+    options: { readonly lane: number; readonly deadlineMs: number; readonly sinceMs: number },
+  ): Promise<Uint8Array>;
 }
 
 /**
@@ -48,6 +52,7 @@ export class AppendRoute {
   private readonly lane: AppendLane;
   private readonly laneNumber: number;
   private readonly origin: AppendOrigin;
+  private readonly clock: Clock;
   private boundTo: { readonly leader: string; readonly term: number } | undefined;
   private ended: FactstoreError | undefined;
   /** The last append that is being digested in pieces, or waits for one that is. */
@@ -57,13 +62,14 @@ export class AppendRoute {
     database: Database,
     forwarder: AppendForwarder,
     leadership: Leadership,
-    options: { readonly patient: boolean; readonly origin: AppendOrigin },
+    options: { readonly patient: boolean; readonly origin: AppendOrigin; readonly clock: Clock },
   ) {
     this.database = database;
     this.forwarder = forwarder;
     this.leadership = leadership;
     this.lane = database.openLane(options.patient);
     this.origin = options.origin;
+    this.clock = options.clock;
     this.laneNumber = options.patient ? ++lanes : 0;
   }
 
@@ -72,8 +78,12 @@ export class AppendRoute {
     return this.ended ?? this.lane.refusal;
   }
 
-  /** An AppendRequest in, an AppendResponse out, both as bytes. `deadlineMs` 0: none. */
-  async append(bytes: Uint8Array, deadlineMs: number): Promise<Uint8Array> {
+  /**
+   * An AppendRequest in, an AppendResponse out, both as bytes. `deadlineMs` 0: none. `waitedMs`: for how long it has waited
+   * at a node already, by which it is older than it says (rule S6).
+   */
+  async append(bytes: Uint8Array, deadlineMs: number, waitedMs = 0): Promise<Uint8Array> {
+    const sinceMs = this.clock.monotonicMs() - waitedMs;
     const request = decodeAppendRequest(bytes);
     if (this.origin === 'client') refuseReservedProducer(request.producer?.producer);
     const large = bytes.length > PIECE_BYTES;
@@ -82,10 +92,10 @@ export class AppendRoute {
     const append = this.database.check({ ...request, writes }, digest);
     const refusal = this.refusal ?? this.bind();
     if (refusal) throw refusal;
-    if (this.leadership.leads) return encodeAppendResponse(await this.lane.append(append, deadlineMs));
+    if (this.leadership.leads) return encodeAppendResponse(await this.lane.append(append, deadlineMs, sinceMs));
     if (this.origin === 'member' || !request.forward) throw this.leadership.notLeader();
     try {
-      return await this.forwarder.forward(bytes, { lane: this.laneNumber, deadlineMs });
+      return await this.forwarder.forward(bytes, { lane: this.laneNumber, deadlineMs, sinceMs });
     } catch (error) {
       this.ended ??= breaksOrder(error);
       throw error;

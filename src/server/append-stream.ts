@@ -43,6 +43,8 @@ interface Partial {
   readonly sequence: number;
   readonly bytes: Buffer;
   received: number;
+  /** When it was announced: what it says of its age was true then. */
+  readonly sinceMs: number;
   idle: Timer;
 }
 
@@ -114,12 +116,12 @@ export class AppendStreamSession {
   }
 
   /** Its bytes are in the budget already, and are given back once it is answered. */
-  private append(sequence: number, bytes: Uint8Array): void {
+  private append(sequence: number, bytes: Uint8Array, waitedMs = 0): void {
     this.openAppends++;
     this.openBytes += bytes.length;
     this.flow();
     this.route
-      .append(bytes, 0)
+      .append(bytes, 0, waitedMs)
       .then(
         (answer) => this.write({ kind: 'answer', sequence, answer }),
         (error: unknown) => this.write({ kind: 'error', sequence, error: asFactstoreError(error, this.ports.logger) }),
@@ -140,11 +142,12 @@ export class AppendStreamSession {
       return this.write({ kind: 'error', sequence, error });
     }
     this.grantPending = true;
+    const sinceMs = this.ports.clock.monotonicMs();
     this.ports.budget.reserve(totalBytes).then(() => {
       this.grantPending = false;
       if (this.closed) return this.ports.budget.release(totalBytes);
       const idle = this.idleTimer(sequence);
-      this.partial = { sequence, bytes: Buffer.allocUnsafe(totalBytes), received: 0, idle };
+      this.partial = { sequence, bytes: Buffer.allocUnsafe(totalBytes), received: 0, sinceMs, idle };
       this.write({ kind: 'granted', sequence });
     });
   }
@@ -168,7 +171,7 @@ export class AppendStreamSession {
       return;
     }
     this.partial = undefined;
-    this.append(sequence, partial.bytes);
+    this.append(sequence, partial.bytes, this.ports.clock.monotonicMs() - partial.sinceMs);
   }
 
   private idleTimer(sequence: number): Timer {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ForwardedLanes } from '../../src/node/forwarded-lanes.ts';
 import { encodeAppendRequest } from '../../src/proto/append-request.ts';
 import type { AppendForwarder } from '../../src/server/append-routing.ts';
 import { AppendRoute } from '../../src/server/append-routing.ts';
@@ -267,6 +268,46 @@ describe('a repeat', () => {
     expect(await cluster.refused(leader.append(other))).toMatchObject({ code: 'NOT_LEADER', definite: true });
   });
 
+  it('that grows older than the window while it waits for room is refused, for it may be forgotten by then [S6]', async () => {
+    const cluster = await ReplicaCluster.start(1, { pendingBytesMax: 500 });
+    const leader = await cluster.leader();
+    await cluster.settled(leader.append(anAppend('a', ['A'], { id: 9 })));
+    leader.index.findAppendId = () => [];
+    leader.disk.hold();
+    const before = leader.append(anAppend('a', ['B'], { data: new Uint8Array(450) }));
+    await cluster.time.run(10);
+    const attemptAgeMs = 14.5 * 60_000;
+    const refusal = cluster.refused(leader.lane(true).append(anAppend('a', ['A'], { id: 9, attemptAgeMs })), 70_000);
+    await cluster.time.run(61_000);
+    leader.disk.release();
+    await cluster.settled(before);
+    expect(await refusal).toMatchObject({ code: 'APPEND_ID_EXPIRED' });
+    expect(await cluster.settled(leader.types('a'))).toEqual(['A', 'B']);
+  });
+
+  it('is as old as it says, and as long as it has been on its way at nodes [S6, S9]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    const old = requestOf('A', 14.5 * 60_000);
+    expect(await cluster.refused(routeAt(cluster, leader).append(old, 0, 31_000))).toMatchObject({
+      code: 'APPEND_ID_EXPIRED',
+      details: { ageMs: 15 * 60_000 + 1_000 },
+    });
+    const lanes = new ForwardedLanes(() => routeAt(cluster, leader));
+    const context = { lane: 'forward-1/7', deadlineMs: 0, from: 'n2' };
+    const expired = cluster.refused(lanes.append(old, { ...context, waitedMs: 31_000 }));
+    expect(await expired).toMatchObject({ code: 'APPEND_ID_EXPIRED' });
+
+    const forwarded: number[] = [];
+    const forward: AppendForwarder['forward'] = async (_, { sinceMs }) => {
+      forwarded.push(cluster.time.nowMs - sinceMs);
+      return new Uint8Array(0);
+    };
+    await cluster.settled(routeAt(cluster, cluster.followers(leader)[0]!, { forward }).append(old, 0, 31_000));
+    expect(forwarded).toEqual([31_000]);
+    expect(await cluster.settled(lanes.append(old, { ...context, lane: 'forward-1/8', waitedMs: 0 }))).toBeDefined();
+  });
+
   it('older than the window is refused, but answered where the first attempt is still known [S6]', async () => {
     const cluster = await ReplicaCluster.start(1);
     const leader = await cluster.leader();
@@ -423,36 +464,46 @@ describe('a lane', () => {
     const cluster = await ReplicaCluster.start(3);
     const leader = await cluster.leader();
     const { replica } = leader;
-    const forwarder: AppendForwarder = { forward: () => Promise.reject(new Error('nothing is forwarded')) };
-    const leadership = {
-      get leads() {
-        return replica.leader === leader.id;
-      },
-      get leader() {
-        return replica.leader;
-      },
-      get term() {
-        return replica.term;
-      },
-      notLeader: () => replica.notLeader(),
-      noLeader: () => replica.noLeader(),
-    };
-    const route = new AppendRoute(leader.database, forwarder, leadership, { patient: true, origin: 'client' });
-    const request = (type: string) =>
-      encodeAppendRequest({
-        appendId: Buffer.alloc(16, type),
-        writes: [{ stream: 'a', expect: { kind: 'any' }, events: [encodeEvent({ type })] }],
-      });
-    await cluster.settled(route.append(request('A'), 0));
+    const route = routeAt(cluster, leader);
+    await cluster.settled(route.append(requestOf('A'), 0));
     replica.transferLeadership(undefined);
     const successor = await cluster.leader(leader);
     await cluster.time.run(200);
     successor.replica.transferLeadership(leader.id);
     await cluster.time.until('it leads again', () => leader.leads);
-    expect(await cluster.refused(route.append(request('B'), 0))).toMatchObject({
+    expect(await cluster.refused(route.append(requestOf('B'), 0))).toMatchObject({
       code: 'NOT_LEADER',
       definite: true,
     });
     expect(route.refusal).toBeDefined();
   });
 });
+
+const NOTHING_FORWARDED: AppendForwarder = { forward: () => Promise.reject(new Error('nothing is forwarded')) };
+
+/** The appends of one call at a node. */
+function routeAt(cluster: ReplicaCluster, { id, replica, database }: ReplicaNode, forwarder = NOTHING_FORWARDED) {
+  const leadership = {
+    get leads() {
+      return replica.leader === id;
+    },
+    get leader() {
+      return replica.leader;
+    },
+    get term() {
+      return replica.term;
+    },
+    notLeader: () => replica.notLeader(),
+    noLeader: () => replica.noLeader(),
+  };
+  const clock = cluster.clockOf(id);
+  return new AppendRoute(database, forwarder, leadership, { patient: true, origin: 'client', clock });
+}
+
+function requestOf(type: string, attemptAgeMs = 0): Uint8Array {
+  return encodeAppendRequest({
+    appendId: Buffer.alloc(16, type),
+    writes: [{ stream: 'a', expect: { kind: 'any' }, events: [encodeEvent({ type })] }],
+    attemptAgeMs,
+  });
+}

@@ -276,6 +276,7 @@ describe('the codec of the peer protocol agrees with peer.proto', () => {
       append: fc.uint8Array({ minLength: 1, maxLength: 300 }),
       deadlineMs: uint,
       lane: uint,
+      waitedMs: uint,
     });
     fc.assert(
       fc.property(shape, greeting, (request, hello) => {

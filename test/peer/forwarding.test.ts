@@ -67,6 +67,19 @@ describe('a follower forwards appends to the leader', () => {
     expect((await Promise.all(answers)).map(text)).toEqual(['answer a', 'answer b', 'third', 'answer d']);
   });
 
+  test('with how long they have waited here [S6, S9]', async () => {
+    const { seen, handle } = patient();
+    const { forwarder } = await pair(handle);
+    const sinceMs = systemClock.monotonicMs() - 70_000;
+    const answers = [forwarder.forward(bytes('a'), { ...free, sinceMs }), forwarder.forward(bytes('b'), free)];
+    await until(() => seen.length === 2);
+    for (const { answer } of seen) answer.resolve(bytes('answer'));
+    await Promise.all(answers);
+    const [old, young] = seen.map(({ context }) => context.waitedMs);
+    expect(old).toBeGreaterThanOrEqual(70_000);
+    expect(young).toBeLessThan(60_000);
+  });
+
   test('thousands of them, large ones among them [S9]', async () => {
     const { forwarder } = await pair(async (append) => bytes(`${append.length}`));
     const sizes = Array.from({ length: 3000 }, (_, i) => (i % 1000 === 0 ? 5_000_000 : i));
