@@ -43,6 +43,8 @@ export interface ForwardServerOptions {
 /** Appends of one stream without a flushed answer; beyond it the follower is made to wait. */
 const OPEN_MAX = 4096;
 const OPEN_BYTES_MAX = 64 * 1024 * 1024;
+/** What a stream holds that was not read for so long is not read any more: it is older than its follower said (rule S6). */
+const UNREAD_MS_MAX = 30_000;
 
 /** The leader's side of Forward. */
 export class ForwardServer {
@@ -64,6 +66,7 @@ class ForwardCall {
   private halfClosed = false;
   private open = 0;
   private openBytes = 0;
+  private pausedMs = 0;
   private readonly call: ServerCall;
   private readonly name: string;
   private readonly options: ForwardServerOptions;
@@ -141,18 +144,28 @@ class ForwardCall {
   private opened(bytes: number): void {
     this.open++;
     this.openBytes += bytes;
-    if (this.open >= OPEN_MAX || this.openBytes >= OPEN_BYTES_MAX) this.call.pause();
+    if (this.call.isPaused() || (this.open < OPEN_MAX && this.openBytes < OPEN_BYTES_MAX)) return;
+    this.pausedMs = this.options.clock.monotonicMs();
+    this.call.pause();
   }
 
   private flushed(bytes: number): void {
     this.open--;
     this.openBytes -= bytes;
     if (this.over) return;
-    if (this.call.isPaused() && this.open < OPEN_MAX / 2 && this.openBytes < OPEN_BYTES_MAX / 2) this.call.resume();
+    if (this.call.isPaused() && this.open < OPEN_MAX / 2 && this.openBytes < OPEN_BYTES_MAX / 2) this.readOn();
     this.endWhenDone();
   }
 
-  /** A follower that has a new leader ends its half; it gets the answers that it still waits for. */
+  private readOn(): void {
+    if (this.options.clock.monotonicMs() - this.pausedMs > UNREAD_MS_MAX) this.halfClosed = true;
+    else this.call.resume();
+  }
+
+  /**
+   * A follower that has a new leader ends its half, or what it sent was left unread for too long; it gets the answers that it
+   * still waits for.
+   */
   private endWhenDone(): void {
     if (!this.halfClosed || this.open > 0 || this.over) return;
     this.over = true;

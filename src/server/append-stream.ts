@@ -36,6 +36,9 @@ const TOTAL_BYTES_MAX = LIMITS.appendBytesMax + (1 << 20);
 /** A client that was granted room and does not send loses it after this long. */
 const CHUNK_IDLE_MS = 30_000;
 
+/** What a call holds that was not read for so long is not read any more: it is older than it says, and nobody knows by how much (rule S6). */
+const UNREAD_MS_MAX = 30_000;
+
 /** The calls that are open, to be ended when the node stops. */
 export type OpenSessions = Set<{ finish(): void }>;
 
@@ -65,6 +68,9 @@ export class AppendStreamSession {
   private partial: Partial | undefined;
   private grantPending = false;
   private unwritten = false;
+  private pausedMs = 0;
+  /** Set: it was not read for too long, and ends once what is open is answered. */
+  private unread: FactstoreError | undefined;
   private clientEnded = false;
   private finishing = false;
   private closed = false;
@@ -209,18 +215,30 @@ export class AppendStreamSession {
     const short = this.openAppends > 0 && this.ports.budget.exhausted;
     const full =
       this.finishing ||
+      this.unread !== undefined ||
       this.unwritten ||
       short ||
       this.openAppends >= OPEN_APPENDS_MAX ||
       this.openBytes >= OPEN_BYTES_MAX;
-    if (full && !this.call.isPaused()) this.call.pause();
-    else if (!full && this.call.isPaused()) this.call.resume();
+    if (full === this.call.isPaused()) return;
+    if (!full) return this.readOn();
+    this.pausedMs = this.ports.clock.monotonicMs();
+    this.call.pause();
+  }
+
+  private readOn(): void {
+    const pausedMs = this.ports.clock.monotonicMs() - this.pausedMs;
+    if (pausedMs <= UNREAD_MS_MAX) return void this.call.resume();
+    const text = `this node had no room for more of the call for ${Math.round(pausedMs / 1000)} s. What was not read of it is not written; send it again, with its age`;
+    this.unread = new FactstoreError('OVERLOADED', text, { pausedMs });
+    this.endWhenAnswered();
   }
 
   /** Once the client has said its last word and has all its answers, or the route takes no more, the call ends. */
   private endWhenAnswered(): void {
     if (this.closed || this.openAppends > 0) return;
     if (this.route.refusal) return this.fail(this.route.refusal);
+    if (this.unread) return this.fail(this.unread);
     if (this.finishing) return this.fail(new FactstoreError('NOT_READY', 'the node is stopping; go on at another one'));
     if (!this.clientEnded) return;
     if (this.partial || this.grantPending) {

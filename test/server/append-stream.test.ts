@@ -1,0 +1,80 @@
+import { EventEmitter } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import type { AppendStreamRequest } from '../../src/proto/append-stream.ts';
+import { type Deferred, deferred } from '../../src/runtime/deferred.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import type { AppendRoute } from '../../src/server/append-routing.ts';
+import { type AppendStreamCall, AppendStreamSession } from '../../src/server/append-stream.ts';
+import { ReceiveBudget } from '../../src/server/receive-budget.ts';
+import { Traffic } from '../../src/server/traffic.ts';
+import { VirtualTime } from '../support/virtual-clock.ts';
+
+/** One call, whose appends are answered when the test says so. */
+function aSession(budget = new ReceiveBudget(1 << 20)) {
+  const time = new VirtualTime();
+  let paused = false;
+  const errors: unknown[] = [];
+  const call = Object.assign(new EventEmitter(), {
+    pause: () => {
+      paused = true;
+    },
+    resume: () => {
+      paused = false;
+    },
+    isPaused: () => paused,
+    write: () => true,
+    end: () => undefined,
+  });
+  call.on('error', (error) => errors.push(error));
+  const open: { readonly waitedMs: number | undefined; readonly answer: Deferred<Uint8Array> }[] = [];
+  const route = {
+    refusal: undefined,
+    append: (_bytes: Uint8Array, _deadlineMs: number, waitedMs?: number) => {
+      const answer = deferred<Uint8Array>();
+      open.push({ waitedMs, answer });
+      return answer.promise;
+    },
+  };
+  const ports = { budget, clock: time.clock(), logger: createLogger('silent', {}), traffic: new Traffic() };
+  new AppendStreamSession(call as unknown as AppendStreamCall, route as unknown as AppendRoute, ports, new Set());
+  return {
+    ...{ time, open, errors, budget },
+    receive: (request: AppendStreamRequest) => call.emit('data', [request]),
+    paused: () => paused,
+    answer: async (n: number) => {
+      open[n]?.answer.resolve(Uint8Array.of());
+      await time.run(1);
+    },
+  };
+}
+
+describe('a call of appends', () => {
+  it('tells how long an append in chunks has waited since it was announced, which is when its age was told [S6]', async () => {
+    const { time, open, receive, budget } = aSession(new ReceiveBudget(100));
+    budget.take(100);
+    receive({ kind: 'begin', sequence: 1, totalBytes: 10 });
+    await time.run(90_000);
+    budget.release(100);
+    await time.run(10);
+    receive({ kind: 'chunk', sequence: 1, chunk: new Uint8Array(10) });
+    expect(open.map(({ waitedMs }) => waitedMs)).toEqual([90_010]);
+  });
+
+  it('is read on after a short pause, and after a long one ends with what is open: the rest is older than it says [S6, C8]', async () => {
+    for (const [pauseMs, error] of [
+      [20_000, undefined],
+      [40_000, /had no room for more of the call for 40 s/],
+    ] as const) {
+      const { time, open, receive, budget, paused, answer, errors } = aSession(new ReceiveBudget(100));
+      receive({ kind: 'append', sequence: 1, append: new Uint8Array(10) });
+      receive({ kind: 'append', sequence: 2, append: new Uint8Array(90) });
+      expect(paused()).toBe(true);
+      await time.run(pauseMs);
+      await answer(1);
+      expect([open.length, budget.used, paused(), errors]).toEqual([2, 10, error !== undefined, []]);
+      await answer(0);
+      expect(errors.length).toBe(error ? 1 : 0);
+      if (error) expect(String(errors[0])).toMatch(error);
+    }
+  });
+});
