@@ -9,6 +9,7 @@ export interface ForwardRequest {
   'append'?: (Buffer | Uint8Array | string);
   'deadlineMs'?: (number | string | Long);
   'lane'?: (number | string | Long);
+  'waitedMs'?: (number | string | Long);
 }
 
 export interface ForwardRequest__Output {
@@ -17,4 +18,5 @@ export interface ForwardRequest__Output {
   'append': (Buffer);
   'deadlineMs': (number);
   'lane': (number);
+  'waitedMs': (number);
 }
