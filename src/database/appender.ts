@@ -53,7 +53,7 @@ export interface AppenderPorts {
   refusalOfFact(kind: string, another: boolean): FactstoreError | undefined;
   /** False while free space is below the reserve (rule D1). */
   diskHasRoom(): boolean;
-  readonly conditions: Pick<Conditions, 'seeAtOnce' | 'see' | 'show' | 'showStream'>;
+  readonly conditions: Pick<Conditions, 'seeAtOnce' | 'see' | 'spendingTime' | 'show' | 'showStream'>;
 }
 
 /** An append that is judged: what became of it, and where it stood. */
@@ -172,13 +172,26 @@ export class Appender {
   }
 
   private seeAtOnce({ conditions }: Append): ConditionsSeen | undefined {
-    return this.ports.sequencer.readPending(PENDING_PER_TURN) ? this.ports.conditions.seeAtOnce(conditions) : undefined;
+    const { sequencer } = this.ports;
+    if (!sequencer.readPending(PENDING_PER_TURN)) return undefined;
+    const seen = this.ports.conditions.seeAtOnce(conditions);
+    return seen && sequencer.seeInFlight(conditions, seen) ? undefined : seen;
   }
 
-  private async see({ conditions }: Append): Promise<ConditionsSeen> {
-    const seen = await this.ports.conditions.see(conditions);
-    while (!this.ports.sequencer.readPending(PENDING_PER_TURN)) await this.ports.clock.yieldTurn();
-    return seen;
+  /** Leaves few enough of the events in flight to the judge, who comes behind it in the same turn (rule C3). */
+  private async seeInFlight({ conditions }: Append, seenBefore: ConditionsSeen): Promise<ConditionsSeen> {
+    const { sequencer, clock } = this.ports;
+    const spend = this.ports.conditions.spendingTime();
+    let seen = seenBefore;
+    for (;;) {
+      if (sequencer.readPending(PENDING_PER_TURN)) {
+        const more = sequencer.seeInFlight(conditions, seen);
+        if (!more) return seen;
+        seen = more;
+      }
+      spend();
+      await clock.yieldTurn();
+    }
   }
 
   /** Undefined where it has to wait for room, which it does without holding a look-up. */
@@ -199,15 +212,17 @@ export class Appender {
     patient: boolean,
     { term, sinceMs, expiresMs }: Until,
   ): Promise<Judged | undefined> {
-    const { index, sequencer, replica } = this.ports;
+    const { index, sequencer, replica, conditions } = this.ports;
     const lookedUpAt = index.appliedIndex;
     // What is proposed from here on stays in the overlay until this append is judged (rule S3).
     sequencer.lookupWaits(lookedUpAt);
     try {
       const repeat = await this.findRepeat(append);
       if (repeat) return this.judged(repeat);
-      const seen = append.conditions.length > 0 ? await this.see(append) : NOTHING_SEEN;
+      const conditional = append.conditions.length > 0;
+      const seenBefore = conditional ? await conditions.see(append.conditions) : NOTHING_SEEN;
       const lookup = await index.lookup(streamsOf(append), producersOf(append));
+      const seen = conditional ? await this.seeInFlight(append, seenBefore) : NOTHING_SEEN;
       if (!replica.acceptsProposals || replica.term !== term) throw this.notLeader();
       const inFlight = sequencer.inFlight(append);
       if (inFlight) return this.judged(inFlight);

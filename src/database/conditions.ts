@@ -129,6 +129,15 @@ export class Conditions {
       : this.reader.readQuery(view, query, range);
   }
 
+  /** Throws once the time is spent that looks at the events in flight may take, beside those at the index. */
+  spendingTime(): () => void {
+    const { ms } = this.budget;
+    const untilMs = this.clock.monotonicMs() + ms;
+    return () => {
+      if (this.clock.monotonicMs() > untilMs) throw tooWide(ms);
+    };
+  }
+
   /** Counts down; throws once the budget is spent. */
   private spending(): (condition: number, rows: number) => void {
     const { rows, ms } = this.budget;
@@ -157,6 +166,14 @@ async function shown(
     }
   }
   return { events, cut: false };
+}
+
+function tooWide(ms: number): FactstoreError {
+  return new FactstoreError(
+    'LIMIT_EXCEEDED',
+    `conditions: comparing them with the events in flight took more than ${ms} ms. Nothing was written. Name fewer streams, prefixes, types and tags, or append again when fewer events are in flight.`,
+    { field: 'conditions' },
+  );
 }
 
 function tooExpensive(condition: number, what: string): FactstoreError {

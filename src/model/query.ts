@@ -39,6 +39,13 @@ export function matchesQuery(query: Query, event: QueryableEvent): boolean {
   return false;
 }
 
+/** About how many comparisons of names it takes at most to find that an event does not match. */
+export function breadthOf({ items }: Query): number {
+  const names = (item: QueryItem) =>
+    item.types.length + item.tags.length + item.categories.length + item.streams.length + item.streamPrefixes.length;
+  return items.reduce((sum, item) => sum + 1 + names(item), 0);
+}
+
 /** The one stream that every item of a query names; undefined where there is none. */
 export function onlyStream({ items }: Query): string | undefined {
   const [stream] = items[0]?.streams ?? [];

@@ -79,6 +79,16 @@ export class Overlay {
     return this.events.hasMatch(query, after);
   }
 
+  /** The position of the last event in flight that has been read; undefined: there is none. */
+  get lastRead(): number | undefined {
+    return this.events.last;
+  }
+
+  /** Whether an event that matches stands behind `after` and not behind `upTo`, which have been read. */
+  hasMatchUpTo(query: Query, after: number, upTo: number): boolean {
+    return this.events.hasMatchUpTo(query, after, upTo);
+  }
+
   /** Reads about so many of the events in flight ahead of `hasMatch`; false while there are more (rule C3). */
   readEvents(count: number): boolean {
     return this.events.read(this.entries, count);

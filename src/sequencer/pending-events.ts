@@ -1,7 +1,7 @@
-import { InvariantViolation } from '../base/assert.ts';
+import { assert, InvariantViolation } from '../base/assert.ts';
 import { scanNewEvent } from '../model/event.ts';
 import type { PlacedWrite } from '../model/payload.ts';
-import { matchesItem, type Query, type QueryableEvent, type QueryItem } from '../model/query.ts';
+import { matchesItem, matchesQuery, type Query, type QueryableEvent, type QueryItem } from '../model/query.ts';
 import { categoryOf, isSystemName } from '../model/stream.ts';
 import { Positions } from './positions.ts';
 
@@ -56,6 +56,21 @@ export class PendingEvents {
     this.events.clear();
     for (const positions of [this.all, this.ofUsers]) positions.clear();
     for (const names of [this.byType, this.byTag, this.byStream, this.byCategory]) names.clear();
+  }
+
+  /** The position of the last event that has been read; undefined: there is none in flight. */
+  get last(): number | undefined {
+    return this.all.last;
+  }
+
+  /** Whether an event that matches stands behind `after` and not behind `upTo`; all there have been read. */
+  hasMatchUpTo(query: Query, after: number, upTo: number): boolean {
+    for (let position = after + 1; position <= upTo; position++) {
+      const event = this.events.get(position);
+      assert(event !== undefined, () => `the event in flight at position ${position} is known`);
+      if (matchesQuery(query, event)) return true;
+    }
+    return false;
   }
 
   /** Whether an event that matches stands behind a position; of those that have been read. */

@@ -4,6 +4,7 @@ import { FactstoreError } from '../base/errors.ts';
 import { type Append, appendIdReused, type FailedCheck, type WriteResult } from '../model/append.ts';
 import { PLACE_MAX } from '../model/limits.ts';
 import { PayloadDraft, type PlacedWrite } from '../model/payload.ts';
+import { type AppendCondition, breadthOf } from '../model/query.ts';
 import { streamsOfChange } from '../model/retention.ts';
 import { NEVER_WRITTEN, type StreamHead } from '../model/stream.ts';
 import { holds } from './expectation.ts';
@@ -38,6 +39,9 @@ export type NotAccepted =
     }
   /** Depends on state, so the caller confirms it before it answers (rule S5). */
   | { readonly kind: 'refused'; readonly error: FactstoreError };
+
+/** So many comparisons of names with the events in flight are made in one go, in a millisecond or two. */
+export const COMPARISONS_MAX = 200_000;
 
 /**
  * Judges appends, one after another, on the leader, before they are proposed (DESIGN §7).
@@ -126,6 +130,22 @@ export class Sequencer {
    */
   readPending(count: number): boolean {
     return this.overlay.readEvents(count);
+  }
+
+  /**
+   * Looks at the next of the events in flight that conditions have not been compared with, as many as may be in one go (rule
+   * C3); undefined where so few are left that the judge may look at them. Only where all have been read (`readPending`).
+   */
+  seeInFlight(conditions: readonly AppendCondition[], seen: ConditionsSeen): ConditionsSeen | undefined {
+    const last = this.overlay.lastRead ?? 0;
+    const breadth = conditions.reduce((sum, { query }, n) => sum + (seen.matched[n] ? 0 : breadthOf(query)), 0);
+    if ((last - seen.position) * breadth <= COMPARISONS_MAX) return undefined;
+    const position = Math.min(last, seen.position + Math.max(1, Math.floor(COMPARISONS_MAX / breadth)));
+    const matched = conditions.map(
+      ({ query, after }, n) =>
+        seen.matched[n] || this.overlay.hasMatchUpTo(query, Math.max(after, seen.position), position),
+    );
+    return { position, matched };
   }
 
   lookupWaits(appliedIndex: number): void {

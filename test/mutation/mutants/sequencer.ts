@@ -208,4 +208,22 @@ export const SEQUENCER_MUTANTS: readonly Mutant[] = [
     rule: 'S11',
     test: 'sequencer/pending-events.test.ts',
   },
+  {
+    id: 'event-left-out-between-pieces',
+    file: 'src/sequencer/pending-events.ts',
+    search: 'for (let position = after + 1; position <= upTo; position++) {',
+    replacement: 'for (let position = after + 1; position < upTo; position++) {',
+    bug: 'an append is accepted though an event in flight matches its wide condition',
+    rule: 'S4',
+    test: 'sequencer/wide-conditions.test.ts',
+  },
+  {
+    id: 'wide-condition-in-one-go',
+    file: 'src/sequencer/sequencer.ts',
+    search: 'Math.min(last, seen.position + Math.max(1, Math.floor(COMPARISONS_MAX / breadth)));',
+    replacement: 'last;',
+    bug: 'a wide condition holds the leader up for seconds, which loses its leadership',
+    rule: 'C3',
+    test: 'sequencer/wide-conditions.test.ts',
+  },
 ];
