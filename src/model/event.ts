@@ -45,15 +45,16 @@ export function checkNewEvent(
     if (number > Field.schemaVersion) throw foreignField(field, number);
     const expected = number === Field.schemaVersion ? WireType.varint : WireType.bytes;
     if (reader.wireType !== expected) throw invalid(field, `field ${number} of NewEvent has the wrong wire type`);
-    if (number === Field.tags) tags++;
-    else if (seen & (1 << number)) throw invalid(field, `field ${number} of NewEvent stands there twice`);
+    if (number === Field.tags) {
+      tags++;
+      if (tags > LIMITS.tagsPerEventMax) throw overLimit(`${field}.tags`, LIMITS.tagsPerEventMax, tags, 'tags');
+    } else if (seen & (1 << number)) throw invalid(field, `field ${number} of NewEvent stands there twice`);
     seen |= 1 << number;
     checkField(field, reader, limits.metadataBytesMax);
   }
   if (reader.bad) throw invalid(field, 'is not a NewEvent message');
   if (!(seen & (1 << Field.id))) throw invalid(`${field}.id`, 'is missing: a UUID of 16 bytes is needed');
   if (!(seen & (1 << Field.type))) throw invalid(`${field}.type`, 'is missing');
-  if (tags > LIMITS.tagsPerEventMax) throw overLimit(`${field}.tags`, LIMITS.tagsPerEventMax, tags, 'tags');
 }
 
 function foreignField(field: string, number: number): FactstoreError {

@@ -1,6 +1,7 @@
 import { EMPTY } from '../base/bytes.ts';
-import { invalid } from '../base/errors.ts';
+import { invalid, overLimit } from '../base/errors.ts';
 import type { Expectation, ProducerCursor } from '../model/append.ts';
+import { LIMITS } from '../model/limits.ts';
 import type { AppendCondition } from '../model/query.ts';
 import type { StreamChange } from '../model/retention.ts';
 import type { ScavengeWord } from '../model/scavenge-fact.ts';
@@ -61,10 +62,15 @@ const Field = {
   scavenge: 13,
 } as const;
 
+const EVENTS_MAX = LIMITS.eventsPerAppendMax;
+
 /** In the order of their numbers; 0 says nothing. */
 const SCAVENGE_WORDS: readonly (ScavengeWord | undefined)[] = [undefined, 'start', 'stop'];
 
-/** Ends in INVALID_ARGUMENT where the bytes are not an AppendRequest. */
+/**
+ * Ends in INVALID_ARGUMENT where the bytes are not an AppendRequest, and in LIMIT_EXCEEDED where they hold more than the
+ * format lets any append have; what this node's configuration lowers is looked at later.
+ */
 export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
   const append: DecodedAppend = {
     appendId: EMPTY,
@@ -75,6 +81,7 @@ export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
     content: [],
     raw: bytes,
   };
+  let events = 0;
   const reader = new MessageReader('AppendRequest', bytes);
   while (reader.next()) {
     switch (reader.field) {
@@ -82,7 +89,9 @@ export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
         append.appendId = reader.data('append_id');
         break;
       case Field.writes:
-        append.writes.push(decodeWrite(reader.nested(`writes[${append.writes.length}]`, 'Write')));
+        reader.roomFor('writes', append.writes.length, LIMITS.streamsPerAppendMax, 'streams');
+        append.writes.push(decodeWrite(reader.nested(`writes[${append.writes.length}]`, 'Write'), events));
+        events += append.writes.at(-1)?.events.length ?? 0;
         append.content.push(bytes.subarray(reader.fieldStart, reader.offset));
         break;
       case Field.producer:
@@ -97,6 +106,7 @@ export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
         append.forward = reader.bool('forward');
         break;
       case Field.conditions:
+        reader.roomFor('conditions', append.conditions.length, LIMITS.conditionsPerAppendMax, 'conditions');
         append.conditions.push(
           decodeCondition(reader.nested(`conditions[${append.conditions.length}]`, 'AppendCondition')),
         );
@@ -113,6 +123,7 @@ export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
         append.content.push(bytes.subarray(reader.fieldStart, reader.offset));
         break;
       case Field.scavenge:
+        if ('scavenge' in append) throw invalid('scavenge', 'stands there twice');
         append.scavenge = SCAVENGE_WORDS[reader.enumeration('scavenge', SCAVENGE_WORDS.length - 1)];
         append.content.push(bytes.subarray(reader.fieldStart, reader.offset));
         break;
@@ -123,7 +134,8 @@ export function decodeAppendRequest(bytes: Uint8Array): DecodedAppend {
   return append;
 }
 
-function decodeWrite(reader: MessageReader): DecodedWrite {
+/** `before`: how many events the writes before it have, since the limit is that of all together. */
+function decodeWrite(reader: MessageReader, before: number): DecodedWrite {
   const write: DecodedWrite = { stream: '', expect: 0, revision: 0, events: [] };
   while (reader.next()) {
     switch (reader.field) {
@@ -137,6 +149,7 @@ function decodeWrite(reader: MessageReader): DecodedWrite {
         write.revision = reader.uint('revision');
         break;
       case 4:
+        if (before + write.events.length >= EVENTS_MAX) throw overLimit('writes', EVENTS_MAX, EVENTS_MAX + 1, 'events');
         write.events.push(reader.data('events'));
         break;
       default:

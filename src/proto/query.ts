@@ -1,4 +1,5 @@
 import { invalid } from '../base/errors.ts';
+import { LIMITS } from '../model/limits.ts';
 import type { AppendCondition, Query, QueryItem } from '../model/query.ts';
 import type { MessageReader } from './message-reader.ts';
 import type { MessageWriter } from './message-writer.ts';
@@ -22,8 +23,10 @@ export function decodeQuery(reader: MessageReader): Query {
   const items: QueryItem[] = [];
   let all = false;
   while (reader.next()) {
-    if (reader.field === 1) items.push(decodeItem(reader.nested(`items[${items.length}]`, 'QueryItem')));
-    else if (reader.field === 2) all = reader.bool('all');
+    if (reader.field === 1) {
+      reader.roomFor('items', items.length, LIMITS.queryItemsMax, 'items');
+      items.push(decodeItem(reader.nested(`items[${items.length}]`, 'QueryItem')));
+    } else if (reader.field === 2) all = reader.bool('all');
     else throw reader.foreign();
   }
   const field = reader.path.slice(0, -1);
@@ -43,7 +46,9 @@ function decodeItem(reader: MessageReader): QueryItem {
   while (reader.next()) {
     const list = LISTS[reader.field - 1];
     if (!list) throw reader.foreign();
-    item[list].push(reader.text(LIST_NAMES[reader.field - 1] as string));
+    const name = LIST_NAMES[reader.field - 1] as string;
+    reader.roomFor(name, item[list].length, LIMITS.namesPerQueryListMax, 'names');
+    item[list].push(reader.text(name));
   }
   return item;
 }
@@ -56,8 +61,10 @@ export function decodeCondition(reader: MessageReader): AppendCondition {
   let query: Query | undefined;
   let after = 0;
   while (reader.next()) {
-    if (reader.field === 1) query = decodeQuery(reader.nested('fail_if_events_match', 'Query'));
-    else if (reader.field === 2) after = reader.uint('after');
+    if (reader.field === 1) {
+      if (query) throw invalid(`${reader.path}fail_if_events_match`, 'stands there twice');
+      query = decodeQuery(reader.nested('fail_if_events_match', 'Query'));
+    } else if (reader.field === 2) after = reader.uint('after');
     else throw reader.foreign();
   }
   if (!query) throw invalid(`${reader.path}fail_if_events_match`, 'is missing');
