@@ -11,6 +11,7 @@ import {
   encodeBatch,
   lengthOf,
   type Pieces,
+  REQUESTS_PER_MESSAGE_MAX,
 } from '../proto/append-stream.ts';
 import { eventsService } from '../proto/services.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -114,7 +115,8 @@ export class AppendCall {
   /** What is sent in one turn shares a message, for a message costs more than an append. */
   private write(message: Uint8Array | Pieces): void {
     const length = lengthOf(message);
-    if (this.outgoingBytes + length > MESSAGE_BYTES_MAX) this.flush();
+    const full = this.outgoing.length === REQUESTS_PER_MESSAGE_MAX;
+    if (full || this.outgoingBytes + length > MESSAGE_BYTES_MAX) this.flush();
     this.outgoing.push(message);
     this.outgoingBytes += length;
     this.flushing.join(this.inFlight.size <= 1);

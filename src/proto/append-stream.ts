@@ -22,6 +22,12 @@ export type AppendStreamResponse =
   | { readonly kind: 'error'; readonly sequence: number; readonly error: FactstoreError }
   | { readonly kind: 'granted'; readonly sequence: number };
 
+/**
+ * A message of a client holds at most so many, however small they are. It is decoded in one turn (rule C3), and 2 MiB of appends
+ * of 128 bytes each are no more.
+ */
+export const REQUESTS_PER_MESSAGE_MAX = 16_384;
+
 const Request = { sequence: 1, append: 2, begin: 3, chunk: 4, batch: 5 } as const;
 const Response = { sequence: 1, answer: 2, error: 3, granted: 4, batch: 5 } as const;
 
@@ -116,9 +122,12 @@ export function lengthOf(message: Uint8Array | Pieces): number {
   return message.reduce((sum, piece) => sum + piece.length, 0);
 }
 
-/** The messages of an AppendStreamRequest, in order. Ends in INVALID_ARGUMENT where the bytes are none. */
+/**
+ * The messages of an AppendStreamRequest, in order. Ends in INVALID_ARGUMENT where the bytes are none, in LIMIT_EXCEEDED
+ * where they are too many.
+ */
 export function decodeAppendStreamRequests(bytes: Uint8Array): Batch<AppendStreamRequest> {
-  return decodeBatch('AppendStreamRequest', bytes, decodeAppendStreamRequest);
+  return decodeBatch('AppendStreamRequest', bytes, decodeAppendStreamRequest, REQUESTS_PER_MESSAGE_MAX);
 }
 
 /** The messages of an AppendStreamResponse, in order. Ends in INVALID_ARGUMENT where the bytes are none. */
@@ -126,12 +135,19 @@ export function decodeAppendStreamResponses(bytes: Uint8Array): Batch<AppendStre
   return decodeBatch('AppendStreamResponse', bytes, decodeAppendStreamResponse);
 }
 
-function decodeBatch<T>(name: string, bytes: Uint8Array, decode: (bytes: Uint8Array) => T): Batch<T> {
+function decodeBatch<T>(
+  name: string,
+  bytes: Uint8Array,
+  decode: (bytes: Uint8Array) => T,
+  most = Number.POSITIVE_INFINITY,
+): Batch<T> {
   const reader = new MessageReader(name, bytes);
   const messages: T[] = [];
   while (reader.next()) {
-    if (reader.field === Request.batch) messages.push(decode(reader.data('batch')));
-    else if (messages.length > 0) throw invalid('batch', `stands beside other fields of one ${name}`);
+    if (reader.field === Request.batch) {
+      reader.roomFor('batch', messages.length, most, 'messages');
+      messages.push(decode(reader.data('batch')));
+    } else if (messages.length > 0) throw invalid('batch', `stands beside other fields of one ${name}`);
     else return [decode(bytes)];
   }
   return messages.length > 0 ? messages : [decode(bytes)];

@@ -29,6 +29,8 @@ export interface AppendStreamPorts {
 /** Appends of one call that are judged and not answered, at most; beyond it the call is not read any further. */
 const OPEN_APPENDS_MAX = 1_024;
 const OPEN_BYTES_MAX = 16 << 20;
+/** So many requests of a message are taken up in one turn (rule C3): small appends take some 20 µs each. */
+const REQUESTS_PER_TURN = 256;
 /** Answers are put into one message up to about this size. */
 const MESSAGE_BYTES_MAX = 256 << 10;
 /** An append in chunks is at most as large as an append may be, and the names and tags around its events. */
@@ -38,6 +40,8 @@ const CHUNK_IDLE_MS = 30_000;
 
 /** What a call holds that was not read for so long is not read any more: it is older than it says, and nobody knows by how much (rule S6). */
 const UNREAD_MS_MAX = 30_000;
+
+const NOTHING: Batch<AppendStreamRequest> = [];
 
 /** The calls that are open, to be ended when the node stops. */
 export type OpenSessions = Set<{ finish(): void }>;
@@ -53,13 +57,19 @@ interface Partial {
 
 /**
  * One AppendStream call: reads appends as they come, hands them to the route in order, and writes the answers as they
- * become known. It reads no further while too much is open or the client does not take its answers, so that the
- * bounds are felt by the sender through flow control (rule C8).
+ * become known. It takes up no more, and reads no further, while too much is open or the client does not take its
+ * answers, so that the bounds are felt by the sender through flow control (rule C8).
  */
 export class AppendStreamSession {
   private readonly call: AppendStreamCall;
   private readonly route: AppendRoute;
   private readonly ports: AppendStreamPorts;
+  /** What has arrived; all before `taken` is taken up already. */
+  private arrived: Batch<AppendStreamRequest> = NOTHING;
+  private taken = 0;
+  /** When the first of it did: its age was told before. */
+  private arrivedMs = 0;
+  private readonly takingUp: SharedTurn;
   private openAppends = 0;
   private openBytes = 0;
   private outgoing: Uint8Array[] = [];
@@ -81,11 +91,15 @@ export class AppendStreamSession {
     this.route = route;
     this.ports = ports;
     this.flushing = new SharedTurn(ports.clock, () => this.flush());
+    this.takingUp = new SharedTurn(ports.clock, () => {
+      this.takeUp();
+      this.endWhenAnswered();
+    });
     this.sessions = sessions;
     sessions.add(this);
     call.on('data', (requests: Received<Batch<AppendStreamRequest>>) => {
       if (requests instanceof FactstoreError) return this.fail(requests);
-      for (const request of requests) this.receive(request);
+      this.arrive(requests);
     });
     call.on('end', () => {
       this.clientEnded = true;
@@ -106,14 +120,37 @@ export class AppendStreamSession {
     this.endWhenAnswered();
   }
 
-  private receive(request: AppendStreamRequest): void {
+  private arrive(requests: Batch<AppendStreamRequest>): void {
     if (this.closed) return;
+    for (const request of requests) if (request.kind === 'append') this.ports.budget.take(request.append.length);
+    if (!this.hasRest) this.arrivedMs = this.ports.clock.monotonicMs();
+    this.arrived = this.hasRest ? [...this.arrived.slice(this.taken), ...requests] : requests;
+    this.taken = 0;
+    this.takeUp();
+  }
+
+  /** As far as there is room, and no more than one turn may have; the rest goes on where `flow` lets it. */
+  private takeUp(): void {
+    const waitedMs = this.ports.clock.monotonicMs() - this.arrivedMs;
+    for (let n = 0; n < REQUESTS_PER_TURN && this.hasRest && !this.closed && !this.full; n++) {
+      this.receive(this.arrived[this.taken] as AppendStreamRequest, waitedMs);
+      this.taken++;
+    }
+    // A call that is idle afterwards must not keep the message in memory.
+    if (!this.hasRest) this.arrived = NOTHING;
+    this.flow();
+  }
+
+  private get hasRest(): boolean {
+    return this.taken < this.arrived.length;
+  }
+
+  private receive(request: AppendStreamRequest, waitedMs: number): void {
     switch (request.kind) {
       case 'append':
         if (this.partial || this.grantPending)
           return this.fail(invalid('message', 'an append that was announced is not complete yet'));
-        this.ports.budget.take(request.append.length);
-        return this.append(request.sequence, request.append);
+        return this.append(request.sequence, request.append, waitedMs);
       case 'begin':
         return this.begin(request.sequence, request.totalBytes);
       case 'chunk':
@@ -122,10 +159,9 @@ export class AppendStreamSession {
   }
 
   /** Its bytes are in the budget already, and are given back once it is answered. */
-  private append(sequence: number, bytes: Uint8Array, waitedMs = 0): void {
+  private append(sequence: number, bytes: Uint8Array, waitedMs: number): void {
     this.openAppends++;
     this.openBytes += bytes.length;
-    this.flow();
     this.route
       .append(bytes, 0, waitedMs)
       .then(
@@ -209,19 +245,21 @@ export class AppendStreamSession {
     }
   }
 
+  /** Nothing more is taken up for now, and something of the call's own will tell when it may be. */
+  private get full(): boolean {
+    return this.finishing || this.unwritten || this.openAppends >= OPEN_APPENDS_MAX || this.openBytes >= OPEN_BYTES_MAX;
+  }
+
   private flow(): void {
     if (this.closed) return;
+    const { full, hasRest } = this;
+    // What has arrived is in the budget already, and leaves it only by being taken up.
+    if (hasRest && !full) this.takingUp.join(false);
     // A call with nothing open is read on: nothing of its own would ever wake it up again.
     const short = this.openAppends > 0 && this.ports.budget.exhausted;
-    const full =
-      this.finishing ||
-      this.unread !== undefined ||
-      this.unwritten ||
-      short ||
-      this.openAppends >= OPEN_APPENDS_MAX ||
-      this.openBytes >= OPEN_BYTES_MAX;
-    if (full === this.call.isPaused()) return;
-    if (!full) return this.readOn();
+    const holds = full || short || hasRest || this.unread !== undefined;
+    if (holds === this.call.isPaused()) return;
+    if (!holds) return this.readOn();
     this.pausedMs = this.ports.clock.monotonicMs();
     this.call.pause();
   }
@@ -240,7 +278,7 @@ export class AppendStreamSession {
     if (this.route.refusal) return this.fail(this.route.refusal);
     if (this.unread) return this.fail(this.unread);
     if (this.finishing) return this.fail(new FactstoreError('NOT_READY', 'the node is stopping; go on at another one'));
-    if (!this.clientEnded) return;
+    if (!this.clientEnded || this.hasRest) return;
     if (this.partial || this.grantPending) {
       return this.fail(invalid('chunk', 'the call ended before an announced append was sent whole'));
     }
@@ -260,6 +298,9 @@ export class AppendStreamSession {
     if (this.closed) return;
     this.closed = true;
     this.sessions.delete(this);
+    for (const request of this.arrived.slice(this.taken))
+      if (request.kind === 'append') this.ports.budget.release(request.append.length);
+    this.arrived = NOTHING;
     if (!this.partial) return;
     this.partial.idle.cancel();
     this.ports.budget.release(this.partial.bytes.length);

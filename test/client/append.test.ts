@@ -9,6 +9,7 @@ import { LeaderFinder } from '../../src/client/leader-finder.ts';
 import { Nodes } from '../../src/client/nodes.ts';
 import { Upcasting } from '../../src/client/upcasting.ts';
 import { encodeAppendRequest } from '../../src/proto/append-request.ts';
+import { REQUESTS_PER_MESSAGE_MAX } from '../../src/proto/append-stream.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { FakeCluster } from './fake-node.ts';
 import { Bench, failure } from './helpers.ts';
@@ -52,6 +53,15 @@ describe('appending', () => {
     expect(positions).toEqual(Array.from({ length: 500 }, (_, i) => i + 1));
     expect(node(0).appendCalls).toBe(1);
     expect(node(1).appendCalls).toBe(0);
+  });
+
+  test('no message holds more appends than a node takes, however small they are [C8]', async () => {
+    const count = REQUESTS_PER_MESSAGE_MAX + 1;
+    const db = await open({ appendsInFlightMax: 2 * count });
+    const all = Array.from({ length: count }, () => db.append('s', [{ type: 'T' }]));
+    const positions = (await Promise.all(all)).map((result) => Number(result.position));
+    expect(positions).toEqual(Array.from({ length: count }, (_, i) => i + 1));
+    expect(node(0).appendCalls).toBe(1);
   });
 
   test('an append over 1 MiB travels in chunks, and none passes it', async () => {

@@ -60,6 +60,20 @@ describe('a call of appends', () => {
     expect(open.map(({ waitedMs }) => waitedMs)).toEqual([90_010]);
   });
 
+  it('tells how long what arrived has waited for others to be answered [S6]', async () => {
+    const { time, open, receive, answer } = aSession(new ReceiveBudget(64 << 20));
+    // As many as may be open at a time.
+    for (let n = 1; n <= 1_024; n++) receive({ kind: 'append', sequence: n, append: new Uint8Array(1) });
+    receive({ kind: 'append', sequence: 1_025, append: new Uint8Array(1) });
+    expect(open).toHaveLength(1_024);
+    await time.run(25_000);
+    await answer(0);
+    await time.run(1);
+    expect(open.at(-1)?.waitedMs).toBeGreaterThanOrEqual(25_000);
+    expect(open.at(0)?.waitedMs).toBe(0);
+    expect(open).toHaveLength(1_025);
+  });
+
   it('is read on after a short pause, and after a long one ends with what is open: the rest is older than it says [S6, C8]', async () => {
     for (const [pauseMs, error] of [
       [20_000, undefined],
