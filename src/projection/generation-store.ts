@@ -57,6 +57,16 @@ const JOURNAL_ROWS = 4_096;
 /** So many digests are kept, for nodes that are behind. */
 const DIGESTS_KEPT = 1_024;
 
+/** Some partitions in the order of their names, byte by byte. */
+export interface PartitionRows {
+  readonly rows: readonly (readonly [name: string, state: PartitionState])[];
+  /** Others follow. */
+  readonly more: boolean;
+}
+
+/** States and results of partitions that are read at a time: one alone may have 16 MiB, and a thousand of them too much. */
+const PAGE_BYTES_MAX = 3 << 20;
+
 /**
  * What one generation has on this node's disk: state and checkpoint in one batch (rule P5). It follows from the log; lost
  * or damaged, it is built anew.
@@ -169,17 +179,25 @@ export class GenerationStore {
     return row && decodePartition(row);
   }
 
-  /** So many partitions in the order of their names, byte by byte; fewer only where there are no more. */
-  async partitions(prefix: string, after: string, limit: number): Promise<[name: string, state: PartitionState][]> {
-    // The state that all share stands among them and is none: without one row more, a full page would look like the last.
-    const rowsMax = limit + 1;
+  /** At least one partition, where there is one, and no more than `limit` and than a page takes. */
+  async partitions(prefix: string, after: string, limit: number): Promise<PartitionRows> {
+    // One row more tells whether others follow; and the state that all share stands among them and is none.
+    const rowsMax = limit + 2;
     const scan = this.store.scan({ ...this.keys.partitions(prefix, after), limit: rowsMax });
+    const rows: [name: string, state: PartitionState][] = [];
+    let bytes = 0;
     try {
-      const rows = await readUpTo(scan, rowsMax);
-      return rows
-        .map(([key, row]): [string, PartitionState] => [this.keys.partitionOf(key), decodePartition(row)])
-        .filter(([partition]) => partition !== SHARED_STATE)
-        .slice(0, limit);
+      for (let some = await scan.next(rowsMax); some.length > 0; some = await scan.next(rowsMax)) {
+        for (const [key, row] of some) {
+          const partition = this.keys.partitionOf(key);
+          if (partition === SHARED_STATE) continue;
+          const { state, result } = decodePartition(row);
+          bytes += partition.length + (state?.length ?? 0) + (result?.length ?? 0);
+          if (rows.length === limit || (rows.length > 0 && bytes > PAGE_BYTES_MAX)) return { rows, more: true };
+          rows.push([partition, { state, result }]);
+        }
+      }
+      return { rows, more: false };
     } finally {
       await scan.close();
     }

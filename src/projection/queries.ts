@@ -7,7 +7,7 @@ import { withDeadline } from '../runtime/deadline.ts';
 import type { OpenCalls } from '../runtime/open-calls.ts';
 import type { Watched } from '../runtime/watched.ts';
 import { describeDivergences } from './digest-comparison.ts';
-import type { ParkedEvent } from './generation-store.ts';
+import type { ParkedEvent, PartitionRows } from './generation-store.ts';
 import { answering, type Hosted, type ProjectionHost } from './host.ts';
 import type { PartitionState } from './partition-row.ts';
 import { SHARED_STATE } from './program.ts';
@@ -84,7 +84,6 @@ const PARTITIONS_PER_TURN = 100;
 const PARKED_SHOWN = 10;
 /** That many positions behind, a projection still counts as running. */
 const RUNNING_LAG = 1_000;
-const PAGE_BYTES_MAX = 3 << 20;
 
 /** Which states to follow: that of one partition, or those of all whose names begin with a prefix. */
 interface Followed {
@@ -167,15 +166,9 @@ export class ProjectionQueries {
     const limit = page.limit || DEFAULT_PARTITIONS;
     const runner = await this.fresh(name, freshness, signal);
     const at = runner.checkpoint.value;
-    const rows = await runner.store.partitions(prefix, after, limit + 1);
-    const partitions: { partition: string; state: Uint8Array | undefined; result: Uint8Array | undefined }[] = [];
-    let bytes = 0;
-    for (const [partition, { state, result }] of rows.slice(0, limit)) {
-      bytes += (state?.length ?? 0) + (result?.length ?? 0) + partition.length;
-      if (bytes > PAGE_BYTES_MAX && partitions.length > 0) break;
-      partitions.push({ partition, state, result });
-    }
-    const next = partitions.length < rows.length ? (partitions.at(-1)?.partition ?? '') : '';
+    const { rows, more } = await runner.store.partitions(prefix, after, limit);
+    const partitions = rows.map(([partition, state]) => ({ partition, ...state }));
+    const next = more ? (partitions.at(-1)?.partition ?? '') : '';
     return { partitions, next, generation: runner.generation.generation, at };
   }
 
@@ -318,9 +311,9 @@ function answeringOf(hosted: Hosted): GenerationRunner {
 async function* pagesOf({ store, checkpoint }: GenerationRunner, prefix: string) {
   for (let after: string | undefined = ''; after !== undefined; ) {
     const at = checkpoint.value;
-    const rows: [name: string, state: PartitionState][] = await store.partitions(prefix, after, PARTITIONS_PER_TURN);
+    const { rows, more }: PartitionRows = await store.partitions(prefix, after, PARTITIONS_PER_TURN);
     yield { at, rows };
-    after = rows.length < PARTITIONS_PER_TURN ? undefined : rows.at(-1)?.[0];
+    after = more ? rows.at(-1)?.[0] : undefined;
   }
 }
 

@@ -58,7 +58,7 @@ describe('what a generation has on the disk', () => {
       const opened = await GenerationStore.open(store, 'p', 0, (reason) => reasons.push(reason));
       expect(reasons).toEqual([`batch ${lost} is missing`]);
       expect(opened.checkpoint.position).toBe(0);
-      expect(await opened.partitions('', '', 10)).toEqual([]);
+      expect((await opened.partitions('', '', 10)).rows).toEqual([]);
     }
   });
 
@@ -87,11 +87,11 @@ describe('what a generation has on the disk', () => {
     const taken = await GenerationStore.open(new MemoryStore(), 'p', 0);
     await expect(taken.replace(given.copy(), async () => other)).rejects.toMatchObject({ code: 'DATA_LOSS' });
     expect(taken.checkpoint.position).toBe(0);
-    expect(await taken.partitions('', '', 10)).toEqual([]);
+    expect((await taken.partitions('', '', 10)).rows).toEqual([]);
     const { opened, reasons } = await open(store, other);
     expect(reasons).toEqual([expect.stringContaining('of another history')]);
     expect(opened.checkpoint.position).toBe(0);
-    expect(await opened.partitions('', '', 10)).toEqual([]);
+    expect((await opened.partitions('', '', 10)).rows).toEqual([]);
   });
 
   test('P2: what is emitted while the outbox is trimmed is counted', async () => {
@@ -120,14 +120,14 @@ describe('what a generation has on the disk', () => {
     const [first, second] = stores;
     expect(await GenerationStore.all(store)).toHaveLength(4);
     const names = async (prefix: string, after = '') =>
-      (await first!.partitions(prefix, after, 10)).map(([partition]) => partition);
+      (await first!.partitions(prefix, after, 10)).rows.map(([partition]) => partition);
     expect(await names('')).toEqual(['', 'a/0', 'x', 'xy', 'y']);
     expect(await names('x')).toEqual(['x', 'xy']);
     expect(await names('x', 'x')).toEqual(['xy']);
     expect(await names('', 'x')).toEqual(['xy', 'y']);
     await first!.drop();
     expect(await GenerationStore.all(store)).toHaveLength(3);
-    expect((await second!.partitions('a', '', 10)).map(([partition]) => partition)).toEqual(['a/256']);
+    expect((await second!.partitions('a', '', 10)).rows.map(([partition]) => partition)).toEqual(['a/256']);
   });
 
   test('R2: what a dropped generation had is in no file any more', async () => {

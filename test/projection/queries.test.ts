@@ -8,18 +8,50 @@ import { Watchers } from '../../src/projection/watchers.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { OpenCalls } from '../../src/runtime/open-calls.ts';
 import { Watched } from '../../src/runtime/watched.ts';
+import type { Scan, ScanRange } from '../../src/storage/store.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 
+const MIB = 1 << 20;
 const NOW = { atLeast: 0, waitMs: 0 };
 const { signal } = new AbortController();
 
+/** Gives as little at a time as LevelDB does, and counts it. */
+class MeteredStore extends MemoryStore {
+  bytesRead = 0;
+
+  override scan(range: ScanRange): Scan {
+    const scan = super.scan(range);
+    return {
+      close: () => scan.close(),
+      next: async (count) => {
+        const rows: [Buffer, Buffer][] = [];
+        for (let bytes = 0; rows.length < count && bytes < 64 << 10; ) {
+          const [row] = await scan.next(1);
+          if (!row) break;
+          rows.push(row);
+          bytes += row[0].length + row[1].length;
+          this.bytesRead += row[0].length + row[1].length;
+        }
+        return rows;
+      },
+    };
+  }
+}
+
 /** What answers about a projection whose generations have these partitions; the last of them answers. */
 async function queriesOf(...generations: readonly (readonly string[])[]) {
-  const disk = new MemoryStore();
+  return queriesOn(new MemoryStore(), generations);
+}
+
+async function queriesOn(
+  disk: MemoryStore,
+  generations: readonly (readonly string[])[],
+  stateOf = (number: number) => Buffer.from(String(number)),
+) {
   const runners = new Map<number, unknown>();
   for (const [number, partitions] of generations.entries()) {
     const store = await GenerationStore.open(disk, 'p', number);
-    const state = Buffer.from(String(number));
+    const state = stateOf(number);
     const changed = new Map(partitions.map((partition) => [partition, { state, result: state }]));
     await store.commit({ position: 7, emitted: 0, changed, parked: [], outbox: new Map() }, false);
     runners.set(number, { generation: { generation: number }, store, checkpoint: new Watched(7) });
@@ -60,6 +92,38 @@ test('pages of partitions go on to the last one, where partitions share a state,
     expect(await pagesOf(queries, 'a-', 2)).toEqual([['a-1', 'a-2'], ['a-3']]);
     expect(await pagesOf(queries, 'a-', 3)).toEqual([['a-1', 'a-2', 'a-3']]);
   }
+});
+
+test('a page of partitions reads no more than it tells and the row behind that, however large they are [C3]', async () => {
+  const disk = new MeteredStore();
+  const names = Array.from({ length: 100 }, (_, n) => `a-${100 + n}`);
+  const { queries, watchers } = await queriesOn(disk, [names, names], () => Buffer.alloc(MIB, '7'));
+  disk.bytesRead = 0;
+  const page = await queries.partitions('p', { prefix: '', after: '', limit: 1_000 }, NOW, signal);
+  // Its result is the state, and goes beside it.
+  expect(page).toMatchObject({ partitions: [{ partition: 'a-100' }], next: 'a-100' });
+  expect(disk.bytesRead).toBeLessThan(2.1 * MIB);
+  const watch = queries.watch('p', { partition: undefined, prefix: '' }, signal);
+  const told = watch.next();
+  await new Promise(setImmediate);
+  disk.bytesRead = 0;
+  watchers.exchanged(0);
+  const found: string[] = [];
+  for (let next = await told; next.value; next = await watch.next()) {
+    found.push(next.value.partition);
+    expect(disk.bytesRead).toBeLessThan(2.1 * MIB * found.length);
+    if (found.length === names.length) break;
+  }
+  await watch.return(undefined);
+  expect(found).toEqual(names);
+});
+
+test('pages that end for their bytes go on to the last partition, be each of them larger than a page', async () => {
+  const names = ['a-1', 'a-2', 'a-3'];
+  const large = await queriesOn(new MeteredStore(), [[SHARED_STATE, ...names]], () => Buffer.alloc(4 * MIB, '7'));
+  expect(await pagesOf(large.queries, '', 10)).toEqual(names.map((name) => [name]));
+  const half = await queriesOn(new MeteredStore(), [[SHARED_STATE, ...names]], () => Buffer.alloc(0.7 * MIB, '7'));
+  expect(await pagesOf(half.queries, '', 10)).toEqual([['a-1', 'a-2'], ['a-3']]);
 });
 
 test('a watch of all partitions does not tell of the state that they share', async () => {

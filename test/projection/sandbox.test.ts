@@ -146,6 +146,22 @@ describe('an event that fails leaves no trace, those before it stand, and those 
     }
   });
 
+  test('a result that is larger than a state may be stops at its event as such a state does [P4]', async () => {
+    const source = `fromAll().foreachStream().when({ $init: () => ({ n: 0 }), Add(s) { s.n++ }, Large(s) { s.large = true } })
+      .transformBy((s) => ({ text: s.large ? 'ä'.repeat(600) : 'small' }))`;
+    const transformed = await run(source, LIMITS);
+    const { processed, fault } = await transformed.process(
+      eventsOf(...before, { type: 'Large', stream: 'a' }, ...behind),
+    );
+    expect(fault).toMatchObject({
+      kind: 'state',
+      position: 4n,
+      message: 'the result is 1211 bytes long: the limit is 1000',
+    });
+    expect(processed).toBe(3);
+    expect(transformed.states).toEqual({ a: { n: 2 }, b: { n: 1 } });
+  });
+
   test('what transformBy throws is told with its place', async () => {
     const ill = await run(`fromAll().when({ A(s, e) { s.n = e.data.n } })\n  .transformBy((s) => s.n.toFixed(1))`);
     const { processed, fault } = await ill.process(

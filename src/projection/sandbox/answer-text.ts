@@ -47,7 +47,7 @@ export interface SettledStates {
   readonly texts: PackedTexts;
 }
 
-/** The states that were settled. */
+/** The states that were settled. A result may be as large as a state: it is kept and served beside it. */
 export function readSettled(text: string, stateBytesMax: number): Answered<SettledStates> {
   const [head, body] = parts<{ rows: (string | number)[]; failure?: ThrownInside }>(text);
   const { rows, failure } = head;
@@ -55,7 +55,7 @@ export function readSettled(text: string, stateBytesMax: number): Answered<Settl
   const lengths = rows.flatMap((value) => (typeof value === 'number' ? [Math.max(0, value)] : []));
   const texts = packTexts(body, lengths);
   for (let i = 0; i < lengths.length; i += 2) {
-    const excess = over('the state', texts, i, stateBytesMax);
+    const excess = over('the state', texts, i, stateBytesMax) ?? over('the result', texts, i + 1, stateBytesMax);
     if (excess !== undefined) return { failure: thrown(excess, 0) };
   }
   return { value: { rows, texts } };
