@@ -101,6 +101,7 @@ export class Projections implements NodeProjections {
     this.registry = registry;
     this.changes = new ProjectionChanges({
       registry,
+      clock,
       openProgram: (source) => ports.openProgram(source),
       openRoute: () => ports.openRoute(),
       linearize: async (signal) => void (await database.head({ kind: 'linearizable' }, signal)),

@@ -20,6 +20,8 @@ import {
 import { encodeAppendRequest } from '../proto/append-request.ts';
 import { decodeAppendResponse } from '../proto/append-response.ts';
 import { decodeRecordedEvent } from '../proto/event.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { Turnstile } from '../runtime/turnstile.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import type { EmitterPorts } from './emitter.ts';
 import type { Program } from './program.ts';
@@ -27,6 +29,7 @@ import type { ProjectionRegistry } from './registry.ts';
 
 export interface ChangePorts extends Pick<EmitterPorts, 'openRoute'> {
   readonly registry: ProjectionRegistry;
+  readonly clock: Clock;
   openProgram(source: string): Promise<Program>;
   /** Resolves once this node has applied all that was committed when it was asked. */
   linearize(signal: Signal): Promise<void>;
@@ -58,6 +61,11 @@ export interface ChangedProjection {
 /** How often a change is decided anew because another one came first. */
 const ATTEMPTS_MAX = 10;
 const DEADLINE_MS = 10_000;
+/** So many sources are run at a time, each in a thread with a WebAssembly module of its own; so many more may wait for that. */
+const CHECKS_AT_A_TIME = 2;
+const CHECKS_QUEUED_MAX = 64;
+/** Longer than any of them takes, as a sandbox that gives no sign of life is ended: none goes on without its place. */
+const CHECK_PATIENCE_MS = 60_000;
 
 /**
  * Changes projections, from any node. What a change means is decided here, on the facts that are known; it becomes one
@@ -65,9 +73,11 @@ const DEADLINE_MS = 10_000;
  */
 export class ProjectionChanges {
   private readonly ports: ChangePorts;
+  private readonly checks: Turnstile;
 
   constructor(ports: ChangePorts) {
     this.ports = ports;
+    this.checks = new Turnstile(CHECKS_AT_A_TIME, ports.clock, CHECK_PATIENCE_MS);
   }
 
   /**
@@ -84,9 +94,8 @@ export class ProjectionChanges {
     checkProjectionName('name', name);
     checkProjectionChange('projection', settled(wanted));
     if (appendId.length !== 0 && appendId.length !== 16) throw invalid('append_id', 'is not a UUID of 16 bytes');
-    if (wanted.kind === 'create' || wanted.kind === 'update')
-      await (await this.ports.openProgram(wanted.source)).close();
     const id = appendId.length === 16 ? appendId : (uuidBytes(randomUUID()) as Uint8Array);
+    let unchecked = 'source' in wanted ? wanted.source : undefined;
     for (let attempt = 1; attempt <= ATTEMPTS_MAX && !signal.aborted; attempt++) {
       await this.ports.linearize(signal);
       const known = this.ports.registry.find(name);
@@ -97,6 +106,9 @@ export class ProjectionChanges {
       const refusal = refusalOf(known, name, settled(wanted));
       if (refusal) throw refusal;
       if (known && isAsIs(known, wanted)) return { ...placeOf(known), repeated: true };
+      if (unchecked !== undefined) await this.check(unchecked, signal);
+      unchecked = undefined;
+      // What has changed meanwhile makes the append a conflict, and is looked at then.
       const change = settled(wanted, wanted.kind === 'update' ? known?.active.onError : undefined);
       const made = await this.append(name, change, known?.facts ?? 0, id, signal).catch((error: unknown) => {
         // Another attempt of this change may have been quicker, on other facts. The next look tells.
@@ -107,6 +119,19 @@ export class ProjectionChanges {
     }
     const text = `projection ${JSON.stringify(name)} was changed by others each time. Nothing was written; try again`;
     throw new FactstoreError('CONFLICT', text, { projection: name });
+  }
+
+  /** Runs a source once, and ends in what is wrong with it. */
+  private async check(source: string, signal: Signal): Promise<void> {
+    if (this.checks.queued >= CHECKS_QUEUED_MAX) {
+      const text = `${CHECKS_QUEUED_MAX} changes of projections wait on this node to have their programs checked. Nothing was written; try again in a few seconds, with fewer at a time`;
+      throw new FactstoreError('OVERLOADED', text);
+    }
+    const checked = this.checks.through(async () => {
+      // Whoever waits no longer needs no thread.
+      if (!signal.aborted) await (await this.ports.openProgram(source)).close();
+    });
+    await untilAborted(checked, signal);
   }
 
   /** Undefined: another change came first. */

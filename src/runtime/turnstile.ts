@@ -17,6 +17,11 @@ export class Turnstile {
     this.patienceMs = patienceMs;
   }
 
+  /** How many wait. */
+  get queued(): number {
+    return this.waiting.length;
+  }
+
   async through<T>(work: () => Promise<T>): Promise<T> {
     if (this.free > 0) this.free--;
     else await new Promise<void>((resolve) => this.waiting.push(resolve));

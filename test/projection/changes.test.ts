@@ -2,6 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { projectionAfter } from '../../src/model/projection.ts';
 import { ProjectionChanges, type WantedChange } from '../../src/projection/changes.ts';
 import type { ProjectionRegistry } from '../../src/projection/registry.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { type Deferred, deferred } from '../../src/runtime/deferred.ts';
+import { turn } from '../storage/index/memory-store.ts';
 import { FactLog } from './fact-log.ts';
 import { openSmallProgram } from './small-program.ts';
 
@@ -21,6 +24,7 @@ test('P1: of two nodes that begin a generation anew the second one finds that it
   const reset = projectionAfter(created, 'p', { kind: 'reset' }, { revision: 1, position: 20 });
   const changes = new ProjectionChanges({
     registry: { find: () => reset } as unknown as ProjectionRegistry,
+    clock: systemClock,
     openProgram: openSmallProgram,
     openRoute: () => {
       throw new Error('something is written');
@@ -116,5 +120,89 @@ describe('a change of a projection that is made again with its append id', () =>
     await changes.make('p', { kind: 'delete' }, id(), signal);
     await changes.make('p', { kind: 'create', source: SOURCE }, id(), signal);
     expect(log.find('p')?.active.onError).toBe('fault');
+  });
+});
+
+describe('the program of a change is run once before that is written, which takes a thread', () => {
+  /** Programs that are open, each until it is closed by hand. */
+  function byHand() {
+    const open: Deferred<void>[] = [];
+    const seen = { most: 0, count: 0 };
+    const openProgram = async (source: string) => {
+      const program = await openSmallProgram(source);
+      const closed = deferred<void>();
+      open.push(closed);
+      seen.count++;
+      seen.most = Math.max(seen.most, open.length);
+      return Object.assign(program, { close: () => closed.promise });
+    };
+    return { open, seen, openProgram };
+  }
+
+  test('two at a time, whatever is asked at once; too many are refused, and none is lost [P5]', async () => {
+    const log = new FactLog();
+    const { open, seen, openProgram } = byHand();
+    const changes = log.changes(openProgram);
+    const outcomes = new Map<string, unknown>();
+    const create = async (name: string) => {
+      const outcome = await changes.make(name, CREATE, id(), signal).catch((error: unknown) => error);
+      outcomes.set(name, outcome);
+    };
+    const names = Array.from({ length: 100 }, (_, n) => `p-${n}`);
+    const all = Promise.all(names.map(create));
+    const go = async (until: number) => {
+      while (outcomes.size < until) {
+        await turn();
+        open.shift()?.resolve();
+      }
+    };
+    await turn();
+    const refused = [...outcomes.keys()];
+    expect(refused).toHaveLength(34);
+    for (const error of outcomes.values()) {
+      expect(error).toMatchObject({ code: 'OVERLOADED', message: expect.stringContaining('Nothing was written') });
+    }
+    await go(100);
+    await all;
+    expect(seen).toEqual({ most: 2, count: 66 });
+    expect(log.facts).toHaveLength(66);
+    outcomes.clear();
+    const again = Promise.all(refused.map(create));
+    await go(34);
+    await again;
+    expect(names.filter((name) => log.find(name) === undefined)).toEqual([]);
+    expect(seen).toEqual({ most: 2, count: 100 });
+  });
+
+  test('and not at all where the change is known, or cannot be made, without it [P5, S6]', async () => {
+    const log = new FactLog();
+    const first = await log.changes().make('p', CREATE, id(1), signal);
+    const changes = log.changes(() => {
+      throw new Error('a program is opened');
+    });
+    expect(await changes.make('p', CREATE, id(1), signal)).toEqual({ ...first, repeated: true });
+    await expect(changes.make('p', CREATE, id(2), signal)).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+    await expect(changes.make('q', UPDATE, id(3), signal)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(changes.make('p', UPDATE, id(4), signal)).rejects.toThrow('a program is opened');
+  });
+
+  test('nor for one who waits no longer, of whom nothing is written either [P5]', async () => {
+    const log = new FactLog();
+    const { open, seen, openProgram } = byHand();
+    const changes = log.changes(openProgram);
+    const caller = new AbortController();
+    const lasting = [1, 2].map((n) => changes.make(`p-${n}`, CREATE, id(), signal));
+    const given = [3, 4, 5].map((n) => changes.make(`p-${n}`, CREATE, id(), caller.signal));
+    const last = changes.make('p-6', CREATE, id(), signal);
+    await turn();
+    caller.abort();
+    for (const change of given) await expect(change).rejects.toMatchObject({ code: 'CANCELLED' });
+    for (const program of open.splice(0)) program.resolve();
+    await Promise.all(lasting);
+    await turn();
+    for (const program of open.splice(0)) program.resolve();
+    await last;
+    expect(seen.count).toBe(3);
+    expect(log.facts).toHaveLength(3);
   });
 });

@@ -7,6 +7,7 @@ import { type ChangePorts, ProjectionChanges } from '../../src/projection/change
 import { ProjectionRegistry } from '../../src/projection/registry.ts';
 import { decodeAppendRequest } from '../../src/proto/append-request.ts';
 import { encodeAppendResponse } from '../../src/proto/append-response.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { openSmallProgram } from './small-program.ts';
 
 type Route = ReturnType<ChangePorts['openRoute']>;
@@ -21,10 +22,11 @@ export class FactLog {
   private readonly appends = new Map<string, { readonly content: string; readonly n: number }>();
 
   /** As any node makes changes. */
-  changes(): ProjectionChanges {
+  changes(openProgram: ChangePorts['openProgram'] = openSmallProgram): ProjectionChanges {
     return new ProjectionChanges({
       registry: this.registry,
-      openProgram: openSmallProgram,
+      clock: systemClock,
+      openProgram,
       openRoute: () => ({ append: (bytes: Uint8Array) => this.append(bytes) }) as unknown as Route,
       linearize: async () => {},
       reached: async () => {},
