@@ -175,23 +175,29 @@ export class Appender {
     const { sequencer } = this.ports;
     if (!sequencer.readPending(PENDING_PER_TURN)) return undefined;
     const seen = this.ports.conditions.seeAtOnce(conditions);
-    return seen && sequencer.seeInFlight(conditions, seen) ? undefined : seen;
+    return seen && sequencer.canJudge(conditions, seen) ? seen : undefined;
   }
 
   /** Leaves few enough of the events in flight to the judge, who comes behind it in the same turn (rule C3). */
-  private async seeInFlight({ conditions }: Append, seenBefore: ConditionsSeen): Promise<ConditionsSeen> {
+  private async seeInFlight({ conditions }: Append, seenBefore: ConditionsSeen, term: number): Promise<ConditionsSeen> {
     const { sequencer, clock } = this.ports;
     const spend = this.ports.conditions.spendingTime();
     let seen = seenBefore;
     for (;;) {
+      // Behind another term what was seen and what is in flight may not join.
+      this.checkLeads(term);
       if (sequencer.readPending(PENDING_PER_TURN)) {
-        const more = sequencer.seeInFlight(conditions, seen);
-        if (!more) return seen;
-        seen = more;
+        if (sequencer.canJudge(conditions, seen)) return seen;
+        seen = sequencer.seeInFlight(conditions, seen);
       }
       spend();
       await clock.yieldTurn();
     }
+  }
+
+  private checkLeads(term: number): void {
+    const { replica } = this.ports;
+    if (!replica.acceptsProposals || replica.term !== term) throw this.notLeader();
   }
 
   /** Undefined where it has to wait for room, which it does without holding a look-up. */
@@ -212,7 +218,7 @@ export class Appender {
     patient: boolean,
     { term, sinceMs, expiresMs }: Until,
   ): Promise<Judged | undefined> {
-    const { index, sequencer, replica, conditions } = this.ports;
+    const { index, sequencer, conditions } = this.ports;
     const lookedUpAt = index.appliedIndex;
     // What is proposed from here on stays in the overlay until this append is judged (rule S3).
     sequencer.lookupWaits(lookedUpAt);
@@ -222,8 +228,8 @@ export class Appender {
       const conditional = append.conditions.length > 0;
       const seenBefore = conditional ? await conditions.see(append.conditions) : NOTHING_SEEN;
       const lookup = await index.lookup(streamsOf(append), producersOf(append));
-      const seen = conditional ? await this.seeInFlight(append, seenBefore) : NOTHING_SEEN;
-      if (!replica.acceptsProposals || replica.term !== term) throw this.notLeader();
+      const seen = conditional ? await this.seeInFlight(append, seenBefore, term) : NOTHING_SEEN;
+      this.checkLeads(term);
       const inFlight = sequencer.inFlight(append);
       if (inFlight) return this.judged(inFlight);
       if (this.ports.clock.monotonicMs() >= expiresMs) throw tooLate();

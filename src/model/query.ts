@@ -39,11 +39,9 @@ export function matchesQuery(query: Query, event: QueryableEvent): boolean {
   return false;
 }
 
-/** About how many comparisons of names it takes at most to find that an event does not match. */
-export function breadthOf({ items }: Query): number {
-  const names = (item: QueryItem) =>
-    item.types.length + item.tags.length + item.categories.length + item.streams.length + item.streamPrefixes.length;
-  return items.reduce((sum, item) => sum + 1 + names(item), 0);
+/** About how many comparisons of names it takes at most to find that an event does not match an item. */
+export function breadthOf({ types, tags, categories, streams, streamPrefixes }: QueryItem): number {
+  return 1 + types.length + tags.length + categories.length + streams.length + streamPrefixes.length;
 }
 
 /** The one stream that every item of a query names; undefined where there is none. */

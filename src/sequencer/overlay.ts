@@ -84,6 +84,11 @@ export class Overlay {
     return this.events.last;
   }
 
+  /** About how many comparisons `hasMatch` takes at most; of the events that have been read. */
+  comparisons(query: Query, after: number): number {
+    return this.events.comparisons(query, after);
+  }
+
   /** Whether an event that matches stands behind `after` and not behind `upTo`, which have been read. */
   hasMatchUpTo(query: Query, after: number, upTo: number): boolean {
     return this.events.hasMatchUpTo(query, after, upTo);

@@ -1,7 +1,14 @@
 import { assert, InvariantViolation } from '../base/assert.ts';
 import { scanNewEvent } from '../model/event.ts';
 import type { PlacedWrite } from '../model/payload.ts';
-import { matchesItem, matchesQuery, type Query, type QueryableEvent, type QueryItem } from '../model/query.ts';
+import {
+  breadthOf,
+  matchesItem,
+  matchesQuery,
+  type Query,
+  type QueryableEvent,
+  type QueryItem,
+} from '../model/query.ts';
 import { categoryOf, isSystemName } from '../model/stream.ts';
 import { Positions } from './positions.ts';
 
@@ -79,15 +86,24 @@ export class PendingEvents {
     return query.items.some((item) => this.hasMatchOf(item, after));
   }
 
-  /** Looks at the events of the part of the item that the fewest have. */
+  /** About how many comparisons of names `hasMatch` takes at most. */
+  comparisons({ items }: Query, after: number): number {
+    return items.reduce((sum, item) => sum + this.fewestOf(item, after).count * breadthOf(item), 0);
+  }
+
   private hasMatchOf(item: QueryItem, after: number): boolean {
-    const parts = item.tags.map((tag) => this.byTag.any([tag]));
-    if (item.types.length > 0) parts.push(this.byType.any(item.types));
-    if (item.categories.length > 0) parts.push(this.byCategory.any(item.categories));
-    if (item.streams.length > 0 && item.streamPrefixes.length === 0) parts.push(this.byStream.any(item.streams));
-    const fewest = parts.reduce<Part | undefined>((a, b) => (a && a.count <= b.count ? a : b), undefined);
     const matches = (position: number) => matchesItem(item, this.events.get(position) as QueryableEvent);
-    return (fewest ? fewest.lists : [this.all]).some((positions) => positions.anyBehind(after, matches));
+    return this.fewestOf(item, after).lists.some((positions) => positions.anyBehind(after, matches));
+  }
+
+  /** The events behind a position of that part of the item which the fewest have. */
+  private fewestOf({ types, tags, categories, streams, streamPrefixes }: QueryItem, after: number): Part {
+    const parts = tags.map((tag) => this.byTag.any([tag], after));
+    if (types.length > 0) parts.push(this.byType.any(types, after));
+    if (categories.length > 0) parts.push(this.byCategory.any(categories, after));
+    if (streams.length > 0 && streamPrefixes.length === 0) parts.push(this.byStream.any(streams, after));
+    const [first = { lists: [this.all], count: this.all.countBehind(after) }, ...others] = parts;
+    return others.reduce((fewest, part) => (part.count < fewest.count ? part : fewest), first);
   }
 
   private insert(position: number, stream: string, bytes: Uint8Array): void {
@@ -138,9 +154,9 @@ class Names {
     if (positions.length === 0) this.positions.delete(name);
   }
 
-  any(names: readonly string[]): Part {
+  any(names: readonly string[], after: number): Part {
     const lists = names.map((name) => this.positions.get(name) ?? NONE);
-    return { lists, count: lists.reduce((sum, list) => sum + list.length, 0) };
+    return { lists, count: lists.reduce((sum, list) => sum + list.countBehind(after), 0) };
   }
 
   clear(): void {
@@ -151,6 +167,7 @@ class Names {
 /** What has one of some names. */
 interface Part {
   readonly lists: readonly Positions[];
+  /** Those behind the position that was asked for. */
   readonly count: number;
 }
 

@@ -39,6 +39,17 @@ export class Positions {
     this.from = 0;
   }
 
+  countBehind(after: number): number {
+    let low = this.from;
+    let high = this.list.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.list[middle] as number) > after) high = middle;
+      else low = middle + 1;
+    }
+    return this.list.length - low;
+  }
+
   /** Whether one behind `after` is such; the newest are looked at first. */
   anyBehind(after: number, is: (position: number) => boolean): boolean {
     for (let i = this.list.length - 1; i >= this.from; i--) {

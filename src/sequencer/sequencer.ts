@@ -40,8 +40,8 @@ export type NotAccepted =
   /** Depends on state, so the caller confirms it before it answers (rule S5). */
   | { readonly kind: 'refused'; readonly error: FactstoreError };
 
-/** So many comparisons of names with the events in flight are made in one go, in a millisecond or two. */
-export const COMPARISONS_MAX = 200_000;
+/** So many comparisons of names with the events in flight are made in one go, in less than a millisecond. */
+export const COMPARISONS_MAX = 100_000;
 
 /**
  * Judges appends, one after another, on the leader, before they are proposed (DESIGN §7).
@@ -132,14 +132,18 @@ export class Sequencer {
     return this.overlay.readEvents(count);
   }
 
-  /**
-   * Looks at the next of the events in flight that conditions have not been compared with, as many as may be in one go (rule
-   * C3); undefined where so few are left that the judge may look at them. Only where all have been read (`readPending`).
-   */
-  seeInFlight(conditions: readonly AppendCondition[], seen: ConditionsSeen): ConditionsSeen | undefined {
-    const last = this.overlay.lastRead ?? 0;
-    const breadth = conditions.reduce((sum, { query }, n) => sum + (seen.matched[n] ? 0 : breadthOf(query)), 0);
-    if ((last - seen.position) * breadth <= COMPARISONS_MAX) return undefined;
+  /** Whether the judge can look at all events in flight that conditions have not been compared with, in one go (rule C3). */
+  canJudge(conditions: readonly AppendCondition[], seen: ConditionsSeen): boolean {
+    const comparisons = conditions.reduce((sum, { query, after }, n) => {
+      return seen.matched[n] ? sum : sum + this.overlay.comparisons(query, Math.max(after, seen.position));
+    }, 0);
+    return comparisons <= COMPARISONS_MAX;
+  }
+
+  /** Compares conditions with the next of these events, as many as may be in one go. All have been read (`readPending`). */
+  seeInFlight(conditions: readonly AppendCondition[], seen: ConditionsSeen): ConditionsSeen {
+    const last = this.overlay.lastRead ?? seen.position;
+    const breadth = conditions.flatMap(({ query }) => query.items).reduce((sum, item) => sum + breadthOf(item), 0);
     const position = Math.min(last, seen.position + Math.max(1, Math.floor(COMPARISONS_MAX / breadth)));
     const matched = conditions.map(
       ({ query, after }, n) =>

@@ -48,8 +48,8 @@ class Leader {
     const compared: number[] = [];
     for (;;) {
       if (sequencer.readPending(Number.POSITIVE_INFINITY)) {
+        if (sequencer.canJudge(conditions, seen)) break;
         const more = sequencer.seeInFlight(conditions, seen);
-        if (!more) break;
         compared.push(more.position - seen.position);
         seen = more;
       }
@@ -73,7 +73,7 @@ class Leader {
 }
 
 describe('a wide condition, and many events in flight', () => {
-  const breadth = breadthOf(widest().query);
+  const breadth = widest().query.items.reduce((sum, item) => sum + breadthOf(item), 0);
 
   it('are compared in pieces, of which the judge is left less than one [C3, S4]', () => {
     const leader = new Leader();
@@ -114,11 +114,18 @@ describe('a wide condition, and many events in flight', () => {
     expect(leader.conditional([known]).kind).toBe('accepted');
   });
 
-  it('a narrow condition is left to the judge, who finds events by name', () => {
+  it('is left to the judge where its events are found by name, however many there are [C3]', () => {
     const leader = new Leader();
     leader.append('a', 10_000);
-    const item = { types: ['Other'], tags: ['a:1'], categories: [], streams: [], streamPrefixes: [] };
-    const { compared, kind } = leader.conditional([{ query: { items: [item] }, after: 0 }]);
+    const item = { types: ['T'], tags: ['a:1'], categories: ['a'], streams: [], streamPrefixes: ['a'] };
+    const { compared, kind } = leader.conditional([{ query: { items: Array(128).fill(item) }, after: 0 }]);
     expect({ compared, kind }).toEqual({ compared: [], kind: 'accepted' });
+    const common = { ...item, tags: [], streamPrefixes: ['b'] };
+    expect(
+      leader.conditional([{ query: { items: Array(128).fill(common) }, after: 0 }]).compared.length,
+    ).toBeGreaterThan(1);
+    // Most of them stand before what the condition knows.
+    const known = { query: { items: Array(20).fill(common) }, after: KNOWN + 9_000 };
+    expect(leader.conditional([known])).toMatchObject({ compared: [], kind: 'accepted' });
   });
 });
