@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { PROGRAM_LIMITS, type Program } from '../../src/projection/program.ts';
+import { openProgram, PROGRAM_LIMITS, type Program } from '../../src/projection/program.ts';
 import { Sandbox } from '../../src/projection/sandbox/sandbox.ts';
 import { type SandboxHolder, SandboxMemory } from '../../src/projection/sandbox-memory.ts';
 import { TestNodes } from '../support/test-node.ts';
+import { until } from '../support/wait.ts';
 import { openSmallProgram } from './small-program.ts';
 
 const MIB = 1 << 20;
@@ -125,5 +126,27 @@ describe('a thread whose projection is closed', () => {
 
   it('is ended where that has taken much memory, which an idle one would never give back', async () => {
     expect(await close("const much = 'x'.repeat(40 << 20); fromAll().when({ $any: () => much.length })")).toBe(true);
+  });
+});
+
+describe('a handler that takes all of the memory there is', () => {
+  let nodes: TestNodes | undefined;
+  afterEach(() => nodes?.dispose());
+
+  it('stops this node before its event, which is not parked as one that throws would be [P4]', async () => {
+    nodes = await TestNodes.prepare(1);
+    const limits = { ...PROGRAM_LIMITS, memoryBytesMax: 32 * MIB };
+    await nodes.startNode(0, {}, { openProgram: (source: string) => openProgram(source, limits) });
+    const db = await nodes.client();
+    // Of this there is not even enough left for an error: QuickJS throws null.
+    const source = 'fromAll().when({ $any() { let last = null; for (;;) last = { last } } })';
+    await db.projections.create('eats', source, { onError: 'park' });
+    await db.append('a', [{ type: 'Happened' }]);
+    const { active, parked } = await until('it stands still', async () => {
+      const info = await db.projections.get('eats');
+      return (info.active?.fault || info.parked.length > 0) && info;
+    });
+    expect(parked).toEqual([]);
+    expect(active?.fault?.message).toContain('needs more than 32 MiB of memory');
   });
 });

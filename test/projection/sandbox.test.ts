@@ -19,6 +19,14 @@ fromAll().foreachStream().when({
   },
   Loop() { for (;;); },
   Eat() { const eaten = []; for (;;) eaten.push(['x'.repeat(1000) + eaten.length]) },
+  Regexp(s) { s.found = /(?:a|ab|b)*?c/.test('ab'.repeat(4_000_000)) },
+  Link() { let last = null; for (;;) last = { last } },
+  EatAndHide(s) { try { new ArrayBuffer(200 << 20) } catch (error) { s.error = error.message } },
+  EatLater(s) { eat(s) },
+  LoopLater(s) { count(s) },
+  LoopInPromise(s) { new Promise(() => { for (;;) s.n++ }) },
+  LoopInAll(s) { Promise.all({ [Symbol.iterator]() { for (;;) s.n++ } }) },
+  LoopInGenerator(s) { counts(s).next() },
   Recurse() { const again = (n) => 1 + again(n); again(1) },
   Date(s) { s.when = new Date(0) },
   Missing(s) { s.customer = { name: undefined } },
@@ -31,7 +39,10 @@ fromAll().foreachStream().when({
   Listed(s) { s.list = [1]; s.list.total = 1 },
   Outside(s) { s.by = EMPTY },
   Large(s) { s.text = 'ä'.repeat(600) },
-})`;
+})
+async function count(s) { for (;;) s.n++ }
+async function* counts(s) { for (;;) s.n++ }
+async function eat(s) { for (let last = null; ; s.n++) last = { last } }`;
 
 const LIMITS = { eventTimeMsMax: 300, memoryBytesMax: 32 << 20, stateBytesMax: 1_000, stuckMsMax: 1_500 };
 const before = [
@@ -46,7 +57,15 @@ describe('an event that fails leaves no trace, those before it stand, and those 
     ['Throw', 'threw', /^TypeError: no such thing$/],
     ['Recurse', 'threw', /stack overflow/],
     ['Loop', 'timeLimit', /more than 300 ms/],
+    ['LoopLater', 'timeLimit', /more than 300 ms/],
+    ['LoopInPromise', 'timeLimit', /more than 300 ms/],
+    ['LoopInAll', 'timeLimit', /more than 300 ms/],
+    ['LoopInGenerator', 'timeLimit', /more than 300 ms/],
     ['Eat', 'memoryLimit', /more than 32 MiB/],
+    ['Link', 'memoryLimit', /more than 32 MiB/],
+    ['Regexp', 'memoryLimit', /more than 32 MiB/],
+    ['EatAndHide', 'memoryLimit', /more than 32 MiB/],
+    ['EatLater', 'memoryLimit', /more than 32 MiB/],
     ['Date', 'state', /state\.when is a Date/],
     ['Missing', 'state', /state\.customer\.name is undefined/],
     ['Function', 'state', /state\.list\[0\] is a function/],

@@ -4,7 +4,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { threadCpuMs } from '../../runtime/thread-time.ts';
 import type { ProgramLimits } from '../program.ts';
 import type { Failure } from './messages.ts';
-import { loadQuickJs } from './quickjs.ts';
+import { loadQuickJs, watchRefusals } from './quickjs.ts';
 
 /** The name under which the source's places stand in stack traces. */
 const SOURCE_NAME = 'projection';
@@ -39,7 +39,7 @@ export interface ThrownInside {
 export class Machine {
   readonly #limits: ProgramLimits;
   readonly #alive: () => void;
-  readonly #memory: { readonly buffer: ArrayBuffer };
+  readonly #memory: WebAssembly.Memory;
   readonly #context: QuickJSContext;
   readonly #language: QuickJSHandle;
   readonly #progress: QuickJSHandle;
@@ -50,6 +50,8 @@ export class Machine {
   #spentMs = 0;
   /** What this thread had had of a core when the event had run for a tenth of its time. */
   #cpuMs: number | undefined;
+  /** The first limit that was met within the call under way. */
+  #limitMet: Failure | undefined;
   /** How much memory there was when states were settled last. */
   #settledBytes: number;
 
@@ -58,12 +60,7 @@ export class Machine {
     return new Machine(quickJs.newRuntime(), memory, limits, alive);
   }
 
-  private constructor(
-    runtime: QuickJSRuntime,
-    memory: { readonly buffer: ArrayBuffer },
-    limits: ProgramLimits,
-    alive: () => void,
-  ) {
+  private constructor(runtime: QuickJSRuntime, memory: WebAssembly.Memory, limits: ProgramLimits, alive: () => void) {
     this.#limits = limits;
     this.#alive = alive;
     this.#memory = memory;
@@ -76,6 +73,9 @@ export class Machine {
     );
     this.#progress = this.#context.getProp(this.#language, 'progress');
     runtime.setInterruptHandler(() => this.#isOverTime());
+    watchRefusals(memory, () => {
+      this.#limitMet ??= this.#memoryFailure();
+    });
     this.#watchGrowth();
   }
 
@@ -96,34 +96,51 @@ export class Machine {
 
   /** Runs the source's top level. Strict, so that a forgotten declaration is an error and no global. */
   load(source: string): void {
-    this.#begin();
-    const result = this.#context.evalCode(source, SOURCE_NAME, { strict: true });
-    if (result.error) throw this.#failureOf(result.error);
-    result.value.dispose();
+    this.#limited(() => {
+      const result = this.#context.evalCode(source, SOURCE_NAME, { strict: true });
+      if (result.error) throw this.#failureOf(result.error);
+      result.value.dispose();
+    });
   }
 
   /** Calls a function of language/main.js, which gives a text. */
   call(name: string, ...values: readonly (string | ArrayBuffer)[]): string {
-    this.#begin();
-    let fn = this.#functions.get(name);
-    if (!fn) {
-      fn = this.#context.getProp(this.#language, name);
-      this.#functions.set(name, fn);
+    return this.#limited(() => {
+      let fn = this.#functions.get(name);
+      if (!fn) {
+        fn = this.#context.getProp(this.#language, name);
+        this.#functions.set(name, fn);
+      }
+      const args = values.map((value) =>
+        typeof value === 'string' ? this.#context.newString(value) : this.#context.newArrayBuffer(value),
+      );
+      const result = this.#context.callFunction(fn, this.#context.undefined, ...args);
+      for (const arg of args) arg.dispose();
+      if (result.error) throw this.#failureOf(result.error);
+      const text = this.#context.getString(result.value);
+      result.value.dispose();
+      return text;
+    });
+  }
+
+  /**
+   * A limit that was met counts whatever became of the call: a promise takes the interrupt for its own failure, a handler
+   * may catch that there is no memory, and either would go on with what another node does not come to.
+   */
+  #limited<T>(run: () => T): T {
+    this.#at = Number.NaN;
+    this.#limitMet = undefined;
+    try {
+      return run();
+    } finally {
+      // biome-ignore lint/correctness/noUnsafeFinally: it takes the place of whatever the call came to.
+      if (this.#limitMet) throw new SandboxFailure(this.#limitMet);
     }
-    const args = values.map((value) =>
-      typeof value === 'string' ? this.#context.newString(value) : this.#context.newArrayBuffer(value),
-    );
-    const result = this.#context.callFunction(fn, this.#context.undefined, ...args);
-    for (const arg of args) arg.dispose();
-    if (result.error) throw this.#failureOf(result.error);
-    const text = this.#context.getString(result.value);
-    result.value.dispose();
-    return text;
   }
 
   /** What an error that the sandbox has caught by itself amounts to. */
   failureOf({ at, name, message, stack }: ThrownInside): Failure {
-    if (name === 'InternalError' && message === 'out of memory') return this.#memoryFailure(at);
+    if (name === 'InternalError' && message === 'out of memory') return this.#memoryFailure();
     const [, line, column] = new RegExp(`\\b${SOURCE_NAME}:(\\d+):(\\d+)`).exec(stack) ?? [];
     const place = line === undefined ? {} : { line: Number(line), column: Number(column) };
     return { kind: 'threw', message: name === '' || name === 'Error' ? message : `${name}: ${message}`, at, ...place };
@@ -138,10 +155,9 @@ export class Machine {
     } catch {
       // There was no memory left to tell of it.
     }
-    if (thrown === null) return new SandboxFailure(this.#memoryFailure(at));
+    if (thrown === null) return new SandboxFailure(this.#memoryFailure());
     if (typeof thrown !== 'object') thrown = { message: `threw ${String(thrown)}` };
     const { name = '', message = '', stack = '' } = thrown;
-    if (name === 'InternalError' && message === 'interrupted') return new SandboxFailure(this.#timeFailure(at));
     return new SandboxFailure(this.failureOf({ at, name, message, stack }));
   }
 
@@ -149,9 +165,10 @@ export class Machine {
     return { kind: 'timeLimit', message: `ran for more than ${this.#limits.eventTimeMsMax} ms: that is the limit`, at };
   }
 
-  #memoryFailure(at: number): Failure {
+  /** At which event it was is not known: QuickJS cannot be asked in the midst of taking memory, and may go on behind it. */
+  #memoryFailure(): Failure {
     const mib = Math.round(this.#limits.memoryBytesMax / (1 << 20));
-    return { kind: 'memoryLimit', message: `needs more than ${mib} MiB of memory: that is the limit`, at };
+    return { kind: 'memoryLimit', message: `needs more than ${mib} MiB of memory: that is the limit`, at: 0 };
   }
 
   /** Gives the language a function that tells whether a batch has grown large. */
@@ -164,13 +181,10 @@ export class Machine {
     grown.dispose();
   }
 
-  #begin(): void {
-    this.#at = Number.NaN;
-  }
-
   /** QuickJS asks it every few thousand steps. Each event has the whole time for itself. */
   #isOverTime(): boolean {
     this.#alive();
+    if (this.#limitMet) return true;
     const now = systemClock.monotonicMs();
     const at = this.#progressAt();
     if (at === this.#at) this.#spentMs += Math.min(now - this.#seenMs, PAUSE_MS);
@@ -179,7 +193,9 @@ export class Machine {
       this.#spentMs = 0;
     }
     this.#seenMs = now;
-    return this.#hasRunFor(this.#limits.eventTimeMsMax);
+    if (!this.#hasRunFor(this.#limits.eventTimeMsMax)) return false;
+    this.#limitMet = this.#timeFailure(at);
+    return true;
   }
 
   /** A thread that waits for a core does not run: where the system tells how long it had one, that counts. */

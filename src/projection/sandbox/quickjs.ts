@@ -18,6 +18,7 @@ declare global {
     class Memory {
       readonly buffer: ArrayBuffer;
       constructor(descriptor: { initial: number; maximum: number });
+      grow(pages: number): number;
     }
   }
 }
@@ -32,6 +33,9 @@ const variant = releaseSync as unknown as QuickJSSyncVariant;
 const PAGE_BYTES = 65_536;
 /** With which the module begins; there is no sandbox with less. */
 const INITIAL_PAGES = 256;
+
+/** So many sizes, each smaller than the one before, emscripten tries where memory is to grow. */
+const GROWTH_TRIES = 3;
 
 /** Compiled once a thread, because that takes longer than to begin a sandbox with it. */
 let compiled: Promise<WebAssembly.Module> | undefined;
@@ -65,6 +69,23 @@ export async function loadQuickJs(
     },
   });
   return { quickJs, memory: wasmMemory };
+}
+
+/** Tells each time that there was not as much memory as was wanted, whatever QuickJS and the source make of that. */
+export function watchRefusals(memory: WebAssembly.Memory, refused: () => void): void {
+  const grow = memory.grow.bind(memory);
+  let failed = 0;
+  memory.grow = (pages) => {
+    try {
+      const before = grow(pages);
+      failed = 0;
+      return before;
+    } catch (error) {
+      failed = (failed + 1) % GROWTH_TRIES;
+      if (failed === 0) refused();
+      throw error;
+    }
+  };
 }
 
 /** Emscripten copies texts character by character in JavaScript, which took as long as handling simple events did. */

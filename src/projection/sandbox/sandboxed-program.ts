@@ -65,7 +65,7 @@ class SandboxedProgram implements RestartableProgram {
       if (!failure) return outcomeOf(attempt, events, failed && attempt.processed === count ? failed : undefined);
       const at = await this.#placeOf(attempt, failure, events, loadStates);
       if (at === undefined) {
-        // The sandbox died somewhere among many events: one by one, it either gets through or dies at a certain one.
+        // The sandbox came to its end somewhere among many events: one by one, it gets through, or does so at a certain one.
         atOnce = 1;
         continue;
       }
@@ -116,7 +116,8 @@ class SandboxedProgram implements RestartableProgram {
   /** The index of the event at which an attempt failed; undefined: not known. */
   async #placeOf(attempt: Attempt, failure: Failure, events: readonly ProgramEvent[], loadStates: LoadStates) {
     if (attempt.phase === 'settling') return this.#firstUnsettled(events.slice(0, attempt.processed), loadStates);
-    if (failure.kind === 'died' && attempt.underWay > 1) return undefined;
+    const isSomewhere = failure.kind === 'died' || failure.kind === 'memoryLimit';
+    if (isSomewhere && attempt.underWay > 1) return undefined;
     assert(failure.at >= 0, () => `a handler failed at event ${failure.at} of a batch: ${failure.message}`);
     return attempt.processed + failure.at;
   }
