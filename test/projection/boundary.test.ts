@@ -130,7 +130,7 @@ describe('the boundary of the sandbox', () => {
         const data = utf8(`{"n":[${numbers.join(',')}]}`);
         const [event] = eventsOf({ type: 'Partition', data });
         await mirror.process([event!]);
-        // A state that is written as JSON has no -0.
+        // What is -0 in JSON is 0 in an event.
         expect(mirror.state()).toEqual({ n: numbers.map((text) => Number(text) + 0) });
       }),
       { numRuns: 150 },

@@ -387,3 +387,30 @@ test('log gives lines, bounded in number and length', async () => {
   expect(logs[0]).toHaveLength(2000);
   expect(logs[200]).toContain('more than 200 lines');
 });
+
+test('a zero that an event has with a minus is a zero, as it is in a state that is read again [P4]', async () => {
+  const signs = await run(`fromAll().when({ A(s, e) {
+    s.given = [e.data, e.metadata]
+    s.signs = [e.data.n, e.data.list[1], e.metadata.n].map((n) => 1 / n < 0 ? 'minus' : 'plus')
+  } })`);
+  const data = new TextEncoder().encode('{"n":-0,"list":[-1.5,-0.0],"day":"2025-01-02"}');
+  await signs.processAll(eventsOf({ type: 'A', data, metadata: new TextEncoder().encode('{"n":-0}') }));
+  const given = [{ n: 0, list: [-1.5, 0], day: '2025-01-02' }, { n: 0 }];
+  expect(signs.state()).toEqual({ given, signs: ['plus', 'plus', 'plus'] });
+});
+
+test('what transformBy and filterBy write is refused, whether an event is under way or a batch has ended [P4]', async () => {
+  const tells =
+    "fromAll().when({ $init: () => ({ n: 0 }), A(s) { s.n++ } }).transformBy((s) => { emit('out', 'B', s); return s })";
+  for (const [more, kind] of [
+    ['.outputState()', 'threw'],
+    ['', 'state'],
+  ]) {
+    for (const count of [1, 3]) {
+      const all = await run(tells + more);
+      const { emissions, fault } = await all.process(eventsOf(...Array.from({ length: count }, () => ({ type: 'A' }))));
+      expect(fault).toMatchObject({ kind, position: 1n, message: expect.stringContaining('belongs into a handler') });
+      expect(emissions).toEqual([]);
+    }
+  }
+});

@@ -38,8 +38,18 @@ fromAll().foreachStream().when({
   Bare(s) { s.by = Object.create(null) },
   Listed(s) { s.list = [1]; s.list.total = 1 },
   Outside(s) { s.by = EMPTY },
+  Getter(s) { s.all = { list: [], get size() { return this.list.length } } },
+  Hidden(s) { Object.defineProperty(s, 'seen', { value: 1, writable: true, configurable: true }) },
+  Fixed(s) { Object.defineProperty(s, 'seen', { value: 1, enumerable: true, configurable: true }) },
+  Stack(s) { s.list = new Stack() },
+  Named(s) { s[Symbol.for('x')] = 1 },
+  Arguments(s) { s.given = (function () { return arguments })(1) },
+  ListNamed(s) { s.list = [1]; s.list[Symbol.for('x')] = 1 },
+  Minus(s) { s.list = [-0] },
+  MinusNamed(s) { s.turned = Math.round(-0.2) },
   Large(s) { s.text = 'ä'.repeat(600) },
 })
+class Stack extends Array { top() { return this[this.length - 1] } }
 async function count(s) { for (;;) s.n++ }
 async function* counts(s) { for (;;) s.n++ }
 async function eat(s) { for (let last = null; ; s.n++) last = { last } }`;
@@ -76,6 +86,15 @@ describe('an event that fails leaves no trace, those before it stand, and those 
     ['Bare', 'state', /state\.by is an object without a prototype/],
     ['Listed', 'state', /state\.list is a list that has properties/],
     ['Outside', 'state', /state\.by cannot be changed/],
+    ['Getter', 'state', /state\.all\.size is no plain property/],
+    ['Hidden', 'state', /state\.seen is no plain property/],
+    ['Fixed', 'state', /state\.seen is no plain property/],
+    ['Stack', 'state', /state\.list is a Stack/],
+    ['Named', 'state', /state has a property whose name is a symbol/],
+    ['Arguments', 'state', /state\.given\.length is no plain property/],
+    ['ListNamed', 'state', /state\.list is a list that has properties/],
+    ['Minus', 'state', /state\.list\[0\] is -0/],
+    ['MinusNamed', 'state', /state\.turned is -0/],
     ['Large', 'state', /the state is 1217 bytes long.*limit is 1000/],
   ];
   for (const [type, kind, message] of cases) {
@@ -246,6 +265,7 @@ describe('what differs from node to node and from run to run is not there [P4]',
     'new WeakRef({})',
     'new FinalizationRegistry(() => {})',
     'new (new Date(0).constructor)()',
+    'new Proxy({}, {})',
   ];
   test('and says why', async () => {
     const all = await run(`fromAll().when({ ${refused.map((code, i) => `T${i}() { ${code} }`).join(',\n')} })`);

@@ -15,6 +15,9 @@ const signs = new Int32Array((workerData as WorkerStart).signs);
 /** A tenth of the weight of other threads. */
 const NICE = 10;
 const WRITES = /\b(?:emit|linkTo|linkStreamTo|copyTo)\b/;
+/** Accessors in literals, which are not followed as the name of a method or a property is, and functions that shape properties. */
+const SHAPES_PROPERTIES =
+  /\b[gs]et\b\s*[^\s(),;.:?=}]|\b(?:defineProperty|defineProperties|__define[GS]etter__|create)\b/;
 
 let machine: Machine | undefined;
 let limits: ProgramLimits = PROGRAM_LIMITS;
@@ -48,7 +51,8 @@ async function open({ source, limits: given }: Extract<Request, { kind: 'open' }
   machine = await Machine.start(limits, () => Atomics.add(signs, Sign.alive, 1));
   try {
     machine.load(source);
-    const text = machine.call('describe', String(WRITES.test(source)));
+    const words = { emits: WRITES.test(source), shapesProperties: SHAPES_PROPERTIES.test(source) };
+    const text = machine.call('describe', JSON.stringify(words));
     return { kind: 'opened', description: JSON.parse(text) as ProgramDescription };
   } catch (error) {
     return { kind: 'refused', failure: failureOf(error) };

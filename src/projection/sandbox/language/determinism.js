@@ -18,6 +18,7 @@ const LATER = 'A handler does its work at once, and cannot wait.';
 const OUTSIDE = 'A projection reads events, and writes with emit(), linkTo() and copyTo(); it has no other way out.';
 const COLLECTED = 'When memory is collected is different on each node.';
 const SHARED = 'A projection runs alone, in one thread.';
+const HELD = 'Once a state was written and read again it has plain properties alone: put a value into each.';
 
 const FUNCTIONS = {
   setTimeout: LATER,
@@ -31,6 +32,7 @@ const FUNCTIONS = {
   WeakRef: COLLECTED,
   FinalizationRegistry: COLLECTED,
   SharedArrayBuffer: SHARED,
+  Proxy: HELD,
 };
 
 const OBJECTS = { performance: TIME, crypto: RANDOM, Atomics: SHARED };

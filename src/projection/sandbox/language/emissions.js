@@ -40,11 +40,22 @@ const written = {
 /** The event whose handler runs; -1: none does. */
 let index = -1;
 let ordinal = 0;
+/** Whether a result is being made. That is done at an event or only where a batch ends, so nothing can come of it but the result. */
+let makesResult = false;
 
 /** @param {number} at */
 export function beginEvent(at) {
   index = at;
   ordinal = 0;
+  makesResult = false;
+}
+
+export function beginResult() {
+  makesResult = true;
+}
+
+export function endResult() {
+  makesResult = false;
 }
 
 export function endEvents() {
@@ -153,7 +164,9 @@ function write(kind, stream, type, data, metadata, tags = null, linked = null, r
 
 /** @param {string} call @param {unknown} stream */
 function target(call, stream) {
-  if (index < 0) throw new Error(`${call}() belongs into a handler: there is no event that it could be caused by`);
+  if (index < 0 || makesResult) {
+    throw new Error(`${call}() belongs into a handler: there is no event that it could be caused by`);
+  }
   if (!definition.emits) throw new Error(`${call}() is called in a way that hides it: call it by its name`);
   return checkName(`${call}: the stream`, stream, NAME_BYTES_MAX);
 }

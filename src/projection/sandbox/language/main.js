@@ -6,8 +6,10 @@
 import { freezeGlobals, removeNondeterminism } from './determinism.js';
 import {
   beginEvent,
+  beginResult,
   defineEmissions,
   endEvents,
+  endResult,
   hasWrittenMuch,
   takeWritten,
   utf8Length,
@@ -62,10 +64,10 @@ export function watchGrowth(tells) {
   grown = tells;
 }
 
-/** After the source has run: describes the projection, and closes the globals. @param {string} emits */
-export function describe(emits) {
+/** After the source has run: describes the projection, and closes the globals. `words`: which kinds of words its text has. @param {string} words */
+export function describe(words) {
   checkDefinition();
-  definition.emits = emits === 'true';
+  Object.assign(definition, parse(words));
   const handlers = /** @type {Map<string, Handler>} */ (definition.handlers);
   [init, initShared, any, created, deleted] = ['$init', '$initShared', '$any', '$created', '$deleted'].map((name) =>
     handlers.get(name),
@@ -288,12 +290,15 @@ export function settle(limits) {
 function resultOf(partition, text) {
   if (partition === SHARED) return null;
   let value = parse(text);
+  beginResult();
   for (const { kind, fn } of definition.steps) {
     const given = fn(value);
-    if (kind === 'filter' && !given) return null;
+    if (kind === 'filter' && !given) value = null;
     if (kind === 'transform' && given !== undefined) value = given;
-    if (value === null) return null;
+    if (value === null) break;
   }
+  endResult();
+  if (value === null) return null;
   const result = stringify(value);
   if (result === undefined) throw new Error(`transformBy gave ${show(value)}, which cannot be written as JSON`);
   return result;

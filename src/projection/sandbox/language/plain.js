@@ -1,11 +1,18 @@
 // @ts-check
 /** Plain JSON: what is the same after it was written and read again. Only such a state survives a restart unchanged. */
+import { definition } from './vocabulary.js';
 
 const DEPTH_MAX = 500;
 const SHARED = 'stands in two places of the states, or contains itself: put a copy there, such as { ...it }';
 const FROZEN = 'cannot be changed, as all that is made outside of the handlers: put a copy there, such as { ...it }';
+const MINUS_ZERO = 'is -0, which is 0 once it was written as JSON: add 0 to it';
+const NOT_PLAIN = 'is no plain property: once it was written as JSON it has a value that can be changed';
+const SYMBOL = 'has a property whose name is a symbol, which JSON leaves out';
+const LIST_PROPERTIES = 'is a list that has properties beside its elements';
 const objectPrototype = Object.prototype;
-const { getPrototypeOf, isExtensible, keys } = Object;
+const arrayPrototype = Array.prototype;
+const { getOwnPropertyDescriptor, getPrototypeOf, is, isExtensible } = Object;
+const { ownKeys } = Reflect;
 const { isArray } = Array;
 const isFiniteNumber = Number.isFinite;
 
@@ -38,7 +45,8 @@ function find(value, depth) {
     case 'boolean':
       return undefined;
     case 'number':
-      return isFiniteNumber(value) ? undefined : { path: '', what: `is ${value}, which JSON has no number for` };
+      if (!isFiniteNumber(value)) return { path: '', what: `is ${value}, which JSON has no number for` };
+      return is(value, -0) ? { path: '', what: MINUS_ZERO } : undefined;
     case 'undefined':
       return { path: '', what: 'is undefined: leave it out, or use null' };
     case 'bigint':
@@ -55,27 +63,41 @@ function findWithin(value, depth) {
   if (!isExtensible(value)) return { path: '', what: FROZEN };
   // Read again they are two, of which a handler that changes one no longer changes the other.
   if (seen.size === seen.add(value).size) return { path: '', what: SHARED };
-  if (isArray(value)) {
-    for (let i = 0; i < value.length; i++) {
-      const flaw = find(value[i], depth + 1);
-      if (flaw !== undefined) return below(depth, `[${i}]`, flaw);
-    }
-    if (keys(value).length > value.length)
-      return { path: '', what: 'is a list that has properties beside its elements' };
-    return undefined;
-  }
   const prototype = getPrototypeOf(value);
+  if (isArray(value) && prototype === arrayPrototype) return findWithinList(value, depth);
   if (prototype !== objectPrototype) return { path: '', what: flawOfPrototype(value, prototype) };
-  const names = keys(value);
+  const names = ownKeys(value);
   // An iterator takes QuickJS twice as long, and a call as long as all else that is asked of a number or a text.
   for (let i = 0; i < names.length; i++) {
-    const key = /** @type {string} */ (names[i]);
-    const property = /** @type {Record<string, unknown>} */ (value)[key];
-    if (typeof property === 'string' || isFiniteNumber(property)) continue;
+    const key = names[i];
+    if (typeof key !== 'string') return { path: '', what: SYMBOL };
+    if (definition.shapesProperties && !isPlain(value, key))
+      return below(depth, step(key), { path: '', what: NOT_PLAIN });
+    const property = /** @type {Record<string, any>} */ (value)[key];
+    if (typeof property === 'string' || (isFiniteNumber(property) && (property !== 0 || 1 / property > 0))) continue;
     const flaw = find(property, depth + 1);
     if (flaw !== undefined) return below(depth, step(key), flaw);
   }
   return undefined;
+}
+
+/** @param {unknown[]} list @param {number} depth */
+function findWithinList(list, depth) {
+  for (let i = 0; i < list.length; i++) {
+    const flaw = find(list[i], depth + 1);
+    if (flaw !== undefined) return below(depth, `[${i}]`, flaw);
+  }
+  const names = ownKeys(list);
+  // One of them is its length.
+  if (names.length > list.length + 1) return { path: '', what: LIST_PROPERTIES };
+  const isOdd = definition.shapesProperties && names.some((name) => name !== 'length' && !isPlain(list, name));
+  return isOdd ? { path: '', what: 'has elements that are no plain ones' } : undefined;
+}
+
+/** It takes a microsecond, so it is asked only where the source names what makes others. @param {object} object @param {string | symbol} key */
+function isPlain(object, key) {
+  const descriptor = getOwnPropertyDescriptor(object, key);
+  return descriptor?.writable === true && descriptor.enumerable === true && descriptor.configurable === true;
 }
 
 /** @param {object} value @param {object | null} prototype */

@@ -35,6 +35,8 @@ export const definition = {
   options: {},
   /** Whether its source names a word that writes. */
   emits: false,
+  /** Whether it names what makes properties that are more than a value: accessors, hidden ones, fixed ones. */
+  shapesProperties: false,
   loaded: false,
 };
 
