@@ -21,6 +21,7 @@ export interface EmitterPorts {
 
 /** A span of the log, and the generation that emits in it. */
 export interface EmittedSegment {
+  readonly generation: number;
   /** Undefined: it is not open yet. */
   readonly runner: GenerationRunner | undefined;
   readonly after: number;
@@ -56,6 +57,9 @@ export class Emitter {
   private readonly stopping = new AbortController();
   private readonly running: Promise<void>;
   private refusal: FactstoreError | undefined;
+  private current: number | undefined;
+  /** Generations of which it was told that they will not emit all of their span. */
+  private readonly cutShort = new Set<number>();
   /** Streams that are tombstoned, and take no more events for good. */
   private readonly closed = new Set<string>();
 
@@ -70,6 +74,11 @@ export class Emitter {
   /** Why it has stopped: an emission that can never be appended. Undefined: it has not. */
   get refused(): FactstoreError | undefined {
     return this.refusal;
+  }
+
+  /** The generation whose emissions come next: those of later ones wait for them. */
+  get sends(): number | undefined {
+    return this.current;
   }
 
   async stop(): Promise<void> {
@@ -105,20 +114,32 @@ export class Emitter {
 
   /** What is to be sent next, of one segment; what the cursor has passed is forgotten. */
   private async nextRows(current: number): Promise<Waiting | undefined> {
-    for (const { runner, after, until } of this.segments()) {
+    for (const { generation, runner, after, until } of this.segments()) {
+      this.current = generation;
       // What comes from another node counts once it is whole.
       if (!runner || runner.lacking) return undefined;
       const { store } = runner;
       // Asked before the rows are read: what it writes meanwhile would be in neither.
-      const complete = runner.checkpoint.value >= until;
+      const complete = runner.hasEmittedTo(until);
       await store.trimOutbox(current);
       const rows = store.outboxRows > 0 ? await store.outbox(Math.max(current, after) + 1, IN_FLIGHT) : [];
       const own = rows.filter(({ position }) => position <= until);
       if (own.length > 0) return { store, rows: own };
       // Its last emissions are not known yet, and none of the next segment may pass them.
       if (!complete) return undefined;
+      if (runner.checkpoint.value < until) this.noteCutShort(runner, until);
     }
     return undefined;
+  }
+
+  private noteCutShort({ generation: { generation }, faulted }: GenerationRunner, until: number): void {
+    if (this.cutShort.has(generation)) return;
+    this.cutShort.add(generation);
+    const from = Number(faulted?.position);
+    this.ports.logger.warn(
+      { event: 'projection.notEmitted', projection: this.name, generation, from, until },
+      `generation ${generation} of projection ${this.name} stands still before position ${from}, and another one has taken over: for the events from there up to position ${until} nothing is emitted`,
+    );
   }
 
   private async send({ store, rows }: Waiting, current: number): Promise<void> {

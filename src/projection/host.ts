@@ -224,7 +224,7 @@ export class ProjectionHost {
       if ([active, building, previous].some((generation) => generation?.generation === number)) continue;
       if (number === told && !lost) continue;
       const { until } = rangeOf(projection, number);
-      if (!lost && (!emitter || runner.checkpoint.value < until || runner.store.outboxRows > 0)) continue;
+      if (!lost && (!emitter || !runner.hasEmittedTo(until) || runner.store.outboxRows > 0)) continue;
       await runner.stop();
       // First of all: who watches takes what is there for whole, and its rows go one by one.
       generations.delete(number);
@@ -275,7 +275,7 @@ export class ProjectionHost {
     return new Emitter(this.ports, hosted.projection, () =>
       hosted.projection.segments
         .filter(({ generation }) => !hosted.retired.has(generation))
-        .map(({ generation, after, until }) => ({ runner: hosted.generations.get(generation), after, until })),
+        .map((segment) => ({ ...segment, runner: hosted.generations.get(segment.generation) })),
     );
   }
 

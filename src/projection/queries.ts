@@ -7,6 +7,7 @@ import { withDeadline } from '../runtime/deadline.ts';
 import type { OpenCalls } from '../runtime/open-calls.ts';
 import type { Watched } from '../runtime/watched.ts';
 import { describeDivergences } from './digest-comparison.ts';
+import type { Emitter } from './emitter.ts';
 import type { ParkedEvent, PartitionRows } from './generation-store.ts';
 import { answering, type Hosted, type ProjectionHost } from './host.ts';
 import type { PartitionState } from './partition-row.ts';
@@ -128,7 +129,7 @@ export class ProjectionQueries {
       projection,
       head: this.head.value,
       active: this.activeStatus(hosted, runner),
-      building: building && this.generationStatus(projection, building),
+      building: building && this.generationStatus(hosted, building),
       parked: await runner.store.parked(PARKED_SHOWN),
     };
   }
@@ -266,13 +267,13 @@ export class ProjectionQueries {
   }
 
   /** Of a projection as a whole: what refuses its emissions stops it, too. */
-  private activeStatus({ projection, emitter }: Hosted, runner: GenerationRunner): GenerationStatus {
-    const active = this.generationStatus(projection, runner);
-    const refused = emitter?.refused?.message;
+  private activeStatus(hosted: Hosted, runner: GenerationRunner): GenerationStatus {
+    const active = this.generationStatus(hosted, runner);
+    const refused = hosted.emitter?.refused?.message;
     return refused === undefined ? active : { ...active, state: 'faulted', fault: refused };
   }
 
-  private generationStatus({ enabled }: Projection, runner: GenerationRunner): GenerationStatus {
+  private generationStatus({ projection, emitter }: Hosted, runner: GenerationRunner): GenerationStatus {
     const head = this.head.value;
     const { generation } = runner.generation;
     const checkpoint = runner.checkpoint.value;
@@ -281,7 +282,7 @@ export class ProjectionQueries {
     const moving = lag <= RUNNING_LAG ? 'running' : 'catchingUp';
     return {
       generation,
-      state: faulted ? 'faulted' : enabled ? moving : 'disabled',
+      state: faulted ? 'faulted' : projection.enabled ? moving : 'disabled',
       checkpoint,
       lag,
       percent: head === 0 ? 100 : Math.floor((1000 * Math.min(checkpoint, head)) / head) / 10,
@@ -291,9 +292,16 @@ export class ProjectionQueries {
       outbox: runner.store.outboxRows,
       memoryBytes: runner.memoryBytes,
       divergence: describeDivergences(runner.divergences),
-      waitsFor: runner.waitsFor ?? '',
+      waitsFor: runner.waitsFor ?? outboxObstacle(runner, emitter) ?? '',
     };
   }
+}
+
+/** A generation emits only once those before it have, and pauses where too much waits for that. */
+function outboxObstacle({ generation, outboxIsFull }: GenerationRunner, emitter: Emitter | undefined) {
+  const sends = emitter?.sends;
+  if (!outboxIsFull || sends === undefined || sends === generation.generation) return undefined;
+  return `its outbox is full: it waits for what generation ${sends} is still to emit`;
 }
 
 function answeringOf(hosted: Hosted): GenerationRunner {

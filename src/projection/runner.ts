@@ -150,6 +150,19 @@ export class GenerationRunner implements SandboxHolder {
     return this.checkpoint.value >= Math.min(this.ports.head.value, this.range().until);
   }
 
+  /**
+   * Whether nothing more is to come of what it emits up to the end of a span: it has come there, or threw before, as it does
+   * on every node (rule P4). What else stands still may go on on this node, or has on another one.
+   */
+  hasEmittedTo(until: number): boolean {
+    return this.checkpoint.value >= until || (this.fault?.kind === 'threw' && Number.isFinite(until));
+  }
+
+  /** Whether it processes nothing, because too much of what it has emitted waits to be appended. */
+  get outboxIsFull(): boolean {
+    return this.store.outboxRows >= OUTBOX_ROWS_MAX;
+  }
+
   /** Why it neither processes events nor stands still by a fault; undefined: nothing keeps it. */
   get waitsFor(): string | undefined {
     return this.recovery.obstacle;
@@ -263,12 +276,12 @@ export class GenerationRunner implements SandboxHolder {
 
   /** One batch; false: there is nothing to process now. */
   private async turn(): Promise<boolean> {
-    const { store, ports } = this;
+    const { ports } = this;
     const { signal } = this.stopping;
     const after = this.checkpoint.value;
     const { until } = this.range();
     if (after >= Math.min(ports.head.value, until)) return false;
-    if (store.outboxRows >= OUTBOX_ROWS_MAX) {
+    if (this.outboxIsFull) {
       await ports.clock.sleep(OUTBOX_RETRY_MS, signal);
       return true;
     }

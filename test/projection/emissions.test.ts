@@ -1,6 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
 import type { FactstoreClient } from '../../src/client/index.ts';
 import type { Program } from '../../src/projection/program.ts';
+import { deferred } from '../../src/runtime/deferred.ts';
+import { foundOnDisk } from '../support/disk-bytes.ts';
 import { TestNodes } from '../support/test-node.ts';
 import { until } from '../support/wait.ts';
 import { openSmallProgram } from './small-program.ts';
@@ -11,19 +13,27 @@ afterEach(async () => {
   await nodes?.dispose();
   nodes = undefined;
   slow = false;
+  bad = true;
 });
 
 /** Programs that are opened from then on do one event at a time. */
 let slow = false;
 
+/** What BAD in a source stands for when it is opened. */
+let bad = true;
+
+/** Programs whose source says "waits" process nothing until it is open. */
+const gate = deferred<void>();
+
 /** A program may do fewer events than it was given, as a fresh sandbox does where what it holds has grown. */
 async function openProgram(source: string): Promise<Program> {
-  const program = await openSmallProgram(source);
+  const program = await openSmallProgram(source.replaceAll('BAD', String(bad)));
   const ownPace = slow;
   return {
     description: program.description,
     memoryBytes: 0,
     process: async (events, load) => {
+      if (source.includes('waits')) await gate.promise;
       const outcome = await program.process(ownPace ? events.slice(0, 1) : events, load);
       slow ||= outcome.emissions.some(({ stream }) => stream.startsWith('$'));
       return outcome;
@@ -95,6 +105,84 @@ test('P2: what is emitted is not bound by a limit that configuration lowers', as
   await until('they are appended', async () => (await db.read('out').toArray()).length === 5);
   const three = Array.from({ length: 3 }, () => ({ type: 'Happened' }));
   await expect(db.append('in-1', three)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+});
+
+/** It has a word in its state that can be found on the disk, and throws at the tenth. */
+const BREAKS = `{
+  source: { kind: 'categories', categories: ['in'] },
+  handle: (state = { n: 0, word: 'firstword' }, { data, emit }) => {
+    if (data.n === 10 && BAD) throw new Error('ten is bad');
+    emit('out', 'Passed', { n: data.n });
+    return { ...state, n: state.n + 1 };
+  },
+}`;
+const MENDED = BREAKS.replaceAll('BAD', 'false').replaceAll('firstword', 'other');
+
+async function passed(db: FactstoreClient): Promise<number[]> {
+  return (await db.read('out').toArray()).map(({ data }) => (data as { n: number }).n);
+}
+
+async function untilFaulted(db: FactstoreClient): Promise<void> {
+  await until('it stands still', async () => (await db.projections.get('p')).active?.state === 'faulted');
+}
+
+async function untilAnswers(db: FactstoreClient, generation: bigint): Promise<void> {
+  await until('it answers', async () => (await db.projections.get('p')).active?.generation === generation);
+}
+
+for (const restarts of [false, true]) {
+  const between = restarts ? ', also where all nodes are restarted between' : '';
+  test(`P2: what stood still by a thrown error emits again once an update has mended it${between}`, async () => {
+    const size = 3;
+    const db = await start(size);
+    await db.projections.create('p', BREAKS);
+    await appendMany(db, 1, 15);
+    await untilFaulted(db);
+    await until('what came before is appended', async () => (await passed(db)).length === 9);
+    const { generation } = await db.projections.update('p', MENDED);
+    await untilAnswers(db, generation as bigint);
+    if (restarts) {
+      for (let n = 0; n < size; n++) await nodes?.stopNode(n);
+      await Promise.all(Array.from({ length: size }, (_, n) => nodes?.startNode(n, {}, { openProgram })));
+    }
+    await appendMany(db, 16, 35);
+    await until('what comes now is appended', async () => (await passed(db)).length === 29);
+    // The one that stood still is kept to be rolled back to, until the next update has taken over.
+    const { generation: next } = await db.projections.update('p', `${MENDED} `);
+    await untilAnswers(db, next as bigint);
+    const found = () => foundOnDisk(`${nodes?.data(0)}/projections`, ['firstword']);
+    await until('nothing is left of it', async () => (await found()).length === 0);
+    await appendMany(db, 36, 40);
+    await until('the next one emits', async () => (await passed(db)).length === 34);
+    expect(await passed(db)).toEqual([...numbers(1, 9), ...numbers(16, 40)]);
+  });
+}
+
+test('P2: what stood still by a thrown error emits again once a reset is through', async () => {
+  const db = await start(1);
+  await db.projections.create('p', BREAKS);
+  await appendMany(db, 1, 15);
+  await untilFaulted(db);
+  // Such as by the erasure of the event.
+  bad = false;
+  await db.projections.reset('p');
+  await appendMany(db, 16, 35);
+  await until('what comes now is appended', async () => (await passed(db)).length === 29);
+  expect(await passed(db)).toEqual([...numbers(1, 9), ...numbers(16, 35)]);
+});
+
+test('P2: a projection whose outbox is full says for which generation it waits', async () => {
+  const db = await start(1);
+  await appendMany(db, 1, 5);
+  await db.projections.create('p', `${MENDED} /* waits */`);
+  const { generation } = await db.projections.update('p', MENDED);
+  await untilAnswers(db, generation as bigint);
+  const events = Array.from({ length: 5_000 }, (_, n) => ({ type: 'Happened', data: { n } }));
+  for (let n = 0; n < 3; n++) await db.append('in-1', events);
+  const waitsFor = await until('it waits', async () => (await db.projections.get('p')).active?.waitsFor);
+  expect(waitsFor).toBe('its outbox is full: it waits for what generation 0 is still to emit');
+  gate.resolve();
+  await until('it goes on', async () => (await db.projections.get('p')).active?.waitsFor === undefined);
 });
 
 function numbers(from: number, to: number): number[] {

@@ -65,6 +65,15 @@ export const PROJECTION_MUTANTS: readonly Mutant[] = [
     test: 'projection/emissions.test.ts',
   },
   {
+    id: 'thrown-generation-blocks-emissions',
+    file: 'src/projection/runner.ts',
+    search: " || (this.fault?.kind === 'threw' && Number.isFinite(until));",
+    replacement: ';',
+    bug: 'a projection that threw and was mended by an update never emits again',
+    rule: 'P2',
+    test: 'projection/emissions.test.ts',
+  },
+  {
     id: 'hidden-events-not-fed',
     file: 'src/projection/event-source.ts',
     search: 'this.reader.readAll(view, { from, hidden: true,',
