@@ -117,7 +117,7 @@ export class Node {
   private integrity: Integrity | undefined;
   private incarnation = 0;
   private failed = false;
-  /** Its log is damaged where no other member can mend it. */
+  /** Its log is damaged where no other member that could be asked can mend it. */
   private unmended = false;
   /** Why it ended by itself. */
   private reason: Error | undefined;
@@ -247,6 +247,7 @@ export class Node {
     const damages = new DamageWatch({
       ...{ directory, storage, logger },
       mayBeMended: (damage) => this.mayBeMended(damage),
+      mayAsk: () => !this.unmended && this.otherPeers().size > 0,
       handOver: async () => this.member?.handOver(HAND_OVER_MS),
       fail: (error) => this.fail(error),
     });
@@ -278,7 +279,6 @@ export class Node {
   /** Whether others may have what this node has lost. Where it votes alone, it knows what they have. */
   private mayBeMended({ index }: Damage): boolean {
     const { member, storage, directory, nodeId } = this;
-    if (this.unmended || this.otherPeers().size === 0) return false;
     if (!storage || !votesAlone(storage, directory.identity)) return true;
     return member !== undefined && someoneElseHas(index, nodeId, member.status());
   }

@@ -89,6 +89,8 @@ export class Attempts {
   private readonly errors = new Map<string, FactstoreError>();
   /** The nodes that have lost what is asked for. An answer is no sign that they have not: it may end before that. */
   private readonly damaged = new Set<string>();
+  /** The nodes that could not be reached when they were asked last. */
+  private readonly away = new Set<string>();
   /** Undefined: the time stands still until something fails. */
   private deadlineMs: number | undefined;
   private failures = 0;
@@ -111,6 +113,7 @@ export class Attempts {
   /** Says that the work has come further: what is asked for now is something else than what a node has lost. */
   advanced(): void {
     this.damaged.clear();
+    this.away.clear();
   }
 
   /** Begins anew: something has come through. The next thing is to come within the time, too. */
@@ -140,6 +143,8 @@ export class Attempts {
     if (!(error instanceof FactstoreError) || !this.mayBeMended(node, error)) throw error;
     if (node) {
       this.nodes.failed(node);
+      if (error.code === 'UNREACHABLE') this.away.add(node.address);
+      else this.away.delete(node.address);
       // That a node did not answer in what little time was left takes back nothing of what it has said before.
       const said = error.code === 'DEADLINE_EXCEEDED' ? this.errors.get(node.address) : undefined;
       this.errors.delete(node.address);
@@ -156,11 +161,11 @@ export class Attempts {
     if (signal?.aborted) throw aborted(this.what, signal);
   }
 
-  /** A record that one node has lost is whole at the others: only where all of them have said so is it gone. */
+  /** A record that one node has lost is whole at the others: only where all that can be reached have said so is it gone. */
   private mayBeMended(node: Node | undefined, error: FactstoreError): boolean {
     if (!node || error.code !== 'DATA_LOSS') return isRetryable(error);
     this.damaged.add(node.address);
-    return this.nodes.all.some(({ address }) => !this.damaged.has(address));
+    return this.nodes.all.some(({ address }) => !this.damaged.has(address) && !this.away.has(address));
   }
 
   /** What a node said in its last answer (that it is behind, say) tells more than that another one said nothing. */

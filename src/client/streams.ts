@@ -98,7 +98,7 @@ export class StreamsClient {
 
   /**
    * The state, the figures and the metadata of a stream. Ends in NOT_FOUND where no event was ever written to it and
-   * nothing was ever said about it, in DATA_LOSS where every node has lost what it takes to tell.
+   * nothing was ever said about it, in DATA_LOSS where every node that can be reached has lost what it takes to tell.
    */
   get(stream: string, options?: LookupOptions): Promise<StreamInfo> {
     return getStream(this.session, stream, options);

@@ -1,6 +1,6 @@
 import type { FactstoreError } from '../base/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type Damage, damageError, isDerivedDamage } from '../storage/damage.ts';
+import { type Damage, damageError, damageIn, isDerivedDamage } from '../storage/damage.ts';
 import type { DataDirectory } from '../storage/data-directory.ts';
 import type { NodeStorage } from './open-storage.ts';
 
@@ -8,7 +8,9 @@ export interface DamageWatchPorts {
   readonly directory: DataDirectory;
   readonly storage: NodeStorage;
   readonly logger: Logger;
-  /** Whether other members may have what this node has lost. */
+  /** Whether there are other members, whom this process has not asked in vain. */
+  mayAsk(): boolean;
+  /** Whether they may have what this node has lost. */
   mayBeMended(damage: Damage): boolean;
   /** Another member leads from here on, where one can. */
   handOver(): Promise<void>;
@@ -35,10 +37,10 @@ export class DamageWatch {
 
   /** The record is missed by whoever asked for it. A node that nobody can mend goes on with all that it still has. */
   log(damage: Damage): void {
-    const { logger, mayBeMended, storage, directory } = this.ports;
+    const { logger, mayAsk, mayBeMended, storage, directory } = this.ports;
     if (this.note) return;
     logger.error({ event: 'log.damaged', index: damage.index }, `the raft log is damaged: ${damage.text}`);
-    if (damage.kind !== 'belowCommit' || !mayBeMended(damage)) return;
+    if (damage.kind !== 'belowCommit' || !mayAsk() || !mayBeMended(damage)) return;
     this.leave(damageError(directory.path, damage), storage.noteDamage(damage));
   }
 
@@ -49,10 +51,16 @@ export class DamageWatch {
     this.leave(error, this.ports.storage.noteIndexDamage(error.message));
   }
 
-  /** The node ends with this. Where LevelDB could not go on with a database, damage may be anywhere in it. */
+  /**
+   * The node ends with this. A record without which it cannot even start is asked for at the next start, whatever is known of
+   * the others by now. Where LevelDB could not go on with a database, damage may be anywhere in it.
+   */
   end(error: Error): void {
-    if (this.note || !isDerivedDamage(error)) return;
-    const { storage, directory } = this.ports;
+    if (this.note) return;
+    const { storage, directory, mayAsk } = this.ports;
+    const damage = damageIn(error);
+    if (damage?.kind === 'belowCommit' && mayAsk()) return this.keep(storage.noteDamage(damage));
+    if (!isDerivedDamage(error)) return;
     const { path, database } = (error as FactstoreError).details;
     if (path === directory.indexPath || database === 'index') this.keep(storage.noteIndexDamage(error.message));
     else if (path === directory.logPath)

@@ -24,6 +24,8 @@ export interface LogRepairOptions {
 
 /** How long to wait before all peers are asked once more for what none of them had. */
 const ASK_AGAIN_MS = 1_000;
+/** So often a node asks that votes alone and could serve without what it has lost. */
+const TRIES_ALONE = 10;
 /** How long to wait before the disk is looked at again that had no room. */
 const LOOK_AGAIN_MS = 1_000;
 /** How often it is logged that there is no room. */
@@ -145,13 +147,14 @@ export class LogRepair {
 
   /**
    * Asks until somebody has what is missing, however long that takes: without it the node is of no use. Not where it votes
-   * alone: it is of use to all others where its log is open, and where all of them have answered nothing will change.
+   * alone: it is of use to all others where its log is open, so it waits only for those that start beside it; and where all of
+   * them have answered, nothing will change.
    */
   private patientFetch(): FetchEntries {
     const { storage, peers, alone, clock, signal } = this.options;
     const fetch = entriesFromPeers(storage.clusterId, peers, { clock, signal });
     return async (...lost) => {
-      for (;;) {
+      for (let tries = 1; ; tries++) {
         this.checkGoesOn();
         try {
           const records = await fetch(...lost);
@@ -159,7 +162,7 @@ export class LogRepair {
           return records;
         } catch (error) {
           if (!isUnreachable(error)) throw error;
-          if (alone && (storage.usable || error.details.unheard === 0)) throw error;
+          if (alone && (error.details.unheard === 0 || (storage.usable && tries >= TRIES_ALONE))) throw error;
           this.obstacle = error.message;
           await clock.sleep(ASK_AGAIN_MS, signal);
         }

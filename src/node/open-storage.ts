@@ -69,6 +69,7 @@ export class NodeStorage {
   private found: Damage | undefined;
   private diverged: string | undefined;
   private indexDamaged = false;
+  private indexNoted = false;
   /** How far a repair came that was given up. */
   private copiedBytes = 0;
   /** Of a log that is damaged, so that it is not open: its newest membership row that is not. */
@@ -168,6 +169,7 @@ export class NodeStorage {
   async noteIndexDamage(text: string): Promise<void> {
     this.indexDamaged = true;
     await writeIndexDamageNote(this.directory.path, text);
+    this.indexNoted = true;
   }
 
   /** The log was found damaged while the node ran: the next start mends it. */
@@ -287,8 +289,9 @@ export class NodeStorage {
         if (!isDerivedDamage(error)) throw error;
         why = error instanceof Error ? error.message : '';
       }
-      // A start that dies while the index is removed leaves half of one, which the next must not take for the whole.
-      await writeIndexDamageNote(path, why);
+      // A start that dies while the index is removed leaves half of one, which the next must not take for the whole. Where the
+      // disk has no room for that note, removing makes some.
+      await writeIndexDamageNote(path, why).catch(() => undefined);
     }
     ports.logger.warn({ event: 'index.rebuilt' }, `the index is damaged and is built anew from the log: ${why}`);
     await removeDamagedIndex(path);
@@ -360,6 +363,7 @@ export class NodeStorage {
     await this.index?.store.close();
     if (this.opened) await this.opened.close();
     else await this.store.close();
+    if (this.indexDamaged && !this.indexNoted) await removeDamagedIndex(this.directory.path);
   }
 
   private async openExisting(): Promise<void> {

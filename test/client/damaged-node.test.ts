@@ -110,6 +110,21 @@ describe('where every node has lost it [D7]', () => {
     for (const node of bench.cluster.nodes) expect([node.reads.length, node.subscriptions.length]).toEqual([1, 1]);
   });
 
+  test('so it is where the others cannot be reached, as a seed that is no more [D7]', async () => {
+    const lone = await Bench.start(2);
+    try {
+      const client = await lone.open();
+      await client.append('a', numbered(0, 10));
+      damage(lone.node(0), 0);
+      // It answers before it comes to the damage.
+      lone.node(0).quietMessages = 1;
+      lone.node(1).kill();
+      expect(await failure(followed(client))).toMatchObject({ code: 'DATA_LOSS' });
+    } finally {
+      await lone.stop();
+    }
+  });
+
   test('so it is with one node alone', async () => {
     const lone = await Bench.start(1);
     try {

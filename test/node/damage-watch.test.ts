@@ -3,7 +3,7 @@ import { FactstoreError } from '../../src/base/errors.ts';
 import { DamageWatch } from '../../src/node/damage-watch.ts';
 import type { NodeStorage } from '../../src/node/open-storage.ts';
 import { deferred } from '../../src/runtime/deferred.ts';
-import type { Damage } from '../../src/storage/damage.ts';
+import { type Damage, damageError } from '../../src/storage/damage.ts';
 import type { DataDirectory } from '../../src/storage/data-directory.ts';
 import { logging } from '../peer/support.ts';
 
@@ -12,7 +12,7 @@ const SHORT = new FactstoreError('DATA_LOSS', 'index: a block is short of rows',
 const LOST: Damage = { kind: 'belowCommit', index: 40, text: 'entry 40: its checksum is wrong' };
 
 /** Watches over a node whose disk takes a note when the test lets it, and which others can mend, or not. */
-function watching(mayBeMended = true) {
+function watching(mayBeMended = true, mayAsk = true) {
   const done: string[] = [];
   const disk = deferred<void>();
   const left = deferred<unknown>();
@@ -29,6 +29,7 @@ function watching(mayBeMended = true) {
     } as unknown as NodeStorage,
     logger,
     mayBeMended: ({ index }) => mayBeMended && index === LOST.index,
+    mayAsk: () => mayAsk,
     handOver: async () => void done.push('handed over'),
     fail: (error) => left.resolve(error),
   });
@@ -67,5 +68,19 @@ describe('damage that a running node meets', () => {
     disk.resolve();
     await damages.noted;
     expect([done, lines.map(({ event }) => event)]).toEqual([[], ['log.damaged']]);
+  });
+
+  test('in the log, by which it ends while nobody else is known to have it, is asked for at the next start [D7]', async () => {
+    for (const [mayAsk, noted] of [
+      [true, [`log: ${LOST.text}`]],
+      [false, []],
+    ] as const) {
+      const { damages, done, disk } = watching(false, mayAsk);
+      damages.log(LOST);
+      damages.end(damageError('/d', LOST));
+      disk.resolve();
+      await damages.noted;
+      expect(done).toEqual(noted);
+    }
   });
 });

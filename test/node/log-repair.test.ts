@@ -130,13 +130,17 @@ describe('the repair of the log of a node that votes alone', () => {
   test.each([
     ['the learner has less than that', async () => member([])],
     ['the learner is not there', async () => NOWHERE],
-  ])('is given up where the log is open and %s: the node goes on with the rest [D7]', async (_, learner) => {
+  ])('is given up where the log is open and %s: the node goes on with the rest [D7]', async (why, learner) => {
     const { path, records } = await damaged();
     const { storage } = await opened(path);
     expect(storage.usable).toBe(true);
     const { logger, lines } = logging();
-    const repair = repairOf(storage, new Map([['n3', await learner()]]), { alone: true, logger });
+    const waits: number[] = [];
+    const clock: Clock = { ...systemClock, sleep: async (ms) => void waits.push(ms) };
+    const repair = repairOf(storage, new Map([['n3', await learner()]]), { alone: true, logger, clock });
     expect(await repair.run()).toBe(false);
+    // One that starts beside it may need a while.
+    expect(waits).toEqual(why === 'the learner is not there' ? Array(9).fill(1_000) : []);
     expect(lines.at(-1)).toMatchObject({
       level: 'error',
       event: 'log.unmended',
