@@ -1,5 +1,6 @@
 import { InvariantViolation } from '../base/assert.ts';
 import { FactstoreError } from '../base/errors.ts';
+import { UNREAD_MS_MAX } from '../model/limits.ts';
 import type { MemberId } from '../raft/types.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -43,9 +44,6 @@ export interface ForwardServerOptions {
 /** Appends of one stream without a flushed answer; beyond it the follower is made to wait. */
 const OPEN_MAX = 4096;
 const OPEN_BYTES_MAX = 64 * 1024 * 1024;
-/** What a stream holds that was not read for so long is not read any more: it is older than its follower said (rule S6). */
-const UNREAD_MS_MAX = 30_000;
-
 /** The leader's side of Forward. */
 export class ForwardServer {
   private readonly options: ForwardServerOptions;

@@ -1,6 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { FactstoreError, invalid, overLimit } from '../base/errors.ts';
-import { LIMITS } from '../model/limits.ts';
+import { LIMITS, UNREAD_MS_MAX } from '../model/limits.ts';
 import {
   type AppendStreamRequest,
   type AppendStreamResponse,
@@ -37,9 +37,6 @@ const MESSAGE_BYTES_MAX = 256 << 10;
 const TOTAL_BYTES_MAX = LIMITS.appendBytesMax + (1 << 20);
 /** A client that was granted room and does not send loses it after this long. */
 const CHUNK_IDLE_MS = 30_000;
-
-/** What a call holds that was not read for so long is not read any more: it is older than it says, and nobody knows by how much (rule S6). */
-const UNREAD_MS_MAX = 30_000;
 
 const NOTHING: Batch<AppendStreamRequest> = [];
 
