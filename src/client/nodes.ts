@@ -79,6 +79,9 @@ export class Nodes {
   }
 }
 
+/** A node that restarts is back by then. */
+const AWAY_MS = 5_000;
+
 /** The bookkeeping of repeated attempts: who failed and why, how long to wait, and when to give up. */
 export class Attempts {
   private readonly what: string;
@@ -89,7 +92,9 @@ export class Attempts {
   private readonly errors = new Map<string, FactstoreError>();
   /** The nodes that have lost what is asked for. An answer is no sign that they have not: it may end before that. */
   private readonly damaged = new Set<string>();
-  /** The nodes that could not be reached when they were asked last. */
+  /** Since when one is known to have; undefined: none is. */
+  private lostMs: number | undefined;
+  /** The nodes that could not be reached since then. */
   private readonly away = new Set<string>();
   /** Undefined: the time stands still until something fails. */
   private deadlineMs: number | undefined;
@@ -114,6 +119,7 @@ export class Attempts {
   advanced(): void {
     this.damaged.clear();
     this.away.clear();
+    this.lostMs = undefined;
   }
 
   /** Begins anew: something has come through. The next thing is to come within the time, too. */
@@ -143,8 +149,8 @@ export class Attempts {
     if (!(error instanceof FactstoreError) || !this.mayBeMended(node, error)) throw error;
     if (node) {
       this.nodes.failed(node);
-      if (error.code === 'UNREACHABLE') this.away.add(node.address);
-      else this.away.delete(node.address);
+      if (error.code !== 'UNREACHABLE') this.away.delete(node.address);
+      else if (this.lostMs !== undefined) this.away.add(node.address);
       // That a node did not answer in what little time was left takes back nothing of what it has said before.
       const said = error.code === 'DEADLINE_EXCEEDED' ? this.errors.get(node.address) : undefined;
       this.errors.delete(node.address);
@@ -161,11 +167,17 @@ export class Attempts {
     if (signal?.aborted) throw aborted(this.what, signal);
   }
 
-  /** A record that one node has lost is whole at the others: only where all that can be reached have said so is it gone. */
+  /**
+   * A record that one node has lost is whole at the others: only where all of them have said so is it gone, or where those that
+   * have not cannot be reached for a while.
+   */
   private mayBeMended(node: Node | undefined, error: FactstoreError): boolean {
     if (!node || error.code !== 'DATA_LOSS') return isRetryable(error);
+    const now = this.clock.monotonicMs();
+    this.lostMs ??= now;
     this.damaged.add(node.address);
-    return this.nodes.all.some(({ address }) => !this.damaged.has(address) && !this.away.has(address));
+    const others = this.nodes.all.filter(({ address }) => !this.damaged.has(address));
+    return others.some(({ address }) => !this.away.has(address)) || (others.length > 0 && now < this.lostMs + AWAY_MS);
   }
 
   /** What a node said in its last answer (that it is behind, say) tells more than that another one said nothing. */

@@ -34,13 +34,13 @@ export const PLACE_MAX = Number.MAX_SAFE_INTEGER;
 
 /** An append id is remembered for at least this long, and for at least the last 1,000,000 appends (S6). */
 export const APPEND_ID_WINDOW_MS = 15 * 60_000;
+export const APPEND_ID_WINDOW_APPENDS = 1_000_000;
 
 /**
  * What a stream of appends holds that was not read for so long is not read any more: it is older than it says, and nobody knows
  * by how much (S6). Its sender sends it again.
  */
 export const UNREAD_MS_MAX = 30_000;
-export const APPEND_ID_WINDOW_APPENDS = 1_000_000;
 
 /**
  * Ids are forgotten by log time, in which a leader's clock may jump, or the next leader's be ahead. So a gap between two

@@ -363,7 +363,7 @@ export class NodeStorage {
     await this.index?.store.close();
     if (this.opened) await this.opened.close();
     else await this.store.close();
-    if (this.indexDamaged && !this.indexNoted) await removeDamagedIndex(this.directory.path);
+    if (this.indexDamaged && !this.indexNoted) await removeDamagedIndex(this.directory.path).catch(() => undefined);
   }
 
   private async openExisting(): Promise<void> {

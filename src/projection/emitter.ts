@@ -58,6 +58,7 @@ export class Emitter {
   private readonly running: Promise<void>;
   private refusal: FactstoreError | undefined;
   private current: number | undefined;
+  private standing = false;
   /** Generations of which it was told that they will not emit all of their span. */
   private readonly cutShort = new Set<number>();
   /** Streams that are tombstoned, and take no more events for good. */
@@ -79,6 +80,11 @@ export class Emitter {
   /** The generation whose emissions come next: those of later ones wait for them. */
   get sends(): number | undefined {
     return this.current;
+  }
+
+  /** Whether that one stands still, so that they wait until it goes on. */
+  get standsStill(): boolean {
+    return this.standing;
   }
 
   async stop(): Promise<void> {
@@ -116,18 +122,20 @@ export class Emitter {
   private async nextRows(current: number): Promise<Waiting | undefined> {
     for (const { generation, runner, after, until } of this.segments()) {
       this.current = generation;
+      this.standing = runner?.faulted !== undefined;
       // What comes from another node counts once it is whole.
       if (!runner || runner.lacking) return undefined;
       const { store } = runner;
-      // Asked before the rows are read: what it writes meanwhile would be in neither.
-      const complete = runner.hasEmittedTo(until);
+      // Asked before the rows are read: what it writes meanwhile would be in neither. Behind the cursor nothing is appended any
+      // more, whatever this node still lacks of it.
+      const complete = current >= until || runner.hasEmittedTo(until);
       await store.trimOutbox(current);
       const rows = store.outboxRows > 0 ? await store.outbox(Math.max(current, after) + 1, IN_FLIGHT) : [];
       const own = rows.filter(({ position }) => position <= until);
       if (own.length > 0) return { store, rows: own };
       // Its last emissions are not known yet, and none of the next segment may pass them.
       if (!complete) return undefined;
-      if (runner.checkpoint.value < until) this.noteCutShort(runner, until);
+      if (current < until && runner.checkpoint.value < until) this.noteCutShort(runner, until);
     }
     return undefined;
   }

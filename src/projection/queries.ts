@@ -298,10 +298,12 @@ export class ProjectionQueries {
 }
 
 /** A generation emits only once those before it have, and pauses where too much waits for that. */
-function outboxObstacle({ generation, outboxIsFull }: GenerationRunner, emitter: Emitter | undefined) {
+function outboxObstacle({ generation, outboxIsFull, store }: GenerationRunner, emitter: Emitter | undefined) {
   const sends = emitter?.sends;
-  if (!outboxIsFull || sends === undefined || sends === generation.generation) return undefined;
-  return `its outbox is full: it waits for what generation ${sends} is still to emit`;
+  if (sends === undefined || sends === generation.generation) return undefined;
+  if (outboxIsFull) return `its outbox is full: it waits for what generation ${sends} is still to emit`;
+  if (!emitter?.standsStill || store.outboxRows === 0) return undefined;
+  return `what it emits waits for generation ${sends}, which stands still: projection enable tries that again`;
 }
 
 function answeringOf(hosted: Hosted): GenerationRunner {

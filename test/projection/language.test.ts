@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { openProgram } from '../../src/projection/program.ts';
+import { openProgram, PROGRAM_LIMITS } from '../../src/projection/program.ts';
 import { closeAll, eventsOf, jsonOf, Run, run, textOf } from './events.ts';
 
 afterEach(closeAll);
@@ -388,15 +388,21 @@ test('log gives lines, bounded in number and length', async () => {
   expect(logs[200]).toContain('more than 200 lines');
 });
 
-test('a zero that an event has with a minus is a zero, as it is in a state that is read again [P4]', async () => {
-  const signs = await run(`fromAll().when({ A(s, e) {
-    s.given = [e.data, e.metadata]
-    s.signs = [e.data.n, e.data.list[1], e.metadata.n].map((n) => 1 / n < 0 ? 'minus' : 'plus')
-  } })`);
-  const data = new TextEncoder().encode('{"n":-0,"list":[-1.5,-0.0],"day":"2025-01-02"}');
-  await signs.processAll(eventsOf({ type: 'A', data, metadata: new TextEncoder().encode('{"n":-0}') }));
-  const given = [{ n: 0, list: [-1.5, 0], day: '2025-01-02' }, { n: 0 }];
-  expect(signs.state()).toEqual({ given, signs: ['plus', 'plus', 'plus'] });
+test('a minus zero is a zero in a state that was written, whether it was held or is read again [P4]', async () => {
+  const source = `fromAll().foreachStream().when({
+    Set(s, e) { return { turned: Math.round(-0.2), list: [e.data.n, -0], nested: { n: -0 } } },
+    Look(s) { return [s.turned, ...s.list, s.nested.n].map((n) => 1 / n < 0 ? 'minus' : 'plus') },
+    Bare() { return -0 },
+    LookBare(s) { return 1 / s < 0 ? 'minus' : 'plus' },
+  })`;
+  const set = { type: 'Set', data: new TextEncoder().encode('{"n":-0}') };
+  for (const limits of [PROGRAM_LIMITS, { ...PROGRAM_LIMITS, heldStatesBytesMax: 0 }]) {
+    const all = await run(source, limits);
+    for (const event of eventsOf(set, { type: 'Look' })) await all.processAll([event]);
+    expect(all.state('s-1')).toEqual(['plus', 'plus', 'plus', 'plus']);
+    for (const event of eventsOf({ type: 'Bare' }, { type: 'LookBare' })) await all.processAll([event]);
+    expect(all.state('s-1')).toBe('plus');
+  }
 });
 
 test('what transformBy and filterBy write is refused, whether an event is under way or a batch has ended [P4]', async () => {

@@ -12,9 +12,6 @@ export interface BatchText {
 
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]*\+)?json(?:\s*;.*)?$/i;
 
-/** What becomes a -0 where it is parsed, within a list or an object: written as one, or too small for a number. */
-const MINUS_ZERO = /-0(?!\d)|[eE]-\d{3}/;
-
 const Flag = { saysJson: 1, dataQuoted: 2, metadataQuoted: 4, deleted: 8 } as const;
 const ROW = 7;
 const PLACES = 3;
@@ -44,10 +41,9 @@ export function batchText(packed: PackedEvents): BatchText {
   }
   rows[count * ROW + 2] = texts.length;
   addTags(packed, texts, rows);
-  const bodies = texts.text;
-  const header = JSON.stringify({ types, streams, contentTypes, mayHaveMinusZero: MINUS_ZERO.test(bodies) });
+  const header = JSON.stringify({ types, streams, contentTypes });
   const ids = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + count * ID_BYTES);
-  return { header, bodies, rows: rows.buffer, places: places.buffer, ids };
+  return { header, bodies: texts.text, rows: rows.buffer, places: places.buffer, ids };
 }
 
 /** Tags stand behind all other texts, as JSON; of an event without any, nothing does. */

@@ -36,9 +36,7 @@ const RealDate = Date;
 export class Batch {
   /** @param {string} header @param {string} bodies @param {ArrayBuffer} rows @param {ArrayBuffer} places @param {ArrayBuffer} ids */
   constructor(header, bodies, rows, places, ids) {
-    const { types, streams, contentTypes, mayHaveMinusZero } = parse(header);
-    /** Whether one of its texts, within lists and objects, may have a number that becomes a -0. @type {boolean} */
-    this.mayHaveMinusZero = mayHaveMinusZero;
+    const { types, streams, contentTypes } = parse(header);
     /** @type {string[]} */
     this.types = types;
     /** @type {string[]} */
@@ -139,7 +137,7 @@ export class ProjectionEvent {
   /** The metadata; null where there is none, or where it is not JSON. */
   get metadata() {
     const { metadata } = this.#batch;
-    if (!metadata.has(this.#at)) metadata.set(this.#at, parsedOr(this.#batch, this.metadataRaw, null));
+    if (!metadata.has(this.#at)) metadata.set(this.#at, parsedOr(this.metadataRaw, null));
     return metadata.get(this.#at);
   }
 
@@ -205,7 +203,7 @@ export class ProjectionEvent {
   #parseData() {
     const saysJson = (this.#batch.rows[this.#at * ROW + FLAGS] & SAYS_JSON) !== 0;
     // What says that it is JSON and is not is seen as other data: isJson is false, and its text is there.
-    this.#data = saysJson ? parsedOr(this.#batch, this.bodyRaw, NOT_JSON) : NOT_JSON;
+    this.#data = saysJson ? parsedOr(this.bodyRaw, NOT_JSON) : NOT_JSON;
   }
 
   /**
@@ -223,21 +221,11 @@ export class ProjectionEvent {
   }
 }
 
-/** @param {Batch} batch @param {string} text @param {unknown} otherwise */
-function parsedOr(batch, text, otherwise) {
+/** @param {string} text @param {unknown} otherwise */
+function parsedOr(text, otherwise) {
   try {
-    const value = parse(text);
-    return value === 0 || batch.mayHaveMinusZero ? withoutMinusZero(value) : value;
+    return parse(text);
   } catch {
     return otherwise;
   }
-}
-
-/** JSON has a -0, which no state may have: a projection that keeps what it was given must not stop at it. @param {any} value */
-function withoutMinusZero(value) {
-  if (value === 0) return 0;
-  if (typeof value === 'object' && value !== null) {
-    for (const key of Object.keys(value)) value[key] = withoutMinusZero(value[key]);
-  }
-  return value;
 }

@@ -5,13 +5,12 @@ import { definition } from './vocabulary.js';
 const DEPTH_MAX = 500;
 const SHARED = 'stands in two places of the states, or contains itself: put a copy there, such as { ...it }';
 const FROZEN = 'cannot be changed, as all that is made outside of the handlers: put a copy there, such as { ...it }';
-const MINUS_ZERO = 'is -0, which is 0 once it was written as JSON: add 0 to it';
 const NOT_PLAIN = 'is no plain property: once it was written as JSON it has a value that can be changed';
 const SYMBOL = 'has a property whose name is a symbol, which JSON leaves out';
 const LIST_PROPERTIES = 'is a list that has properties beside its elements';
 const objectPrototype = Object.prototype;
 const arrayPrototype = Array.prototype;
-const { getOwnPropertyDescriptor, getPrototypeOf, is, isExtensible } = Object;
+const { getOwnPropertyDescriptor, getPrototypeOf, isExtensible } = Object;
 const { ownKeys } = Reflect;
 const { isArray } = Array;
 const isFiniteNumber = Number.isFinite;
@@ -20,7 +19,7 @@ const isFiniteNumber = Number.isFinite;
 let seen;
 
 /**
- * What keeps a value from being plain JSON, such as `state.orders[3].when is a Date`; undefined: nothing. `objects`: those
+ * Makes zeros of minus zeros, and tells what keeps a value from being plain JSON, such as `state.orders[3].when is a Date`; undefined: nothing. `objects`: those
  * of other states, which are written apart from it, and to which its own are added.
  *
  * @param {string} name @param {unknown} value @param {Set<object>} objects
@@ -45,8 +44,7 @@ function find(value, depth) {
     case 'boolean':
       return undefined;
     case 'number':
-      if (!isFiniteNumber(value)) return { path: '', what: `is ${value}, which JSON has no number for` };
-      return is(value, -0) ? { path: '', what: MINUS_ZERO } : undefined;
+      return isFiniteNumber(value) ? undefined : { path: '', what: `is ${value}, which JSON has no number for` };
     case 'undefined':
       return { path: '', what: 'is undefined: leave it out, or use null' };
     case 'bigint':
@@ -66,6 +64,7 @@ function findWithin(value, depth) {
   const prototype = getPrototypeOf(value);
   if (isArray(value) && prototype === arrayPrototype) return findWithinList(value, depth);
   if (prototype !== objectPrototype) return { path: '', what: flawOfPrototype(value, prototype) };
+  const record = /** @type {Record<string, unknown>} */ (value);
   const names = ownKeys(value);
   // An iterator takes QuickJS twice as long, and a call as long as all else that is asked of a number or a text.
   for (let i = 0; i < names.length; i++) {
@@ -73,8 +72,10 @@ function findWithin(value, depth) {
     if (typeof key !== 'string') return { path: '', what: SYMBOL };
     if (definition.shapesProperties && !isPlain(value, key))
       return below(depth, step(key), { path: '', what: NOT_PLAIN });
-    const property = /** @type {Record<string, any>} */ (value)[key];
-    if (typeof property === 'string' || (isFiniteNumber(property) && (property !== 0 || 1 / property > 0))) continue;
+    const property = record[key];
+    // A -0 is a 0 once it was written as JSON.
+    if (property === 0) record[key] = 0;
+    if (typeof property === 'string' || isFiniteNumber(property)) continue;
     const flaw = find(property, depth + 1);
     if (flaw !== undefined) return below(depth, step(key), flaw);
   }
@@ -84,6 +85,7 @@ function findWithin(value, depth) {
 /** @param {unknown[]} list @param {number} depth */
 function findWithinList(list, depth) {
   for (let i = 0; i < list.length; i++) {
+    if (list[i] === 0) list[i] = 0;
     const flaw = find(list[i], depth + 1);
     if (flaw !== undefined) return below(depth, `[${i}]`, flaw);
   }

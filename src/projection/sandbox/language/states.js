@@ -97,6 +97,7 @@ export function settle(limits, progress, resultOf) {
       settleEntry(entry, NONE);
       continue;
     }
+    if (entry.state === 0) entry.state = 0;
     const text = textOf(entry, limits.stateLengthMax, objects);
     const result = resultOf === undefined ? undefined : resultOf(partition, text);
     rows.push(partition, text.length, result === undefined ? SAME : result === null ? NONE : result.length);
