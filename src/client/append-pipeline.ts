@@ -169,15 +169,7 @@ export class AppendPipeline implements AppendCallEvents {
       const text = `${job.what}: the client is closed. Nothing was written.`;
       return new FactstoreError('CANCELLED', text, { appendId: job.appendId }, { definite: true });
     }
-    if (job.signal?.aborted) {
-      const text = `${job.what} was cancelled. Nothing was written.`;
-      return new FactstoreError(
-        'CANCELLED',
-        text,
-        { appendId: job.appendId },
-        { definite: true, cause: job.signal.reason },
-      );
-    }
+    if (job.signal?.aborted) return abortError({ ...job, uncertain: false, inFlight: false });
     const bytes = this.openBytes + job.request.length;
     if (this.open.size === 0 || bytes <= this.limits.queuedBytes) return undefined;
     const text = `${job.what} refused: ${this.open.size} appends of ${this.openBytes} bytes wait for their answers already, and ${this.limits.queuedBytes} are allowed. Nothing was written. Await appends before making more.`;

@@ -51,7 +51,13 @@ export function timeoutError(append: PendingAppend): FactstoreError {
 }
 
 /** The error of an append that its caller gave up. */
-export function abortError({ what, appendId, uncertain, inFlight, signal }: PendingAppend): FactstoreError {
+export function abortError({
+  what,
+  appendId,
+  uncertain,
+  inFlight,
+  signal,
+}: Pick<PendingAppend, 'what' | 'appendId' | 'uncertain' | 'inFlight' | 'signal'>): FactstoreError {
   const definite = !uncertain && !inFlight;
   const text = `${what} was cancelled. ${definite ? NOTHING : mayBeWritten(appendId)}`;
   return new FactstoreError('CANCELLED', text, { appendId }, { definite, cause: signal?.reason });

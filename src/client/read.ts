@@ -41,7 +41,8 @@ export interface ReadHead {
  * event that was given.
  *
  * Ends in a FactstoreError: INVALID_ARGUMENT, UNREACHABLE, NO_LEADER, DEADLINE_EXCEEDED (no answer within `timeoutMs`),
- * CANCELLED (the signal), FAILED_PRECONDITION (its events were taken before), DATA_LOSS (every node that can be reached has lost what it reads).
+ * CANCELLED (the signal), FAILED_PRECONDITION (its events were taken before), DATA_LOSS (every node that can be reached has
+ * lost what it reads).
  */
 export class EventRead<E extends EventShape> implements AsyncIterable<RecordedEvent<E>> {
   private readonly source: ReadLoop<E>;

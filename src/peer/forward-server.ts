@@ -44,6 +44,7 @@ export interface ForwardServerOptions {
 /** Appends of one stream without a flushed answer; beyond it the follower is made to wait. */
 const OPEN_MAX = 4096;
 const OPEN_BYTES_MAX = 64 * 1024 * 1024;
+
 /** The leader's side of Forward. */
 export class ForwardServer {
   private readonly options: ForwardServerOptions;

@@ -57,8 +57,7 @@ export class Emitter {
   private readonly stopping = new AbortController();
   private readonly running: Promise<void>;
   private refusal: FactstoreError | undefined;
-  private current: number | undefined;
-  private standing = false;
+  private segment: EmittedSegment | undefined;
   /** Generations of which it was told that they will not emit all of their span. */
   private readonly cutShort = new Set<number>();
   /** Streams that are tombstoned, and take no more events for good. */
@@ -79,12 +78,12 @@ export class Emitter {
 
   /** The generation whose emissions come next: those of later ones wait for them. */
   get sends(): number | undefined {
-    return this.current;
+    return this.segment?.generation;
   }
 
   /** Whether that one stands still, so that they wait until it goes on. */
   get standsStill(): boolean {
-    return this.standing;
+    return this.segment?.runner?.faulted !== undefined;
   }
 
   async stop(): Promise<void> {
@@ -120,9 +119,9 @@ export class Emitter {
 
   /** What is to be sent next, of one segment; what the cursor has passed is forgotten. */
   private async nextRows(current: number): Promise<Waiting | undefined> {
-    for (const { generation, runner, after, until } of this.segments()) {
-      this.current = generation;
-      this.standing = runner?.faulted !== undefined;
+    for (const segment of this.segments()) {
+      this.segment = segment;
+      const { runner, after, until } = segment;
       // What comes from another node counts once it is whole.
       if (!runner || runner.lacking) return undefined;
       const { store } = runner;

@@ -15,11 +15,27 @@ let db: FactstoreClient;
 
 beforeEach(async () => {
   bench = await Bench.start();
-  db = await bench.open();
-  await db.append('a', numbered(0, 10));
+  db = await filled(bench);
 });
 
 afterEach(() => bench.stop());
+
+/** A client of nodes that have ten events. */
+async function filled(nodes: Bench): Promise<FactstoreClient> {
+  const client = await nodes.open();
+  await client.append('a', numbered(0, 10));
+  return client;
+}
+
+/** The same with so many nodes of their own. */
+async function withNodes(count: number, work: (nodes: Bench, client: FactstoreClient) => Promise<void>): Promise<void> {
+  const nodes = await Bench.start(count);
+  try {
+    await work(nodes, await filled(nodes));
+  } finally {
+    await nodes.stop();
+  }
+}
 
 /** The node has lost the record behind so many events that it gives. */
 function damage(node: FakeNode, events: number): void {
@@ -111,26 +127,18 @@ describe('where every node has lost it [D7]', () => {
   });
 
   test('so it is where the others cannot be reached, as a seed that is no more [D7]', async () => {
-    const lone = await Bench.start(2);
-    try {
-      const client = await lone.open();
-      await client.append('a', numbered(0, 10));
-      damage(lone.node(0), 0);
+    await withNodes(2, async (nodes, client) => {
+      damage(nodes.node(0), 0);
       // It answers before it comes to the damage.
-      lone.node(0).quietMessages = 1;
-      lone.node(1).kill();
+      nodes.node(0).quietMessages = 1;
+      nodes.node(1).kill();
       expect(await failure(followed(client))).toMatchObject({ code: 'DATA_LOSS' });
-    } finally {
-      await lone.stop();
-    }
+    });
   });
 
   test('so it is with one node alone', async () => {
-    const lone = await Bench.start(1);
-    try {
-      const client = await lone.open();
-      await client.append('a', numbered(0, 10));
-      damage(lone.node(0), 3);
+    await withNodes(1, async (nodes, client) => {
+      damage(nodes.node(0), 3);
       const got: unknown[] = [];
       const taking = async () => {
         for await (const event of client.read('a')) got.push(event.data);
@@ -138,8 +146,6 @@ describe('where every node has lost it [D7]', () => {
       expect(await failure(taking())).toMatchObject({ code: 'DATA_LOSS' });
       expect(got).toEqual([0, 1, 2]);
       expect(await failure(followed(client))).toMatchObject({ code: 'DATA_LOSS' });
-    } finally {
-      await lone.stop();
-    }
+    });
   });
 });

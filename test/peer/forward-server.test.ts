@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
 import { encodeForwardRequest } from '../../src/peer/forward-codec.ts';
 import { ForwardServer } from '../../src/peer/forward-server.ts';
@@ -6,6 +5,7 @@ import type { ServerCall } from '../../src/peer/grpc.ts';
 import type { Handshake } from '../../src/peer/handshake.ts';
 import { type Deferred, deferred } from '../../src/runtime/deferred.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
+import { pausableCall } from '../support/pausable-call.ts';
 import { VirtualTime } from '../support/virtual-clock.ts';
 
 const OPEN_MAX = 4_096;
@@ -21,16 +21,8 @@ const GREETING = {
 function aFullStream() {
   const time = new VirtualTime();
   const answers: Deferred<Uint8Array>[] = [];
-  let paused = false;
   let ended = false;
-  const call = Object.assign(new EventEmitter(), {
-    pause: () => {
-      paused = true;
-    },
-    resume: () => {
-      paused = false;
-    },
-    isPaused: () => paused,
+  const call = pausableCall({
     write: (_: Uint8Array, flushed?: () => void) => flushed?.(),
     end: () => {
       ended = true;
@@ -59,7 +51,7 @@ function aFullStream() {
       for (const one of answers.splice(0, count)) one.resolve(Uint8Array.of());
       await time.run(1);
     },
-    state: () => ({ paused, ended }),
+    state: () => ({ paused: call.isPaused(), ended }),
   };
 }
 

@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { AppendStreamRequest } from '../../src/proto/append-stream.ts';
 import { type Deferred, deferred } from '../../src/runtime/deferred.ts';
@@ -7,24 +6,14 @@ import type { AppendRoute } from '../../src/server/append-routing.ts';
 import { type AppendStreamCall, AppendStreamSession } from '../../src/server/append-stream.ts';
 import { ReceiveBudget } from '../../src/server/receive-budget.ts';
 import { Traffic } from '../../src/server/traffic.ts';
+import { pausableCall } from '../support/pausable-call.ts';
 import { VirtualTime } from '../support/virtual-clock.ts';
 
 /** One call, whose appends are answered when the test says so. */
 function aSession(budget = new ReceiveBudget(1 << 20)) {
   const time = new VirtualTime();
-  let paused = false;
   const errors: unknown[] = [];
-  const call = Object.assign(new EventEmitter(), {
-    pause: () => {
-      paused = true;
-    },
-    resume: () => {
-      paused = false;
-    },
-    isPaused: () => paused,
-    write: () => true,
-    end: () => undefined,
-  });
+  const call = pausableCall({ write: () => true, end: () => undefined });
   call.on('error', (error) => errors.push(error));
   const open: { readonly waitedMs: number | undefined; readonly answer: Deferred<Uint8Array> }[] = [];
   const route = {
@@ -40,7 +29,7 @@ function aSession(budget = new ReceiveBudget(1 << 20)) {
   return {
     ...{ time, open, errors, budget },
     receive: (request: AppendStreamRequest) => call.emit('data', [request]),
-    paused: () => paused,
+    paused: () => call.isPaused(),
     answer: async (n: number) => {
       open[n]?.answer.resolve(Uint8Array.of());
       await time.run(1);

@@ -131,11 +131,12 @@ export class Machine {
     this.#at = Number.NaN;
     this.#limitMet = undefined;
     try {
-      return run();
-    } finally {
-      // biome-ignore lint/correctness/noUnsafeFinally: it takes the place of whatever the call came to.
-      if (this.#limitMet) throw new SandboxFailure(this.#limitMet);
+      const result = run();
+      if (!this.#limitMet) return result;
+    } catch (error) {
+      if (!this.#limitMet) throw error;
     }
+    throw new SandboxFailure(this.#limitMet);
   }
 
   /** What an error that the sandbox has caught by itself amounts to. */

@@ -58,8 +58,8 @@ export const SANDBOX_MUTANTS: readonly Mutant[] = [
   {
     id: 'limit-kept-by-the-source',
     file: 'src/projection/sandbox/machine.ts',
-    search: '      if (this.#limitMet) throw new SandboxFailure(this.#limitMet);\n',
-    replacement: '',
+    search: '      if (!this.#limitMet) return result;\n',
+    replacement: '      return result;\n',
     bug: 'a handler that runs in a promise is cut off by the clock, and the node goes on with what it has come to by then',
     rule: 'P4',
     test: 'projection/sandbox.test.ts',

@@ -19,8 +19,8 @@ const isFiniteNumber = Number.isFinite;
 let seen;
 
 /**
- * Makes zeros of minus zeros, and tells what keeps a value from being plain JSON, such as `state.orders[3].when is a Date`; undefined: nothing. `objects`: those
- * of other states, which are written apart from it, and to which its own are added.
+ * Makes zeros of minus zeros, and tells what keeps a value from being plain JSON, such as `state.orders[3].when is a Date`;
+ * undefined: nothing. `objects`: those of other states, which are written apart from it, and to which its own are added.
  *
  * @param {string} name @param {unknown} value @param {Set<object>} objects
  */
