@@ -25,6 +25,8 @@ export interface DamageWatchPorts {
 export class DamageWatch {
   private readonly ports: DamageWatchPorts;
   private note: Promise<void> | undefined;
+  /** The damaged entry that was told of last. */
+  private told = -1;
 
   constructor(ports: DamageWatchPorts) {
     this.ports = ports;
@@ -39,7 +41,10 @@ export class DamageWatch {
   log(damage: Damage): void {
     const { logger, mayAsk, mayBeMended, storage, directory } = this.ports;
     if (this.note) return;
-    logger.error({ event: 'log.damaged', index: damage.index }, `the raft log is damaged: ${damage.text}`);
+    // Whoever needs it asks again and again.
+    if (damage.index !== this.told)
+      logger.error({ event: 'log.damaged', index: damage.index }, `the raft log is damaged: ${damage.text}`);
+    this.told = damage.index;
     if (damage.kind !== 'belowCommit' || !mayAsk() || !mayBeMended(damage)) return;
     this.leave(damageError(directory.path, damage), storage.noteDamage(damage));
   }

@@ -275,12 +275,19 @@ export class MembershipChanges {
     const { replica, self } = this.ports;
     const lost = replica.lostFor(id);
     if (lost) throw new FactstoreError('FAILED_PRECONDITION', cannotCatchUp(id, self, lost), { passes: true });
-    const { progress, commit } = replica.status();
+    const { progress, commit, begunAt = 0 } = replica.status();
     const follower = progress.find((one) => one.id === id);
-    const behind = commit - (follower?.match ?? 0);
-    if (follower?.recentlyActive && follower.state === 'replicate' && behind <= PROMOTION_LAG_MAX) return;
+    const match = follower?.match ?? 0;
+    const behind = commit - match;
+    const steady = follower?.state === 'replicate' && behind <= PROMOTION_LAG_MAX;
+    // Of what the leader found in its log it may have lost some, and only notices when it is to send it. A voter that can never have it
+    // would be waited for, for good.
+    if (follower?.recentlyActive && steady && match >= begunAt) return;
+    const lacks = steady
+      ? 'has not received all that stood in the log before its leader led'
+      : `has to receive the log in a steady stream, at most ${PROMOTION_LAG_MAX} behind, to become a voter`;
     const text = follower?.recentlyActive
-      ? `has not caught up: it is ${behind} entries behind, and has to receive the log in a steady stream, at most ${PROMOTION_LAG_MAX} behind, to become a voter. Wait a moment, and try again`
+      ? `has not caught up: it is ${behind} entries behind, and ${lacks}. Wait a moment, and try again`
       : `does not answer (${this.ports.network.status(id).reason || 'it has just been added'}), so it cannot become a voter`;
     throw new FactstoreError('FAILED_PRECONDITION', `${nodeIdOf(id)} ${text}`, { behind, passes: true });
   }

@@ -213,6 +213,7 @@ export class Raft<P> implements RaftCore<P> {
       transferee: leadership?.transfer?.to,
       configuration: this.state.configuration,
       pendingChange: this.state.changes[0]?.index,
+      begunAt: leadership?.noopIndex,
       changeSettled: leadership !== undefined && isSettled(this.state, leadership),
       progress: [...(leadership?.progress.values() ?? [])].map((progress) => progress.status()),
     };

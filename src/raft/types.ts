@@ -227,6 +227,8 @@ export interface RaftStatus {
   readonly configuration: Configuration;
   /** The index of a membership entry that is not known to be committed yet. */
   readonly pendingChange: number | undefined;
+  /** Only on a leader: the entry with which its term began. What stood there before it has not written itself. */
+  readonly begunAt: number | undefined;
   /** Only on a leader: a quorum has it on disk that the last change of members is committed. */
   readonly changeSettled: boolean;
   /** Only on a leader. */

@@ -38,6 +38,8 @@ class Leader {
   asked = 0;
   /** What is proposed is not committed. */
   stalled = false;
+  /** The entry with which its term began. */
+  begunAt = 1;
   /** What it cannot send to anybody. */
   lost: Damage | undefined;
   /** Stops the node. */
@@ -93,9 +95,10 @@ class Leader {
       lostFor: () => this.lost,
       confirm: async () => undefined,
       status: () =>
-        ({ commit: 10_000, changeSettled: true, role: 'leader', progress: this.progress() }) as unknown as ReturnType<
-          Replica['status']
-        >,
+        ({
+          ...{ commit: 10_000, begunAt: this.begunAt, changeSettled: true, role: 'leader' },
+          progress: this.progress(),
+        }) as unknown as ReturnType<Replica['status']>,
       proposeMembers: (payload) => {
         if (this.sealing) return this.refuseToPropose();
         if (this.stalled) this.append(payload);
@@ -182,6 +185,20 @@ describe('a node that asks to join', () => {
     leader.behind.set(idOf(n4), 1_000);
     expect((await asks(leader, n4)).voter).toBe(true);
     expect([leader.votes, leader.learns]).toEqual(['n1-1 n2-2 n4-4', '']);
+  });
+
+  it('does not vote before it has all that stood there before its leader, which may have lost some of it [D7]', async () => {
+    const leader = new Leader([n1]);
+    const n4 = await joiner('n4', 4);
+    // A short log: next to nothing is missing, and it is all of it.
+    leader.begunAt = 9_990;
+    leader.behind.set(idOf(n4), 11);
+    expect((await asks(leader, n4)).waits).toBe(
+      'n4 has not caught up: it is 11 entries behind, and has not received all that stood in the log before its leader led. Wait a moment, and try again',
+    );
+    expect(leader.votes).toBe('n1-1');
+    leader.behind.set(idOf(n4), 10);
+    expect((await asks(leader, n4)).voter).toBe(true);
   });
 
   it('takes the place of its former self in one step, where its disk was wiped [D7]', async () => {

@@ -167,10 +167,19 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
   {
     id: 'laggard-promoted',
     file: 'src/node/membership-changes.ts',
-    search: "follower.state === 'replicate' && behind <= PROMOTION_LAG_MAX) return;",
-    replacement: "follower.state === 'replicate') return;",
+    search: "follower?.state === 'replicate' && behind <= PROMOTION_LAG_MAX;",
+    replacement: "follower?.state === 'replicate';",
     bug: 'a learner that is far behind becomes a voter, and every commit waits for it',
     rule: 'thesis §4.2.1',
+    test: 'node/membership-changes.test.ts',
+  },
+  {
+    id: 'promoted-without-the-old-log',
+    file: 'src/node/membership-changes.ts',
+    search: 'steady && match >= begunAt) return;',
+    replacement: 'steady) return;',
+    bug: 'a learner votes that can never have what its lone leader has lost, and nothing is committed any more',
+    rule: 'D7',
     test: 'node/membership-changes.test.ts',
   },
   {
