@@ -53,6 +53,7 @@ export type {
   SubscribeOptions,
   UpdateOptions,
 } from './options.ts';
+export type { WatchOptions } from './projection-watch.ts';
 export type {
   DefineOptions,
   PartitionsOptions,
@@ -64,7 +65,6 @@ export type {
   ProjectionState,
   ProjectionsClient,
   StateOptions,
-  WatchOptions,
 } from './projections.ts';
 export type { AppendCondition, Query, QueryItem } from './queries.ts';
 export type { EventRead, ReadHead } from './read.ts';

@@ -6,7 +6,22 @@ import { Attempts } from './nodes.ts';
 import { ServerStream } from './server-stream.ts';
 import { linkSignals, type Session } from './session.ts';
 
-/** A WatchProjectionRequest. */
+/** Which states to follow; all unless one of the two is given. */
+export interface WatchOptions {
+  /** This partition; its state as it is comes first. */
+  readonly partition?: string | undefined;
+  /** Partitions whose names begin with this. */
+  readonly prefix?: string | undefined;
+  /**
+   * Called each time the watch has begun at a node: at first, and after each loss of its node. What changes behind `at` is
+   * told from then on; what had changed before that is not, unless one partition is asked for by name. Who keeps the states
+   * of many reads them there, with `partitions(name, { atLeast: at })`. An older node never says so.
+   */
+  readonly onBegun?: ((at: bigint) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What of a WatchProjectionRequest says what to follow. */
 export interface WatchRequest {
   readonly name: string;
   readonly partition?: string;
@@ -16,10 +31,11 @@ export interface WatchRequest {
 /** Follows the states of a projection, at whichever node there is. The signal, and `break`, end it quietly. */
 export async function* watchProjection<T>(
   session: Session,
-  request: WatchRequest,
-  caller: AbortSignal | undefined,
+  which: WatchRequest,
+  { onBegun, signal: caller }: WatchOptions,
   decode: (state: PartitionState__Output) => T,
 ): AsyncGenerator<T, void, undefined> {
+  const request = { ...which, tellBegun: onBegun !== undefined };
   const { signal, unlink } = linkSignals(session.closing, caller);
   const limits = { timeoutMs: Number.POSITIVE_INFINITY, signal };
   const attempts = new Attempts(`the watch of projection "${request.name}"`, session.nodes, limits, session.clock);
@@ -30,7 +46,8 @@ export async function* watchProjection<T>(
         await node.reach(attempts.left());
         for await (const state of statesOf(session, node, request, signal)) {
           attempts.found();
-          yield decode(state);
+          if (state.begun) onBegun?.(BigInt(state.at));
+          else yield decode(state);
         }
       } catch (error) {
         if (signal.aborted) return;

@@ -12,7 +12,7 @@ import { uuidOrNew } from './identifiers.ts';
 import { ask } from './lookups.ts';
 import { PROBE_TIMEOUT_MS } from './node.ts';
 import type { CallOptions } from './options.ts';
-import { watchProjection } from './projection-watch.ts';
+import { type WatchOptions, watchProjection } from './projection-watch.ts';
 import { type Session, underSignals } from './session.ts';
 import { asFactstoreError } from './status-error.ts';
 
@@ -48,15 +48,6 @@ export interface PartitionsOptions extends StateOptions {
   readonly after?: string | undefined;
   /** How many at most; all unless given. */
   readonly limit?: number | undefined;
-}
-
-/** Which states to follow; all unless one of the two is given. */
-export interface WatchOptions {
-  /** This partition; its state as it is comes first. */
-  readonly partition?: string | undefined;
-  /** Partitions whose names begin with this. */
-  readonly prefix?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a projection has of one partition. */
@@ -251,16 +242,19 @@ export class ProjectionsClient {
 
   /**
    * Follows states as they change: of several changes of one partition in a row, perhaps only the last. When its node is
-   * lost it goes on at another, where what changed meanwhile is not told for each partition that was not asked for by name.
-   * Where another generation answers from then on (by an update, a reset, a roll back), it tells all of its partitions, and
-   * without a state those that it does not have.
+   * lost it goes on at another, where what changed meanwhile is not told for each partition that was not asked for by name:
+   * `onBegun` says when that was. Where another generation answers from then on (by an update, a reset, a roll back), it
+   * tells all of its partitions, and without a state those that it does not have.
+   *
+   * Ends in NOT_FOUND where the projection does not exist, and, where no partition is asked for by name, in LIMIT_EXCEEDED
+   * where more have changed than it could tell: read the states again then, and begin it anew.
    */
   watch<State = unknown, Result = State>(
     name: string,
     options: WatchOptions = {},
   ): AsyncGenerator<ProjectionState<State, Result>, void, undefined> {
     const request = { name: textArgument('name', name), ...whichOf(options) };
-    return watchProjection(this.session, request, options.signal, stateOf<State, Result>);
+    return watchProjection(this.session, request, options, stateOf<State, Result>);
   }
 
   private async define(

@@ -32,6 +32,8 @@ interface AnswerPlace {
 /** The state of one partition; of a projection without partitions, of the empty one. */
 export interface StateAnswer extends PartitionState, AnswerPlace {
   readonly partition: string;
+  /** True: no state, but the word of a watch that it tells from now on whatever changes behind `at`. */
+  readonly begun?: boolean;
 }
 
 /** A page of partitions. */
@@ -90,6 +92,8 @@ const RUNNING_LAG = 1_000;
 interface Followed {
   readonly partition: string | undefined;
   readonly prefix: string;
+  /** Whether to say first where the watch begins. */
+  readonly tellBegun?: boolean;
 }
 
 interface QueryPorts {
@@ -175,26 +179,31 @@ export class ProjectionQueries {
 
   /**
    * Each state that changes, of several changes of one in a row the last; of a partition that is asked for by name, first
-   * the state as it is. Where another generation answers from then on, all of them. Ends where all calls do.
+   * the state as it is. Where another generation answers from then on, all of them. Ends where all calls do, and of many
+   * partitions in LIMIT_EXCEEDED where it could not tell of all that changed.
    */
   watch(name: string, wanted: Followed, signal: Signal): AsyncGenerator<StateAnswer> {
     return this.calls.follow(signal, (until) => this.changes(name, wanted, until));
   }
 
   private async *changes(name: string, wanted: Followed, signal: Signal): AsyncGenerator<StateAnswer> {
-    const { partition: one, prefix } = wanted;
+    const { partition: one, prefix, tellBegun } = wanted;
     const { watchers } = await this.host.hosted(name);
     // The state that all share is no partition, unless it is asked for by its name.
     const watcher = watchers.watch((partition) =>
       one === undefined ? partition.startsWith(prefix) && partition !== SHARED_STATE : partition === one,
     );
     try {
+      if (tellBegun) yield { ...(await this.stateNow(name, '')), state: undefined, result: undefined, begun: true };
       if (one !== undefined) yield await this.stateNow(name, one);
       for (let changes = await watcher.next(signal); changes; changes = await watcher.next(signal)) {
-        if (changes.missed) throw missedSome(name);
         const isExchanged = changes.former.length > 0;
-        if (isExchanged && one === undefined) yield* this.statesAnew(name, prefix, changes.former, signal);
-        const named = isExchanged && one !== undefined ? [one] : changes.partitions;
+        if (one === undefined) {
+          if (changes.missed) throw missedSome(name);
+          if (isExchanged) yield* this.statesAnew(name, prefix, changes.former, signal);
+        }
+        const isAnew = isExchanged || changes.missed;
+        const named = isAnew && one !== undefined ? [one] : changes.partitions;
         for (const partition of named) {
           if (signal.aborted) return;
           yield await this.stateNow(name, partition);
@@ -328,8 +337,11 @@ async function* pagesOf({ store, checkpoint }: GenerationRunner, prefix: string)
 }
 
 function missedSome(name: string): FactstoreError {
-  const text = `more partitions of projection ${JSON.stringify(name)} changed than this watch could tell; begin it anew`;
-  return new FactstoreError('OVERLOADED', text, { projection: name });
+  const what = `more partitions of projection ${JSON.stringify(name)} changed than this watch could tell`;
+  // Not to be tried again by itself: who follows it would never hear of what was left out.
+  return new FactstoreError('LIMIT_EXCEEDED', `${what}; begin it anew, and read the states again`, {
+    projection: name,
+  });
 }
 
 function noPartition(name: string, partition: string, at: number): FactstoreError {

@@ -93,7 +93,7 @@ export function projectionsHandlers(projections: () => NodeProjections, logger: 
       logger,
       async function* (request, signal) {
         const partition = request.which === 'partition' ? request.partition : undefined;
-        const wanted = { partition, prefix: request.prefix ?? '' };
+        const wanted = { partition, prefix: request.prefix ?? '', tellBegun: request.tellBegun };
         for await (const state of running(projections()).watch(request.name, wanted, signal)) yield stateOf(state);
       },
       sizeOfState,
@@ -121,8 +121,8 @@ function sizeOfState({ partition = '', state, result }: WireState): number {
   return 32 + partition.length + (state?.length ?? 0) + (result?.length ?? 0);
 }
 
-function stateOf({ partition, state, result, at, generation }: StateAnswer): WireState {
-  return { partition, at, generation, ...(state && { state }), ...(result && { result }) };
+function stateOf({ partition, state, result, at, generation, begun }: StateAnswer): WireState {
+  return { partition, at, generation, ...(state && { state }), ...(result && { result }), ...(begun && { begun }) };
 }
 
 function infoOf(nodeId: string, projection: Projection, status?: ProjectionStatus): ProjectionInfo {

@@ -90,7 +90,7 @@ describe('where one node has lost a record that the others have [D7]', () => {
       upcasting: new Upcasting(undefined),
       closing: stop.signal,
     };
-    const watch = watchProjection(session, { name: 'totals' }, undefined, ({ partition }) => partition);
+    const watch = watchProjection(session, { name: 'totals' }, {}, ({ partition }) => partition);
     expect(await watch.next()).toEqual({ done: false, value: 'told by n1' });
     expect(await watch.next()).toEqual({ done: false, value: 'told by n2' });
     await watch.return();

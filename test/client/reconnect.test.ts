@@ -95,7 +95,7 @@ describe('without a time to reconnect', () => {
 
   test('a watch of a projection goes on after a silence of weeks', async () => {
     const stop = new AbortController();
-    const watch = watchProjection(session, { name: 'totals' }, stop.signal, ({ partition }) => partition);
+    const watch = watchProjection(session, { name: 'totals' }, stop, ({ partition }) => partition);
     expect(await watch.next()).toEqual({ done: false, value: 'told by n1' });
     time.nowMs += SILENCE_MS;
     bench.node(0).kill();

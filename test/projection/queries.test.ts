@@ -181,5 +181,24 @@ test('a watch that cannot tell any more what a former generation had says so', a
   watchers.exchanged(0);
   runners.delete(0);
   expect((await first).value).toMatchObject({ partition: 'a-1', generation: 1 });
-  await expect(watch.next()).rejects.toMatchObject({ code: 'OVERLOADED' });
+  await expect(watch.next()).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+});
+
+test('a watch of one partition tells its state again where more changed than could be named', async () => {
+  const { queries, watchers } = await queriesOf(['a-1']);
+  const watch = queries.watch('p', { partition: 'a-1', prefix: '' }, signal);
+  expect((await watch.next()).value).toMatchObject({ partition: 'a-1' });
+  const again = watch.next();
+  watchers.changedAtLarge();
+  expect((await again).value).toMatchObject({ partition: 'a-1', at: 7 });
+  await watch.return(undefined);
+});
+
+test('a watch says where it begins once it would tell whatever changes', async () => {
+  const { queries, watchers } = await queriesOf(['a-1']);
+  const watch = queries.watch('p', { partition: undefined, prefix: '', tellBegun: true }, signal);
+  expect((await watch.next()).value).toMatchObject({ begun: true, at: 7, state: undefined });
+  watchers.changed(['a-1']);
+  expect((await watch.next()).value).toMatchObject({ partition: 'a-1' });
+  await watch.return(undefined);
 });

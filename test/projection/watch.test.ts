@@ -98,7 +98,8 @@ test('a watch is told of a generation that comes to answer at events that are no
   await watch.return();
 });
 
-test('a watch is told that a state begins anew which was found damaged when it was enabled', async () => {
+/** A node whose projection "p" is found damaged by `enable`, and then has come nowhere until the test has ended. */
+async function startDamaged() {
   const disk = spyOnStates();
   const gate = deferred<void>();
   let closed = false;
@@ -114,15 +115,56 @@ test('a watch is told that a state begins anew which was found damaged when it w
   onTestFinished(() => gate.resolve());
   await db.projections.create('p', COUNT);
   await db.projections.state('p', '', { atLeast: await fill(db) });
+  const enable = async () => {
+    await db.projections.disable('p');
+    // It answers once nothing of it runs any more.
+    await db.projections.state('p');
+    const { keys, checkpoint } = await GenerationStore.open(await disk(), 'p', 0);
+    await (await disk()).write([{ type: 'del', key: keys.journal(checkpoint.sequence) }], true);
+    closed = true;
+    await db.projections.enable('p');
+  };
+  return { db, enable };
+}
+
+test('a watch is told that a state begins anew which was found damaged when it was enabled', async () => {
+  const { db, enable } = await startDamaged();
   const watch = db.projections.watch('p', { partition: '' });
   expect((await watch.next()).value).toMatchObject({ state: 30 });
-  await db.projections.disable('p');
-  // It answers once nothing of it runs any more.
-  await db.projections.state('p');
-  const { keys, checkpoint } = await GenerationStore.open(await disk(), 'p', 0);
-  await (await disk()).write([{ type: 'del', key: keys.journal(checkpoint.sequence) }], true);
-  closed = true;
-  await db.projections.enable('p');
+  await enable();
   expect(await toldOf(watch, 0n)).toEqual({ '': undefined });
+  await watch.return();
+});
+
+test('a watch of all partitions that could not tell all of their changes ends, and says what to do [P3]', async () => {
+  const { db, enable } = await startDamaged();
+  const watch = await watchAll(db, 'p');
+  await enable();
+  const toItsEnd = async () => {
+    for await (const _ of watch);
+  };
+  await expect(toItsEnd()).rejects.toMatchObject({
+    code: 'LIMIT_EXCEEDED',
+    message: expect.stringContaining('read the states again'),
+  });
+});
+
+test('a watch says each time that it has begun, and tells what changes from then on', async () => {
+  const { nodes, db } = await start(1);
+  await db.projections.create('p', BY_STREAM);
+  await db.projections.state('p', 'gone', { atLeast: await fill(db) });
+  const begun: bigint[] = [];
+  const watch = db.projections.watch('p', { prefix: 'kept', onBegun: (at) => begun.push(at) });
+  const first = watch.next();
+  await until('it has begun', async () => begun.length === 1);
+  const { position } = await db.append('kept-1', [{ type: 'Happened', data: {} }]);
+  expect((await first).value).toMatchObject({ partition: 'kept-1', state: { count: 11 } });
+  const next = watch.next();
+  await nodes.stopNode(0);
+  await nodes.startNode(0, {}, { openProgram: openSmallProgram });
+  await until('it has begun again', async () => begun.length === 2);
+  expect(begun[1]).toBeGreaterThanOrEqual(position);
+  await db.append('kept-2', [{ type: 'Happened', data: {} }]);
+  expect((await next).value).toMatchObject({ partition: 'kept-2', state: { count: 11 } });
   await watch.return();
 });

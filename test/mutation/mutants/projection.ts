@@ -2,6 +2,15 @@ import type { Mutant } from '../mutant.ts';
 
 export const PROJECTION_MUTANTS: readonly Mutant[] = [
   {
+    id: 'watch-goes-on-without-what-it-missed',
+    file: 'src/projection/queries.ts',
+    search: "new FactstoreError('LIMIT_EXCEEDED'",
+    replacement: "new FactstoreError('OVERLOADED'",
+    bug: 'a client begins a watch anew by itself that has left out changes, and nobody hears of them',
+    rule: 'P3',
+    test: 'projection/watch.test.ts',
+  },
+  {
     id: 'limits-at-settling-are-a-handlers',
     file: 'src/projection/sandbox/worker.ts',
     search: "    return { kind: 'failed', failure: failureOf(error), log: [] };\n  }\n}\n\nfunction settle(",

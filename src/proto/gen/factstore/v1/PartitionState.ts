@@ -8,6 +8,7 @@ export interface PartitionState {
   'result'?: (Buffer | Uint8Array | string);
   'at'?: (number | string | Long);
   'generation'?: (number | string | Long);
+  'begun'?: (boolean);
   '_state'?: "state";
   '_result'?: "result";
 }
@@ -18,6 +19,7 @@ export interface PartitionState__Output {
   'result'?: (Buffer);
   'at': (number);
   'generation': (number);
+  'begun': (boolean);
   '_state'?: "state";
   '_result'?: "result";
 }

@@ -5,6 +5,7 @@ export interface WatchProjectionRequest {
   'name'?: (string);
   'partition'?: (string);
   'prefix'?: (string);
+  'tellBegun'?: (boolean);
   'which'?: "partition"|"prefix";
 }
 
@@ -12,5 +13,6 @@ export interface WatchProjectionRequest__Output {
   'name': (string);
   'partition'?: (string);
   'prefix'?: (string);
+  'tellBegun': (boolean);
   'which'?: "partition"|"prefix";
 }
