@@ -8,7 +8,9 @@ import type { Clock } from '../runtime/clock.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
 import type { AllRange, EventReader, ReadBatch as Turn } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
+import type { SpendRows } from '../storage/index/posting-cursor.ts';
 import type { RaftLog } from '../storage/raft-log.ts';
+import { Abandoned, untilAbandoned } from './abandoned.ts';
 import type { Consistency } from './consistency.ts';
 import { LinkFollower } from './links.ts';
 import { type StreamDetails, streamDetails } from './stream-details.ts';
@@ -115,7 +117,7 @@ export class Reads {
         start = { head: view.head, state, headRevision: revision };
       }
       let toldMs = this.clock.monotonicMs();
-      for await (const turn of await this.turns(view, request)) {
+      for await (const turn of await this.turns(view, request, untilAbandoned(signal))) {
         if (signal.aborted) return;
         if (turn.events.length === 0) {
           if (!start && this.clock.monotonicMs() - toldMs < SILENCE_MAX_MS) continue;
@@ -133,6 +135,7 @@ export class Reads {
       }
       if (start) yield { start, events: [] };
     } catch (error) {
+      if (error instanceof Abandoned) return;
       this.index.met(error);
       throw error;
     }
@@ -149,7 +152,8 @@ export class Reads {
       if (after >= view.head) return;
       let lookedTo = after;
       const target = resolved(asked.target);
-      for await (const turn of await this.turnsBehind(view, target, after, asked.userEvents)) {
+      const range = { from: after + 1, userEvents: asked.userEvents, spend: untilAbandoned(signal) };
+      for await (const turn of await this.turnsBehind(view, target, range)) {
         if (signal.aborted) return;
         for await (const { events, links } of this.followed(view, turn.events, asked.resolveLinks)) {
           if (signal.aborted) return;
@@ -162,6 +166,7 @@ export class Reads {
       }
       yield { events: [], lookedTo: view.head };
     } catch (error) {
+      if (error instanceof Abandoned) return;
       this.index.met(error);
       throw error;
     }
@@ -189,20 +194,19 @@ export class Reads {
   private async turnsBehind(
     view: IndexView,
     target: Target,
-    after: number,
-    userEvents: boolean,
+    range: AllRange & { readonly from: number },
   ): Promise<AsyncIterable<Turn>> {
-    if (target.kind !== 'stream') return this.turnsOf(view, target, { from: after + 1, userEvents });
-    const from = await view.revisionAfterPosition(target.stream, after);
+    if (target.kind !== 'stream') return this.turnsOf(view, target, range);
+    const from = await view.revisionAfterPosition(target.stream, range.from - 1);
     return this.reader.readStream(view, target.stream, { from });
   }
 
-  private async turns(view: IndexView, request: ReadRequest): Promise<AsyncIterable<Turn>> {
+  private async turns(view: IndexView, request: ReadRequest, spend: SpendRows): Promise<AsyncIterable<Turn>> {
     const { target, backwards, userEvents } = request;
     const limit = request.limit === 0 ? undefined : request.limit;
     if (target.kind !== 'stream') {
       const from = await this.startPosition(view, request);
-      return this.turnsOf(view, target, { from, backwards, limit, userEvents });
+      return this.turnsOf(view, target, { from, backwards, limit, userEvents, spend });
     }
     const from = await this.startRevision(view, target.stream, request);
     if (from !== undefined && from < 0) return none();

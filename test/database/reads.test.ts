@@ -4,6 +4,7 @@ import type { Query } from '../../src/model/query.ts';
 import { Watched } from '../../src/runtime/watched.ts';
 import { EventIndex } from '../../src/storage/index/event-index.ts';
 import { EventReader } from '../../src/storage/index/event-reader.ts';
+import type { Scan, ScanRange } from '../../src/storage/store.ts';
 import { follow } from '../../src/subscription/subscription.ts';
 import { erased, feed, LogFixture } from '../storage/index/log-fixture.ts';
 import { MemoryStore } from '../storage/index/memory-store.ts';
@@ -31,13 +32,19 @@ interface Shape {
  * Reads over entries of 100 events each; `turned` is called at each turn of the event loop that they leave to others,
  * which takes so many milliseconds.
  */
-async function readsOver(shapes: readonly Shape[], turned: () => void, turnMs = 0) {
+async function readsOver(
+  shapes: readonly Shape[],
+  turned: () => void,
+  turnMs = 0,
+  store = new MemoryStore(),
+  blockEvents = 1_024,
+) {
   const log = new LogFixture();
   for (const { stream, tags = [] } of shapes) {
     const events = Array.from({ length: PER_ENTRY }, () => ({ type: 'T', tags }));
     log.append({ writes: [{ stream, events }] });
   }
-  const index = await EventIndex.open(new MemoryStore(), log.chainAt, { blockEvents: 1_024 });
+  const index = await EventIndex.open(store, log.chainAt, { blockEvents });
   await feed(index, log);
   await index.idle();
   for (const [n, shape] of shapes.entries()) if (shape.erased) log.records[n] = erased(log.records[n]!);
@@ -95,6 +102,33 @@ describe('a read whose client has gone', () => {
       for await (const { events } of from.behind({ target, userEvents }, 0, gone.signal)) expect(events).toEqual([]);
       expect(turns).toBeLessThanOrEqual(2);
     }
+  });
+});
+
+describe('a query of thousands of names whose client has gone', () => {
+  it.each(['read', 'behind'] as const)('ends with the look-up that it is at: %s [C3]', async (verb) => {
+    const gone = new AbortController();
+    let lookUps = 0;
+    class LeavingStore extends MemoryStore {
+      override scan(range: ScanRange): Scan {
+        if (++lookUps === 100) gone.abort();
+        return super.scan(range);
+      }
+    }
+    const { reads } = await readsOver(Array(3).fill({ stream: 'c-1' }), () => {}, 0, new LeavingStore(), 64);
+    lookUps = 0;
+    const items = Array.from({ length: 128 }, (_, i) => {
+      return query({ types: Array.from({ length: 64 }, (_, n) => `${i}.${n}`) }).items[0]!;
+    });
+    const target = { kind: 'query', query: { items } } as const;
+    const batches =
+      verb === 'read'
+        ? reads.read({ ...asked, target }, gone.signal)
+        : reads.behind({ target, userEvents: false }, 0, gone.signal);
+    for await (const { events } of batches) expect(events).toEqual([]);
+    expect(lookUps).toBeGreaterThanOrEqual(100);
+    // Those that were begun with it.
+    expect(lookUps).toBeLessThan(100 + 2 * 64);
   });
 });
 

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import type { Operation } from '../store.ts';
 import { VarintReader } from '../varint-reader.ts';
 import { getU32, getU53, Kind } from './keys.ts';
-import { decodePlaces } from './place-rows.ts';
+import { decodePlaces, decodeRowPlaces, type RowPlaces } from './place-rows.ts';
 import type { RowWriter } from './row-writer.ts';
 
 /**
@@ -32,6 +32,12 @@ export interface StreamRow {
 export function decodeStreamRow(body: Uint8Array): StreamRow | undefined {
   const places = body.length > 12 ? decodePlaces(body, 12) : undefined;
   return places && { block: getU32(body, 0), lastCreatedUs: getU53(body, 4), places };
+}
+
+/** The same, as the places stand there: a list of them takes up to 16 times as much. */
+export function decodeStreamRowPlaces(body: Uint8Array): { block: number; places: RowPlaces } | undefined {
+  const places = body.length > 12 ? decodeRowPlaces(body, 12) : undefined;
+  return places && { block: getU32(body, 0), places };
 }
 
 /** Where an entry is and what it holds. */

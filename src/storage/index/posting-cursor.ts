@@ -1,7 +1,9 @@
-import { decodeStreamRow } from './block-rows.ts';
+import { decodeStreamRowPlaces } from './block-rows.ts';
 import type { IndexView } from './index-view.ts';
 import { type BlockNameKind, blockNameKey, blockOfNameKey, Kind, nameKey, streamKey } from './keys.ts';
 import { decodeRowPlaces, type RowPlaces } from './place-rows.ts';
+import type { PlaceSet } from './place-set.ts';
+import type { QueryBudget } from './query-budget.ts';
 import type { Term } from './query-terms.ts';
 import { decodeRow } from './row-writer.ts';
 
@@ -11,6 +13,14 @@ export interface BlockPlaces {
   readonly places: RowPlaces;
 }
 
+/** What goes from block to block in which there is something, in one direction. */
+export interface BlockCursor {
+  /** The first block at or behind this one, or backwards at or before it. The blocks asked for must go that way, too. */
+  seek(block: number): Promise<number | undefined>;
+  /** Adds what there is in a block, which must be the one that was asked for last, or lie before the one that was found. */
+  addTo(found: PlaceSet, block: number): Promise<void> | undefined;
+}
+
 /** Bounds what a look-up reads: told of every row; it throws once it was too much (rule S4). */
 export type SpendRows = (rows: number) => void;
 
@@ -18,63 +28,85 @@ export type SpendRows = (rows: number) => void;
 export interface Reading {
   readonly backwards: boolean;
   readonly spend: SpendRows;
-  /** How many blocks a scan of a prefix gathers at a time; 4,096 unless given. */
-  readonly windowBlocks?: number | undefined;
+  readonly budget: QueryBudget;
 }
 
-const ROWS_AHEAD_MAX = 32;
+/** A row as it was found; `places` where it is kept. */
+interface FoundRow {
+  readonly key: Uint8Array;
+  readonly block: number;
+  readonly places: RowPlaces | undefined;
+}
 
 /**
  * The rows of one name in sealed blocks, in one direction. Blocks that are not asked for are jumped over with one seek,
  * so that a frequent name costs next to a rare one what the rare one has; rows asked for one by one are read ahead.
  */
-export class PostingCursor {
+export class PostingCursor implements BlockCursor {
   private readonly view: IndexView;
   private readonly kind: BlockNameKind | typeof Kind.stream;
   private readonly name: string;
-  private readonly backwards: boolean;
-  private readonly spend: SpendRows;
-  private rows: readonly BlockPlaces[] = [];
+  private readonly reading: Reading;
+  private rows: readonly FoundRow[] = [];
   private at = 0;
   /** How many of the rows were given, and not just jumped over. */
   private given = 0;
-  private last: BlockPlaces | undefined;
+  private last: FoundRow | undefined;
   private ahead = 1;
   private ended = false;
 
-  constructor(view: IndexView, { kind, name }: Term, { backwards, spend }: Reading) {
+  constructor(view: IndexView, { kind, name }: Term, reading: Reading) {
     this.view = view;
     this.kind = kind;
     this.name = name;
-    this.backwards = backwards;
-    this.spend = spend;
+    this.reading = reading;
+    reading.budget.addCursor();
   }
 
-  /** The first row at or behind a block, or backwards at or before it. The blocks asked for must go that way, too. */
-  async seek(block: number): Promise<BlockPlaces | undefined> {
+  async seek(block: number): Promise<number | undefined> {
     for (;;) {
-      while (this.at < this.rows.length && this.isPast((this.rows[this.at] as BlockPlaces).block, block)) this.at++;
+      while (this.at < this.rows.length && this.isPast((this.rows[this.at] as FoundRow).block, block)) this.at++;
       const row = this.rows[this.at];
       if (row && row !== this.last) this.given++;
       this.last = row;
-      if (row || this.ended) return row;
+      if (row || this.ended) return row?.block;
       await this.fetch(block);
     }
   }
 
+  addTo(found: PlaceSet, block: number): Promise<void> | undefined {
+    if (this.last?.block !== block) return undefined;
+    if (!this.last.places) return this.readTo(found, this.last.key);
+    found.add(this.last.places);
+    return undefined;
+  }
+
+  /** Where the row is gone, a scavenge has taken the name out: nobody could see what it told of. */
+  private async readTo(found: PlaceSet, key: Uint8Array): Promise<void> {
+    const value = await this.view.store.get(key);
+    this.reading.spend(1);
+    if (value) found.add(this.decode(key, value).places);
+  }
+
   private isPast(block: number, asked: number): boolean {
-    return this.backwards ? block > asked : block < asked;
+    return this.reading.backwards ? block > asked : block < asked;
   }
 
   private async fetch(block: number): Promise<void> {
-    this.ahead = this.given < this.rows.length ? 1 : Math.min(ROWS_AHEAD_MAX, this.ahead * 2);
+    const { spend, budget, backwards } = this.reading;
+    const { rowsAhead } = budget;
+    const more = this.given < this.rows.length ? 1 : this.ahead * 2;
+    this.ahead = Math.max(1, Math.min(rowsAhead, more));
     const count = this.ahead;
     const range = this.kind === Kind.stream ? await this.streamRange(block) : this.nameRange(this.kind, block);
-    const scan = this.view.store.scan({ ...range, backwards: this.backwards, limit: count, unnumbered: true });
+    const scan = this.view.store.scan({ ...range, backwards, limit: count, unnumbered: true });
     try {
       const rows = await scan.next(count);
-      this.spend(rows.length + 1);
-      const decoded = rows.map(([key, value]) => this.decode(key, value));
+      spend(rows.length + 1);
+      const decoded = rows.map(([key, value]): FoundRow => {
+        const row = this.decode(key, value);
+        return { key, block: row.block, places: rowsAhead > 0 ? row.places : undefined };
+      });
       this.rows = decoded.filter((row) => row.block < this.view.sealedBlocks);
       // Large rows come in smaller parts than were asked for; only none is the end.
       this.ended = this.rows.length === 0;
@@ -86,7 +118,7 @@ export class PostingCursor {
 
   private nameRange(kind: BlockNameKind, block: number): { from: Uint8Array; to: Uint8Array } {
     const { name, view } = this;
-    return this.backwards
+    return this.reading.backwards
       ? { from: blockNameKey(kind, name, 0), to: blockNameKey(kind, name, block + 1) }
       : { from: blockNameKey(kind, name, block), to: blockNameKey(kind, name, view.sealedBlocks) };
   }
@@ -95,12 +127,12 @@ export class PostingCursor {
   private async streamRange(block: number): Promise<{ from: Uint8Array; to: Uint8Array }> {
     const { name, view } = this;
     const behind = (blocks: number) => view.revisionAfterPosition(name, blocks * view.blockEvents);
-    if (this.backwards) return { from: streamKey(name, 0), to: streamKey(name, await behind(block + 1)) };
+    if (this.reading.backwards) return { from: streamKey(name, 0), to: streamKey(name, await behind(block + 1)) };
     return { from: streamKey(name, block === 0 ? 0 : await behind(block)), to: behindAllRows(name) };
   }
 
-  private decode(key: Uint8Array, value: Uint8Array): BlockPlaces {
-    if (this.kind === Kind.stream) return decodeRow(key, value, decodeStreamRow);
+  private decode(key: Uint8Array, value: Buffer): BlockPlaces {
+    if (this.kind === Kind.stream) return decodeRow(key, value, decodeStreamRowPlaces);
     return { block: blockOfNameKey(key), places: decodeRow(key, value, decodeRowPlaces) };
   }
 }

@@ -1,17 +1,14 @@
-import { decodeStreamRow } from './block-rows.ts';
+import { decodeStreamRowPlaces } from './block-rows.ts';
 import type { IndexView } from './index-view.ts';
 import { blockOfNameKey, Kind, nameKey } from './keys.ts';
 import { decodeRowPlaces } from './place-rows.ts';
 import { PlaceSet } from './place-set.ts';
-import type { BlockPlaces, Reading, SpendRows } from './posting-cursor.ts';
+import type { BlockCursor, BlockPlaces, Reading, SpendRows } from './posting-cursor.ts';
 import { decodeRow } from './row-writer.ts';
 
 const ROWS_AT_ONCE = 256;
 /** A scan has its price, too: it is not begun for less. */
 const ROWS_AT_ONCE_MIN = 16;
-
-/** It takes 2 KiB of memory for each block of its window in which it finds something. */
-const WINDOW_BLOCKS = 4_096;
 
 /**
  * The places of all streams, or categories, whose names begin with a prefix: their rows stand side by side, name by name,
@@ -20,7 +17,7 @@ const WINDOW_BLOCKS = 4_096;
  * It gathers those of so many blocks at a time, a window from the block on that it is moved to, and remembers the next block
  * behind it in which there is something. A store that has several windows is scanned once for each.
  */
-export class PrefixScan {
+export class PrefixScan implements BlockCursor {
   private readonly view: IndexView;
   private readonly kind: typeof Kind.stream | typeof Kind.category;
   private readonly backwards: boolean;
@@ -42,13 +39,13 @@ export class PrefixScan {
   constructor(
     view: IndexView,
     { kind, prefix }: { kind: typeof Kind.stream | typeof Kind.category; prefix: string },
-    { backwards, spend, windowBlocks = WINDOW_BLOCKS }: Reading,
+    { backwards, spend, budget }: Reading,
   ) {
     this.view = view;
     this.kind = kind;
     this.backwards = backwards;
     this.spend = spend;
-    this.windowBlocks = windowBlocks;
+    this.windowBlocks = budget.windowBlocks;
     const key = nameKey(kind, prefix);
     this.begin = key.subarray(0, key.length - 1);
     this.from = this.begin;
@@ -77,20 +74,19 @@ export class PrefixScan {
   }
 
   /**
-   * The first block of the window at or behind this one, or backwards at or before it; or else, without its places, the next
-   * one behind the window. The blocks asked for must go that way, too.
+   * The first block of the window at or behind this one, or backwards at or before it; or else the next one behind the
+   * window, of which it has no places. The blocks asked for must go that way, too.
    */
-  async seek(block: number): Promise<BlockPlaces | undefined> {
+  async seek(block: number): Promise<number | undefined> {
     const blocks = this.blocks ?? [];
     const isPast = (found: number) => (this.backwards ? found > block : found < block);
     while (this.at < blocks.length && isPast(blocks[this.at] as number)) this.at++;
-    const found = blocks[this.at] ?? this.behind;
-    if (found === undefined) return undefined;
-    return { block: found, places: this.listOf(found) };
+    return blocks[this.at] ?? this.behind;
   }
 
-  private listOf(block: number): Uint16Array {
-    return Uint16Array.from(this.places.get(block)?.between(0, this.view.blockEvents - 1) ?? []);
+  addTo(found: PlaceSet, block: number): undefined {
+    const places = this.places.get(block);
+    if (places) found.unite(places);
   }
 
   private distance(block: number): number {
@@ -130,7 +126,7 @@ export class PrefixScan {
   }
 
   private decode(key: Uint8Array, value: Uint8Array): BlockPlaces {
-    if (this.kind === Kind.stream) return decodeRow(key, value, decodeStreamRow);
+    if (this.kind === Kind.stream) return decodeRow(key, value, decodeStreamRowPlaces);
     return { block: blockOfNameKey(key), places: decodeRow(key, value, decodeRowPlaces) };
   }
 }

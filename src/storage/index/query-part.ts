@@ -1,12 +1,8 @@
 import type { IndexView } from './index-view.ts';
-import { type BlockPlaces, PostingCursor, type Reading } from './posting-cursor.ts';
+import { type BlockCursor, PostingCursor, type Reading } from './posting-cursor.ts';
 import type { PrefixScan } from './prefix-scan.ts';
 import type { AnyOf, Term } from './query-terms.ts';
 import { prefixTerms } from './stream-prefix.ts';
-
-interface Cursor {
-  seek(block: number): Promise<BlockPlaces | undefined>;
-}
 
 /**
  * One part of an item: what an event must have one of. A prefix that very many streams have is looked for by what is
@@ -14,12 +10,16 @@ interface Cursor {
  * blocks at a time.
  */
 export class QueryPart {
-  private readonly exact: readonly Cursor[];
+  private readonly exact: readonly BlockCursor[];
   private readonly scans: readonly PrefixScan[];
   /** Until the scans are through; undefined: nothing bounds it. */
-  private readonly wide: readonly Cursor[] | undefined;
+  private readonly wide: readonly BlockCursor[] | undefined;
 
-  private constructor(exact: readonly Cursor[], scans: readonly PrefixScan[], wide: readonly Cursor[] | undefined) {
+  private constructor(
+    exact: readonly BlockCursor[],
+    scans: readonly PrefixScan[],
+    wide: readonly BlockCursor[] | undefined,
+  ) {
     this.exact = exact;
     this.scans = scans;
     this.wide = wide;
@@ -29,7 +29,7 @@ export class QueryPart {
     const cursor = (term: Term) => new PostingCursor(view, term, reading);
     const exact = anyOf.terms.map(cursor);
     const scans: PrefixScan[] = [];
-    let wide: Cursor[] | undefined = [];
+    let wide: BlockCursor[] | undefined = [];
     for (const prefix of anyOf.prefixes) {
       const { terms, within, scan } = await prefixTerms(view, prefix, reading);
       exact.push(...terms.map(cursor));
@@ -42,7 +42,7 @@ export class QueryPart {
   }
 
   /** What finds where something of it may be, from this block on; undefined: it may be anywhere. */
-  cursorsFrom(block: number): readonly Cursor[] | undefined {
+  cursorsFrom(block: number): readonly BlockCursor[] | undefined {
     for (const scan of this.scans) scan.moveTo(block);
     if (this.isExact) return this.scans.length === 0 ? this.exact : [...this.exact, ...this.scans];
     return this.wide;

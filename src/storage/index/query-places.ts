@@ -4,6 +4,7 @@ import { placesInMemory } from './memory-places.ts';
 import type { OpenBlock } from './open-block.ts';
 import type { PlaceSet } from './place-set.ts';
 import type { SpendRows } from './posting-cursor.ts';
+import { QueryBudget } from './query-budget.ts';
 import { type AnyOf, termsOf } from './query-terms.ts';
 import { SealedPlaces } from './sealed-places.ts';
 
@@ -13,7 +14,7 @@ export interface QueryRange {
   readonly backwards?: boolean | undefined;
   /** Bounds what is read; without it, nothing does. */
   readonly spend?: SpendRows | undefined;
-  /** See {@link Reading}. */
+  /** See {@link QueryBudget}. */
   readonly windowBlocks?: number | undefined;
   /** Lets the event loop have its turn. */
   readonly yieldTurn?: (() => Promise<void>) | undefined;
@@ -35,13 +36,13 @@ export async function* queryPlaces(view: IndexView, query: Query, range: QueryRa
   const backwards = range.backwards === true;
   const from = Math.max(range.from ?? (backwards ? view.head : 1), backwards ? 0 : 1);
   if (from < 1) return;
-  const items = query.items.map(termsOf);
+  const items = termsOf(query);
   const within = (block: number, places: PlaceSet) => placesWithin(view, block, places, from, backwards);
   if (!backwards) yield* sealed(view, items, from, range, within);
   for (const block of backwards ? [...view.blocks].reverse() : view.blocks) {
     if (!touches(block, from, backwards)) continue;
     const bounds = backwards ? { from: 1, to: Math.min(from, view.head) } : { from, to: view.head };
-    const places = within(block.number, await inMemory(block, items, bounds, range.yieldTurn));
+    const places = within(block.number, await inMemory(block, items, bounds, range));
     if (places.positions.length > 0) yield places;
   }
   if (backwards) yield* sealed(view, items, from, range, within);
@@ -53,7 +54,7 @@ export async function* queryPlaces(view: IndexView, query: Query, range: QueryRa
  */
 export function queryPlacesInMemory(view: IndexView, query: Query, from: number): number[] | undefined {
   if (from <= view.sealedBlocks * view.blockEvents) return undefined;
-  const items = query.items.map(termsOf);
+  const items = termsOf(query);
   return view.blocks
     .filter((block) => touches(block, from, false))
     .flatMap(
@@ -62,16 +63,17 @@ export function queryPlacesInMemory(view: IndexView, query: Query, from: number)
     );
 }
 
-/** Item by item: many of them could hold the event loop up (rule C3). */
+/** Item by item: many of them could hold the event loop up (rule C3), and whoever bounds the look-up can end it between two. */
 async function inMemory(
   block: OpenBlock,
   items: readonly (readonly AnyOf[])[],
   bounds: { readonly from: number; readonly to: number },
-  yieldTurn: () => Promise<void> = async () => {},
+  { yieldTurn, spend }: QueryRange,
 ): Promise<PlaceSet> {
   const places = placesInMemory(block, items.slice(0, 1), bounds);
   for (const item of items.slice(1)) {
-    await yieldTurn();
+    await yieldTurn?.();
+    spend?.(0);
     places.unite(placesInMemory(block, [item], bounds));
   }
   return places;
@@ -88,7 +90,8 @@ async function* sealed(
   let block = Math.floor((from - 1) / view.blockEvents);
   if (backwards) block = Math.min(block, view.sealedBlocks - 1);
   if (block < 0 || block >= view.sealedBlocks) return;
-  const places = await SealedPlaces.open(view, items, { backwards, spend, windowBlocks });
+  const budget = new QueryBudget(items, windowBlocks);
+  const places = await SealedPlaces.open(view, items, { backwards, spend, budget });
   while (block >= 0 && block < view.sealedBlocks) {
     const found = await places.next(block);
     if (!found) return;

@@ -1,4 +1,4 @@
-import type { QueryItem } from '../../model/query.ts';
+import type { Query, QueryItem } from '../../model/query.ts';
 import { type BlockNameKind, Kind } from './keys.ts';
 
 /** A name that has lists of places. */
@@ -14,14 +14,21 @@ export interface AnyOf {
   readonly prefixes: readonly string[];
 }
 
+/** The items of a query; one that stands there twice is looked for once. */
+export function termsOf({ items }: Query): (readonly AnyOf[])[] {
+  const all = items.map(termsOfItem);
+  if (all.length < 2) return all;
+  return [...new Map(all.map((terms) => [JSON.stringify(terms), terms])).values()];
+}
+
 /** An item as what an event must have of each; at least one, for an item that is empty is refused. */
-export function termsOf(item: QueryItem): AnyOf[] {
+function termsOfItem(item: QueryItem): AnyOf[] {
   const anyOf = (kind: Term['kind'], names: readonly string[], prefixes: readonly string[] = []): AnyOf[] => {
     if (names.length + prefixes.length === 0) return [];
-    return [{ terms: names.map((name) => ({ kind, name })), prefixes }];
+    return [{ terms: [...new Set(names)].map((name) => ({ kind, name })), prefixes: [...new Set(prefixes)] }];
   };
   return [
-    ...item.tags.flatMap((tag) => anyOf(Kind.tag, [tag])),
+    ...[...new Set(item.tags)].flatMap((tag) => anyOf(Kind.tag, [tag])),
     ...anyOf(Kind.type, item.types),
     ...anyOf(Kind.category, item.categories),
     ...anyOf(Kind.stream, item.streams, item.streamPrefixes),

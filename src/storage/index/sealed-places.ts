@@ -1,11 +1,14 @@
 import type { IndexView } from './index-view.ts';
 import { PlaceSet } from './place-set.ts';
-import type { BlockPlaces, Reading } from './posting-cursor.ts';
+import type { BlockCursor, Reading } from './posting-cursor.ts';
 import { QueryPart } from './query-part.ts';
 import type { AnyOf } from './query-terms.ts';
 
 /** So many blocks are gone through at once, so that whoever looks can end between (rule C3). */
 const MOVES_MAX = 64;
+
+/** A part may have thousands of names, and each scan that is open has buffers of its own. */
+const SCANS_AT_ONCE = 64;
 
 /** What matches in sealed blocks, block after block in one direction; blocks in which nothing can match are not read. */
 export class SealedPlaces {
@@ -48,11 +51,11 @@ export class SealedPlaces {
 class SealedItem {
   private readonly parts: readonly QueryPart[];
   private readonly backwards: boolean;
+  /** What matches in the block that was found. */
   private readonly own: PlaceSet;
   private readonly part: PlaceSet;
-  /** The rows of the block that was found, part by part; undefined: nothing is left. */
-  private rows: readonly (readonly BlockPlaces[])[] | undefined = [];
   private block: number | undefined;
+  private ended = false;
 
   constructor(parts: readonly QueryPart[], blockEvents: number, backwards: boolean) {
     this.parts = parts;
@@ -63,17 +66,28 @@ class SealedItem {
 
   /** The first block from this one on in which every part has something; one in which they do not, where that is far. */
   async seek(from: number): Promise<number | undefined> {
-    if (!this.rows) return undefined;
+    if (this.ended) return undefined;
     if (this.block !== undefined && (this.backwards ? this.block <= from : this.block >= from)) return this.block;
+    this.block = await this.find(from);
+    this.ended = this.block === undefined;
+    return this.block;
+  }
+
+  addTo(found: PlaceSet, block: number): void {
+    if (this.block === block) found.unite(this.own);
+  }
+
+  private async find(from: number): Promise<number | undefined> {
     let block = from;
     for (let moves = 1; ; moves++) {
-      const { rows, furthest } = await this.seekParts(block);
-      this.rows = rows;
-      this.block = furthest;
-      if (!rows || furthest === undefined) return undefined;
-      if (furthest === block && !(await this.narrow(block))) return block;
+      const { cursors, furthest } = await this.seekParts(block);
+      if (furthest === undefined) return undefined;
+      if (furthest === block) {
+        await this.intersect(cursors, block);
+        if (!(await this.narrow())) return block;
+      }
       if (moves >= MOVES_MAX) {
-        this.block = block;
+        if (furthest !== block) this.own.clear();
         return block;
       }
       block = furthest;
@@ -84,48 +98,52 @@ class SealedItem {
    * Parts that are not exact may spend as much as it costs to look at what was found with them: at most the double of what
    * the better way takes by itself. True: one of them is exact now.
    */
-  private async narrow(block: number): Promise<boolean> {
+  private async narrow(): Promise<boolean> {
     if (this.parts.every((part) => part.isExact)) return false;
-    this.intersect(block);
     const { size } = this.own;
     let narrowed = false;
     for (const part of this.parts) if (await part.narrow(size)) narrowed = true;
     return narrowed;
   }
 
-  addTo(found: PlaceSet, block: number): void {
-    if (!this.rows || this.block !== block) return;
-    this.intersect(block);
-    found.unite(this.own);
-  }
-
-  private intersect(block: number): void {
+  private async intersect(cursors: readonly (readonly BlockCursor[])[], block: number): Promise<void> {
     this.own.fill();
-    for (const rows of this.rows ?? []) {
+    for (const ofPart of cursors) {
       this.part.clear();
-      for (const row of rows) if (row.block === block) this.part.add(row.places);
+      for (const cursor of ofPart) {
+        const reading = cursor.addTo(this.part, block);
+        if (reading) await reading;
+      }
       this.own.intersect(this.part);
     }
   }
 
-  /** Moves each part to its first block from this one on; `furthest` is where all of them can be at the earliest. */
+  /** Moves each part to its first block from this one on; `furthest` is where all of them can be at the earliest, if at all. */
   private async seekParts(
     from: number,
-  ): Promise<{ rows: readonly (readonly BlockPlaces[])[] | undefined; furthest: number | undefined }> {
-    const rows: BlockPlaces[][] = [];
+  ): Promise<{ cursors: readonly (readonly BlockCursor[])[]; furthest: number | undefined }> {
+    const sought: (readonly BlockCursor[])[] = [];
     let furthest = from;
     for (const part of this.parts) {
       const cursors = part.cursorsFrom(furthest);
       if (!cursors) continue;
-      const found = await Promise.all(cursors.map((cursor) => cursor.seek(furthest)));
-      const there = found.filter((row) => row !== undefined);
-      let block: number | undefined;
-      for (const row of there) block = nearer(block, row.block, this.backwards);
-      if (block === undefined) return { rows: undefined, furthest: undefined };
+      const block = await this.nearest(cursors, furthest);
+      if (block === undefined) return { cursors: [], furthest: undefined };
       furthest = block;
-      rows.push(there);
+      sought.push(cursors);
     }
-    return { rows, furthest };
+    return { cursors: sought, furthest };
+  }
+
+  private async nearest(cursors: readonly BlockCursor[], from: number): Promise<number | undefined> {
+    let nearest: number | undefined;
+    for (let at = 0; at < cursors.length; at += SCANS_AT_ONCE) {
+      const some = cursors.slice(at, at + SCANS_AT_ONCE);
+      for (const block of await Promise.all(some.map((cursor) => cursor.seek(from)))) {
+        nearest = nearer(nearest, block, this.backwards);
+      }
+    }
+    return nearest;
   }
 }
 

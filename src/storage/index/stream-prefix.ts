@@ -7,8 +7,6 @@ import { PrefixScan } from './prefix-scan.ts';
 import type { Term } from './query-terms.ts';
 import { damagedIndex } from './row-writer.ts';
 
-/** More streams or categories than this are not looked through one by one. */
-const NAMES_MAX = 256;
 const NAMES_AT_ONCE = 64;
 
 /** What the streams whose names begin with a prefix are looked for by in sealed blocks. */
@@ -28,7 +26,7 @@ export interface PrefixTerms {
 export async function prefixTerms(view: IndexView, prefix: string, reading: Reading): Promise<PrefixTerms> {
   const category = categoryOf(prefix);
   const kind = category === prefix ? Kind.category : Kind.stream;
-  const terms = await namesWith(view, kind, prefix, reading.spend);
+  const terms = await namesWith(view, kind, prefix, reading);
   if (terms) return { terms };
   const scan = new PrefixScan(view, { kind, prefix }, reading);
   return { terms: [], scan, ...(kind === Kind.stream && { within: { kind: Kind.category, name: category } }) };
@@ -39,13 +37,14 @@ async function namesWith(
   view: IndexView,
   kind: typeof Kind.category | typeof Kind.stream,
   prefix: string,
-  spend: SpendRows,
+  { spend, budget }: Reading,
 ): Promise<Term[] | undefined> {
+  const most = budget.namesPerPrefix;
   const terms: Term[] = [];
   for await (const bytes of kind === Kind.stream
-    ? streamsWith(view, prefix, spend)
+    ? streamsWith(view, prefix, most, spend)
     : categoriesWith(view, prefix, spend)) {
-    if (terms.length === NAMES_MAX) return undefined;
+    if (terms.length === most) return undefined;
     const name = decodeUtf8(bytes);
     if (name === undefined) throw damagedIndex('a name is not UTF-8');
     terms.push({ kind, name });
@@ -54,9 +53,14 @@ async function namesWith(
 }
 
 /** A stream has many rows by its name, and one head. */
-async function* streamsWith(view: IndexView, prefix: string, spend: SpendRows): AsyncGenerator<Uint8Array> {
+async function* streamsWith(
+  view: IndexView,
+  prefix: string,
+  most: number,
+  spend: SpendRows,
+): AsyncGenerator<Uint8Array> {
   const from = withoutEnd(nameKey(Kind.head, prefix));
-  const scan = view.store.scan({ from, to: Uint8Array.from([...from, 0xff]), limit: NAMES_MAX + 1 });
+  const scan = view.store.scan({ from, to: Uint8Array.from([...from, 0xff]), limit: most + 1 });
   try {
     for (let rows = await scan.next(NAMES_AT_ONCE); rows.length > 0; rows = await scan.next(NAMES_AT_ONCE)) {
       spend(rows.length);

@@ -86,8 +86,8 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
   {
     id: 'stream-after-off-by-one',
     file: 'src/database/reads.ts',
-    search: 'await view.revisionAfterPosition(target.stream, after);',
-    replacement: 'await view.revisionAfterPosition(target.stream, after - 1);',
+    search: 'revisionAfterPosition(target.stream, range.from - 1)',
+    replacement: 'revisionAfterPosition(target.stream, range.from - 2)',
     bug: 'a subscription to a stream delivers the event at its checkpoint again',
     rule: 'Q3',
     test: 'subscription/following.test.ts',
@@ -226,5 +226,14 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
     bug: 'a decision on a query is made anew on matches that a maximal count or age has hidden meanwhile',
     rule: 'R1',
     test: 'database/conflict-retention.test.ts',
+  },
+  {
+    id: 'abandoned-query-goes-on',
+    file: 'src/database/abandoned.ts',
+    search: 'if (signal.aborted) throw',
+    replacement: 'if (false) throw',
+    bug: 'a query of thousands of names looks for all of them after its client has gone',
+    rule: 'C3',
+    test: 'database/reads.test.ts',
   },
 ];

@@ -150,8 +150,8 @@ export const SCAVENGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'prefix-ends-with-its-window',
     file: 'src/storage/index/prefix-scan.ts',
-    search: 'const found = blocks[this.at] ?? this.behind;',
-    replacement: 'const found = blocks[this.at];',
+    search: 'return blocks[this.at] ?? this.behind;',
+    replacement: 'return blocks[this.at];',
     bug: 'a query by prefix finds nothing behind the first 4,096 blocks',
     rule: 'D5',
     test: 'storage/index/query-places.test.ts',

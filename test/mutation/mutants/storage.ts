@@ -515,4 +515,22 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     rule: 'S6',
     test: 'storage/index/event-index.test.ts',
   },
+  {
+    id: 'names-of-query-read-ahead',
+    file: 'src/storage/index/query-budget.ts',
+    search: 'Math.floor(ROWS_KEPT_MAX / this.cursors)',
+    replacement: 'ROWS_KEPT_MAX',
+    bug: 'a query of thousands of names keeps 32 rows of each: gigabytes',
+    rule: 'C3',
+    test: 'storage/index/query-cost.test.ts',
+  },
+  {
+    id: 'repeated-names-looked-for',
+    file: 'src/storage/index/query-terms.ts',
+    search: '[...new Map(all.map((terms) => [JSON.stringify(terms), terms])).values()]',
+    replacement: 'all',
+    bug: 'an item that stands 128 times in a query is looked for 128 times',
+    rule: 'C3',
+    test: 'storage/index/query-cost.test.ts',
+  },
 ];
