@@ -30,19 +30,28 @@ export function linkText({ stream, revision, position }: Link): string {
 /** The fields of a RecordedEvent that a link is told by. */
 const Field = { data: 3, contentType: 4 } as const;
 
+/**
+ * More than the data of any link takes, also where each byte of the longest name is written as "\u0078". Anybody may say of 16
+ * MiB that they are a link: to parse them took a second, and with the event that they named they made a message that no
+ * client took, so that a subscription ended there for good.
+ */
+const LINK_BYTES_MAX = 8 << 10;
+
 /** The link in the bytes of a RecordedEvent; undefined: it is none, or names nothing that could be. */
 export function linkOf(event: Uint8Array): Link | undefined {
   const reader = new FieldReader(event);
   let isLink = false;
-  let data: string | undefined;
+  let [start, stop] = [0, 0];
   while (reader.next()) {
     if (reader.wireType !== WireType.bytes) continue;
     if (reader.field === Field.contentType) {
       isLink = decodeUtf8(event, reader.start, reader.stop) === LINK_CONTENT_TYPE;
       if (!isLink) return undefined;
-    } else if (reader.field === Field.data) data = decodeUtf8(event, reader.start, reader.stop);
+    } else if (reader.field === Field.data) [start, stop] = [reader.start, reader.stop];
   }
-  return isLink && data !== undefined ? parsed(data) : undefined;
+  if (!isLink || stop - start > LINK_BYTES_MAX) return undefined;
+  const text = decodeUtf8(event, start, stop);
+  return text === undefined ? undefined : parsed(text);
 }
 
 function parsed(text: string): Link | undefined {

@@ -236,4 +236,13 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
     rule: 'C3',
     test: 'database/reads.test.ts',
   },
+  {
+    id: 'link-of-any-length',
+    file: 'src/model/link.ts',
+    search: '!isLink || stop - start > LINK_BYTES_MAX',
+    replacement: '!isLink',
+    bug: 'an event of 16 MiB that says it is a link is parsed, and makes a message that no client takes',
+    rule: 'C3',
+    test: 'database/links.test.ts',
+  },
 ];

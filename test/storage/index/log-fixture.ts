@@ -9,6 +9,7 @@ export interface NewEvent {
   readonly type: string;
   readonly tags?: readonly string[];
   readonly data?: Uint8Array;
+  readonly contentType?: string;
 }
 
 export interface ModelEvent {
@@ -124,11 +125,12 @@ export function erased(record: EntryRecord, events?: readonly number[]): EntryRe
   );
 }
 
-export function encodeEvent({ type, tags = [], data = new Uint8Array(0) }: NewEvent): Uint8Array {
+export function encodeEvent({ type, tags = [], data = new Uint8Array(0), contentType }: NewEvent): Uint8Array {
   const fields: [number, Uint8Array][] = [
     [1, uuid(7)],
     [2, Buffer.from(type)],
     [3, data],
+    ...(contentType === undefined ? [] : [[4, Buffer.from(contentType)] as [number, Uint8Array]]),
     ...tags.map((tag): [number, Uint8Array] => [6, Buffer.from(tag)]),
   ];
   const bytes = new Uint8Array(fields.reduce((sum, [, value]) => sum + value.length + 6, 0));
