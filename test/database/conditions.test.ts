@@ -2,10 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
 import type { AppendOutcome } from '../../src/database/appender.ts';
 import { checkAppend, type RawAppend } from '../../src/database/check-append.ts';
+import { Conditions } from '../../src/database/conditions.ts';
 import { scanRecordedEvent } from '../../src/model/event.ts';
 import type { AppendCondition, QueryItem } from '../../src/model/query.ts';
 import { encodeAppendResponse } from '../../src/proto/append-response.ts';
-import { encodeEvent } from '../storage/index/log-fixture.ts';
+import { EventIndex } from '../../src/storage/index/event-index.ts';
+import { EventReader } from '../../src/storage/index/event-reader.ts';
+import { encodeEvent, feed, LogFixture } from '../storage/index/log-fixture.ts';
+import { MemoryStore, turn } from '../storage/index/memory-store.ts';
 import {
   type AppendOptions,
   anAppend,
@@ -15,6 +19,7 @@ import {
   typeOf,
   watch,
 } from '../support/replica-cluster.ts';
+import { VirtualTime } from '../support/virtual-clock.ts';
 
 const EMPTY: QueryItem = { types: [], tags: [], categories: [], streams: [], streamPrefixes: [] };
 
@@ -375,3 +380,29 @@ async function everything(node: ReplicaNode): Promise<Map<number, string>> {
   }
   return tags;
 }
+
+describe('conditions are looked up without waiting', () => {
+  it.each<[string, readonly Partial<QueryItem>[], boolean]>([
+    [
+      'of a few names',
+      [
+        { types: ['A', 'B'], tags: ['x'] },
+        { streams: ['a'], streamPrefixes: ['b-'] },
+      ],
+      true,
+    ],
+    ['of one item of many prefixes', [{ streamPrefixes: Array.from({ length: 9 }, (_, n) => `p${n}`) }], false],
+    ['of one item of many types', [{ types: Array.from({ length: 64 }, (_, n) => `T${n}`) }], false],
+  ])('only where they name little: %s [C3]', async (_, items, atOnce) => {
+    const log = new LogFixture();
+    log.append({ writes: [{ stream: 'c', events: [{ type: 'C' }] }] });
+    const index = await EventIndex.open(new MemoryStore(), log.chainAt, { blockEvents: 64 });
+    await feed(index, log);
+    const recent = (at: number) => log.records[at - 1];
+    const reader = new EventReader({ log, recent, yieldTurn: turn });
+    const conditions = new Conditions(index, reader, new VirtualTime().clock());
+    const seen = conditions.seeAtOnce([unless(0, ...items)]);
+    expect(seen).toEqual(atOnce ? { position: 1, matched: [false] } : undefined);
+    expect(await conditions.see([unless(0, ...items)])).toEqual({ position: 1, matched: [false] });
+  });
+});

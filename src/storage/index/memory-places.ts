@@ -34,10 +34,19 @@ function addAll(to: PlaceSet, block: OpenBlock, { terms, prefixes }: AnyOf, rang
     const list = listOf(block, term);
     if (list >= 0) addList(to, block, list, range);
   }
-  if (prefixes.length === 0) return;
-  for (const [name, { id }] of block.streams) {
-    if (prefixes.some((prefix) => name.startsWith(prefix))) addList(to, block, id, range);
+  if (prefixes.length > 0) addPrefixes(to, block, prefixes, range);
+}
+
+/** Goes through the streams of the block or, where those are fewer, the places of the range: often that is a single one. */
+function addPrefixes(to: PlaceSet, block: OpenBlock, prefixes: readonly string[], range: Range): void {
+  const isMeant = (name: string) => prefixes.some((prefix) => name.startsWith(prefix));
+  const first = Math.max(0, range.from - block.firstPosition);
+  const last = Math.min(block.filled - 1, range.to - block.firstPosition);
+  if (last - first >= block.streams.size) {
+    for (const [name, { id }] of block.streams) if (isMeant(name)) addList(to, block, id, range);
+    return;
   }
+  for (let place = first; place <= last; place++) if (isMeant(block.streamAt(place))) to.addOne(place);
 }
 
 function listOf(block: OpenBlock, { kind, name }: Term): number {

@@ -59,6 +59,8 @@ export class OpenBlock {
   /** How many streams begin in it. */
   creations = 0;
   private readonly streamsById: (StreamInBlock | undefined)[] = [];
+  /** By place: the number of the stream that has its event there. */
+  private readonly streamOfPlace: Uint32Array;
   private lastStream: StreamInBlock | undefined;
   /** The entries that have events here, ascending; the first may have begun in a block before. */
   private readonly entryIndexes: number[] = [];
@@ -75,6 +77,7 @@ export class OpenBlock {
     this.size = size;
     this.firstPosition = number * size + 1;
     this.names = new NameTable(hashSeed);
+    this.streamOfPlace = new Uint32Array(size);
   }
 
   get full(): boolean {
@@ -126,6 +129,7 @@ export class OpenBlock {
     const expected = stream.firstRevision + lists.count(stream.id);
     if (event.revision !== expected) throw brokenRevision(stream.name, event, expected);
     const bytes = event.bytes;
+    this.streamOfPlace[place] = stream.id;
     lists.push(stream.id, place);
     lists.push(stream.category, place);
     if (event.revision === 0) this.addCreation(event, place);
@@ -180,6 +184,11 @@ export class OpenBlock {
   /** The stream with this list; undefined where the list is of something else. */
   streamById(id: number): StreamInBlock | undefined {
     return this.streamsById[id];
+  }
+
+  /** The name of the stream that has its event at a place which is filled. */
+  streamAt(place: number): string {
+    return (this.streamsById[this.streamOfPlace[place] as number] as StreamInBlock).name;
   }
 
   /** How many places of a list lie at or before a position. */

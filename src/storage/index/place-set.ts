@@ -34,6 +34,10 @@ export class PlaceSet {
     }
   }
 
+  addOne(place: number): void {
+    this.words[place >>> 5] = (this.words[place >>> 5] as number) | (1 << (place & 31));
+  }
+
   private addBits(bits: Uint8Array): void {
     const words = this.words;
     for (let at = 0; at < bits.length; at++) {

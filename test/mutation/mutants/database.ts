@@ -245,4 +245,13 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
     rule: 'C3',
     test: 'database/links.test.ts',
   },
+  {
+    id: 'prefixes-at-once',
+    file: 'src/database/conditions.ts',
+    search: '(NAMES_PER_PREFIX - 1) * item.streamPrefixes.length',
+    replacement: '0',
+    bug: 'a leader compares 62 prefixes with all streams of a block in one go',
+    rule: 'C3',
+    test: 'database/conditions.test.ts',
+  },
 ];

@@ -533,4 +533,13 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     rule: 'C3',
     test: 'storage/index/query-cost.test.ts',
   },
+  {
+    id: 'prefix-compared-with-all-streams',
+    file: 'src/storage/index/memory-places.ts',
+    search: 'if (last - first >= block.streams.size) {',
+    replacement: 'if (true) {',
+    bug: 'each commit has each subscription by prefix go through all streams of the block',
+    rule: 'C3',
+    test: 'storage/index/query-cost.test.ts',
+  },
 ];

@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Query, QueryItem } from '../../../src/model/query.ts';
 import { EventIndex } from '../../../src/storage/index/event-index.ts';
 import { QueryBudget } from '../../../src/storage/index/query-budget.ts';
-import { queryPlaces } from '../../../src/storage/index/query-places.ts';
+import { queryPlaces, queryPlacesInMemory } from '../../../src/storage/index/query-places.ts';
 import type { Scan, ScanRange } from '../../../src/storage/store.ts';
 import { feed, LogFixture } from './log-fixture.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -110,5 +110,41 @@ describe('a query of very many names', () => {
     expect(count * namesPerPrefix).toBeLessThanOrEqual(Math.max(1_024, count));
     expect(windowBlocks).toBeGreaterThan(0);
     expect(count * windowBlocks).toBeLessThanOrEqual(Math.max(4_096, count));
+  });
+});
+
+describe('a query by prefix in the block that is being filled', () => {
+  it.each([
+    [1, 64],
+    [100, 6_400],
+    [16_000, 64 * 16_000],
+  ])('compares no more names than it has positions to look at: %i of them [C3]', async (range, most) => {
+    const log = new LogFixture();
+    for (let n = 0; n < 16_000; n++) log.append({ writes: [{ stream: `s-${n}`, events: [{ type: 'T' }] }] });
+    const index = await EventIndex.open(new MemoryStore(), log.chainAt, { blockEvents: 16_384 });
+    await feed(index, log);
+    const wanted = query([{ streamPrefixes: many(64, (n) => (n === 0 ? 's-15999' : `x${n}`)) }]);
+    const compare = vi.spyOn(String.prototype, 'startsWith');
+    try {
+      expect(queryPlacesInMemory(index.view(), wanted, 16_001 - range)).toEqual([16_000]);
+      expect(compare.mock.calls.length).toBeLessThanOrEqual(most);
+    } finally {
+      compare.mockRestore();
+    }
+  });
+
+  it('compares each stream once where it has few of them [C3]', async () => {
+    const log = new LogFixture();
+    for (let n = 0; n < 400; n++) log.append({ writes: [{ stream: `s-${n % 4}`, events: [{ type: 'T' }] }] });
+    const index = await EventIndex.open(new MemoryStore(), log.chainAt, { blockEvents: 16_384 });
+    await feed(index, log);
+    const compare = vi.spyOn(String.prototype, 'startsWith');
+    try {
+      const found = queryPlacesInMemory(index.view(), query([{ streamPrefixes: ['s-3'] }]), 1);
+      expect(found).toEqual(many(100, (n) => 4 * n + 4));
+      expect(compare.mock.calls.length).toBeLessThanOrEqual(4);
+    } finally {
+      compare.mockRestore();
+    }
   });
 });
