@@ -54,9 +54,10 @@ export class PlaceInCluster {
     return this.why;
   }
 
-  /** At the start: who has joined later and does not vote yet wants to. */
+  /** At the start: who has joined later and does not vote yet wants to, and who was removed has to learn of it. */
   take(): void {
-    if (!isVoter(this.ports.members.inForce, this.self) && !this.founded) void this.becomeVoter();
+    const { inForce } = this.ports.members;
+    if (this.outside || (!isVoter(inForce, this.self) && !this.founded)) void this.becomeVoter();
   }
 
   /** Called about once a second. */
@@ -64,8 +65,14 @@ export class PlaceInCluster {
     const now = this.ports.clock.monotonicMs();
     const leader = this.ports.leader();
     if (leader !== undefined) this.ledAtMs = now;
-    if (now - this.ledAtMs > LEADERLESS_MS && this.ports.members.all.length > 1) void this.becomeVoter();
+    const leaderless = now - this.ledAtMs > LEADERLESS_MS && this.ports.members.all.length > 1;
+    if (this.outside || leaderless) void this.becomeVoter();
     else if (leader !== undefined && this.hasMoved && now >= this.announceFromMs) void this.announce(leader);
+  }
+
+  /** Whether what this node knows to be in force does without it: it has yet to join, or was removed. */
+  private get outside(): boolean {
+    return !this.ports.members.inForce.members.has(this.self);
   }
 
   /** Whether the log names other addresses of this node than it is to be reached at. */

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
 import type { FactstoreClient, SubscriptionMessage } from '../../src/client/index.ts';
 import { formatAddress } from '../../src/config/values.ts';
@@ -201,6 +202,26 @@ it('who follows a stream and a projection through a member that is removed goes 
   expect(await followedTo(4)).toEqual([4]);
   await seen(5);
   await Promise.all([subscription.return(), watch.return()]);
+});
+
+it('who follows through the leader of two goes on at the other one once the leader was removed, which reads nothing any more [Q3]', async () => {
+  const nodes = await start(2);
+  const leader = await nodes.leader();
+  const append = async (n: number) => (await nodes.client(1 - leader)).append('s', [{ type: 'Counted', data: { n } }]);
+  const own = await nodes.client(leader);
+  const subscription = own.subscribe({ stream: 's' });
+  const followedTo = (n: number) =>
+    takeUntil(subscription, (message) => message.kind === 'event' && isDeepStrictEqual(message.event.data, { n }));
+  await append(0);
+  await followedTo(0);
+  await own.cluster.remove(`n${leader + 1}`);
+  await until('the other one leads', () => nodes.node(1 - leader).role === 'leader');
+  await append(1);
+  await followedTo(1);
+  await subscription.return();
+  const { port } = nodes.node(leader).address;
+  const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
+  expect(await ready.text()).toMatch(/was removed from this cluster/);
 });
 
 /** The third of three nodes. */

@@ -26,9 +26,9 @@ const node = (nodeId: string, directory: number): FoundingMember => ({
 const [n1, n2] = [node('n1', 1), node('n2', 2)];
 const idOf = ({ nodeId, directoryId }: FoundingMember) => memberId(nodeId, directoryId);
 
-/** The voter n1, whose fellow is gone, and which was started with these seeds once. */
-function voter(seeds: readonly string[]) {
-  const known = new Map([n1, n2].map((one) => [idOf(one), one]));
+/** The voter n1, whose fellow is gone, and which was started with these seeds once; or one whose log names others as members. */
+function voter(seeds: readonly string[], inForce: readonly FoundingMember[] = [n1, n2]) {
+  const known = new Map(inForce.map((one) => [idOf(one), one]));
   const voters = [new Set(known.keys()), new Set<string>()] as const;
   const payload = encodeMembership({ voters, learners: new Set(), learnersNext: new Set() }, known, undefined);
   const members = new Members([membershipIn({ index: 2, payload: Buffer.from(payload) })], new Map(), new Map());
@@ -40,7 +40,7 @@ function voter(seeds: readonly string[]) {
   const served: string[] = [];
   const place = new PlaceInCluster({
     options: nodeOptionsSchema.parse({ nodeId: 'n1', join: seeds.join(',') }),
-    storage: { clusterId: Buffer.alloc(16, 7) } as unknown as NodeStorage,
+    storage: { clusterId: Buffer.alloc(16, 7), founding: { members: [n1, n2] } } as unknown as NodeStorage,
     ...{ members, clock, logger, me: n1, knownFeatureLevel: 1 },
     leader: () => undefined,
     join: () => Promise.reject(new Error('it does not lead')),
@@ -115,5 +115,28 @@ describe('a voter that hears of no leader', () => {
     beLeaderless();
     await until('it is told', () => place.lost !== '');
     expect([place.lost, served]).toEqual([removed, [removed]]);
+  });
+});
+
+describe('a founder that the configuration in force does not name', () => {
+  const removed = 'n1 was removed from this cluster';
+  const alone = async () => {
+    const verdict = () => Promise.reject(new FactstoreError('FAILED_PRECONDITION', removed));
+    return voter([NOWHERE], [{ ...n2, peerAddress: await leader(verdict) }]);
+  };
+
+  test('asks the one member that is left, also where there were but two of them [Q3]', async () => {
+    const { place, served, beLeaderless } = await alone();
+    beLeaderless();
+    await until('it is told', () => place.lost !== '');
+    expect(served).toEqual([removed]);
+  });
+
+  test('asks at once, while it runs and when it starts: nobody will send it anything more [Q3]', async () => {
+    const running = await alone();
+    running.place.keep();
+    const starting = await alone();
+    starting.place.take();
+    await until('both are told', () => running.place.lost !== '' && starting.place.lost !== '');
   });
 });

@@ -327,4 +327,13 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     rule: 'C7',
     test: 'node/members.test.ts',
   },
+  {
+    id: 'removed-founder-not-asking',
+    file: 'src/node/place-in-cluster.ts',
+    search: '    if (this.outside || leaderless) void',
+    replacement: '    if (leaderless) void',
+    bug: 'the leader that is removed of two never learns of it, and serves old reads for ever',
+    rule: 'Q3',
+    test: 'node/place-in-cluster.test.ts',
+  },
 ];
