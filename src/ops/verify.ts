@@ -8,6 +8,7 @@ import { type Identity, readIdentity } from '../storage/identity.ts';
 import { newestSeal } from '../storage/index/open-index.ts';
 import { verifyIndex } from '../storage/index/verify-index.ts';
 import { LevelStore } from '../storage/level-store.ts';
+import { settleSwap } from '../storage/log-swap.ts';
 import { PromiseFile } from '../storage/promise-file.ts';
 import { RAFT_LOG_DATABASE } from '../storage/raft-log.ts';
 import { RaftLogReader } from '../storage/raft-log-reader.ts';
@@ -36,7 +37,7 @@ const INDEX_WAY_OUT = ' (the index follows from the log: delete index/)';
 /**
  * Checks a data directory that no node runs on, end to end: identity, promises, every record, digest and chain hash of
  * the log, every row of the index, and that the index follows from this log. It changes nothing but what LevelDB does
- * when it opens a database. Ends in FAILED_PRECONDITION where there is none, or a node runs on it, and with the reason of
+ * when it opens a database, and finishes the change to a new log that a crash interrupted, as a start does. Ends in FAILED_PRECONDITION where there is none, or a node runs on it, and with the reason of
  * the signal once that is aborted.
  */
 export async function verifyDirectory(
@@ -52,6 +53,7 @@ export async function verifyDirectory(
     );
   const lock = await DirectoryLock.take(path);
   try {
+    await settleSwap(path);
     return await new DirectoryCheck(path, onProgress, signal).run();
   } finally {
     await lock.release();
@@ -96,6 +98,11 @@ class DirectoryCheck {
   private async checkDatabases({ clusterId, foundedAs }: Identity): Promise<void> {
     const genesisId = foundedAs ?? clusterId;
     const clusterBytes = genesisId === null ? undefined : uuidBytes(genesisId);
+    // LevelDB would make an empty one.
+    if (!(await isThere(join(this.path, 'log')))) {
+      if (clusterBytes) this.report('log/ is missing');
+      return;
+    }
     await this.checkTables('log');
     await this.checkTables('index', INDEX_WAY_OUT);
     await this.noting(async () => {

@@ -10,7 +10,8 @@ import { isThere, syncDirectory } from './files.ts';
  *     log.damaged     the old one, from when the new one is complete until that is the log
  *
  * `log` is moved away only when `log.rewritten` is complete; so without `log`, that one is the log. And `log.damaged` is
- * always older than a `log` beside it, which takes that name only when all of it is written and checked.
+ * always older than a `log` beside it, which takes that name only when all of it is written and checked. Nobody writes a
+ * new log beside a `log.damaged`: where both are, the new one is complete, and a `log` beside them is not the node's.
  */
 export function rewrittenLogPath(directory: string): string {
   return join(directory, 'log.rewritten');
@@ -46,8 +47,13 @@ async function finishSwap(directory: string): Promise<void> {
  * way `log` is the newest that is whole, and nothing else is kept.
  */
 export async function settleSwap(directory: string): Promise<void> {
-  if (await isThere(join(directory, 'log'))) await dropRewrittenLog(directory);
-  else if (await isThere(rewrittenLogPath(directory))) await finishSwap(directory);
+  const log = join(directory, 'log');
+  const isComplete = await isThere(join(directory, 'log.damaged'));
+  const isRewritten = await isThere(rewrittenLogPath(directory));
+  // Whoever opens a database that is not there makes an empty one.
+  if (isRewritten && isComplete) await rm(log, { recursive: true, force: true });
+  if (await isThere(log)) await dropRewrittenLog(directory);
+  else if (isRewritten) await finishSwap(directory);
   else return;
   await dropDamagedLog(directory);
 }

@@ -1,7 +1,8 @@
-import { cp, readdir } from 'node:fs/promises';
+import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { uuidBytes, uuidText } from '../../src/base/bytes.ts';
+import { verifyDirectory } from '../../src/ops/verify.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { FetchEntries } from '../../src/storage/raft-log-rewrite.ts';
 import type { EntryRecord } from '../../src/storage/record.ts';
@@ -55,6 +56,37 @@ describe('the repair of a log', () => {
     const swap = ['rename /log', 'rm /damaged.json', 'rename /log.rewritten', 'rm /log.damaged'];
     expect(died.filter((at) => swap.includes(at))).toEqual(['rm /log.damaged', ...swap]);
   });
+});
+
+describe('a swap of logs that a crash interrupted', () => {
+  /** The old log is moved away, and the new one has not taken its place yet. */
+  async function halfSwapped(): Promise<{ path: string; records: readonly EntryRecord[] }> {
+    const { path, records } = await damagedDirectory(LENGTH, LOST);
+    await cp(join(path, 'log'), join(path, 'log.rewritten'), { recursive: true });
+    await loseEntry(path, LOST);
+    await rename(join(path, 'log'), join(path, 'log.damaged'));
+    return { path, records };
+  }
+
+  test('is finished by who verifies the directory, and the next start has the whole log [D7]', async () => {
+    const { path, records } = await halfSwapped();
+    const { damages, entries } = await verifyDirectory(path, () => undefined);
+    expect({ damages, entries }).toEqual({ damages: [], entries: LENGTH });
+    await expectWhole(await opened(path), records);
+  });
+
+  test('is finished also where another program has put an empty log in its place meanwhile [D7]', async () => {
+    const { path, records } = await halfSwapped();
+    await mkdir(join(path, 'log'));
+    await expectWhole(await opened(path), records);
+  });
+});
+
+test('who verifies a directory without a log says so, and makes none [D7]', async () => {
+  const { path } = await damagedDirectory(LENGTH, LOST);
+  await rm(join(path, 'log'), { recursive: true });
+  expect((await verifyDirectory(path, () => undefined)).damages).toEqual(['log/ is missing']);
+  expect(await readdir(path)).not.toContain('log');
 });
 
 describe('entries for another member', () => {
