@@ -94,8 +94,8 @@ export class RaftLog<P> {
     this.appliedIndex = index;
   }
 
-  /** Entries that are applied and synced are only kept for sending, and only within the limit. */
-  evict(persisted: number, bytesMax: number): void {
-    this.tail.evict(Math.min(this.appliedIndex, persisted), bytesMax);
+  /** Forgets the oldest entries up to `index`, as far as those in memory are beyond the limit. */
+  evict(index: number, bytesMax: number): void {
+    this.tail.evict(index, bytesMax);
   }
 }

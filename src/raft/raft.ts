@@ -257,9 +257,14 @@ export class Raft<P> implements RaftCore<P> {
     return Math.min(log.commit, disk.persistedIndex);
   }
 
-  /** All but the last entry that is ready: the next one continues it, also once those that are held have been dropped. */
+  /**
+   * What is on disk may leave memory, also before it is applied: a follower confirms what it has synced, however far its
+   * applying lags. All but the last entry that is ready: the next one continues it, also once those that are held have been
+   * dropped. And all but what a leader has proposed and not applied: it counts the bytes of that, which are bounded (S1).
+   */
   private evict(): void {
-    const { log, disk, readyIndex, options } = this.state;
-    log.evict(Math.min(disk.persistedIndex, readyIndex - 1), options.tailBytesMax);
+    const { log, disk, readyIndex, leadership, options } = this.state;
+    const counted = leadership ? Math.max(log.applied, leadership.noopIndex) : readyIndex;
+    log.evict(Math.min(disk.persistedIndex, readyIndex - 1, counted), options.tailBytesMax);
   }
 }

@@ -191,7 +191,7 @@ export interface RaftOptions {
   readonly messageEntriesMax: number;
   /** Entries in one batch for the disk, in bytes (one entry always passes). */
   readonly batchBytesMax: number;
-  /** Entries that are applied and synced are kept in memory up to this many bytes, for sending and applying. */
+  /** Entries that are synced are kept in memory up to this many bytes, for sending and applying. */
   readonly tailBytesMax: number;
   /** A voter whose applied index lags its commit index by more stretches its election timeout (rule C2). */
   readonly appliedLagMax: number;

@@ -150,17 +150,14 @@ describe('the log', () => {
     expect(log.lastIndex).toBe(2);
   });
 
-  it('keeps entries in memory until they are applied and synced, whatever the limit', () => {
+  it('takes a suffix back that has left memory already, and goes on behind it', () => {
     const log = logOf([], 0, 0);
     for (const entry of entriesOf(1, [1, 1, 1, 1])) log.append(entry);
-    log.commitTo(4);
-    log.appliedTo(2);
-    log.evict(4, 0);
-    expect(log.firstInMemory).toBe(3);
-    log.appliedTo(4);
     log.evict(3, 0);
     expect(log.firstInMemory).toBe(4);
-    log.evict(4, 10);
-    expect(log.firstInMemory).toBe(4);
+    log.truncateAfter(1);
+    expect([log.lastIndex, log.firstInMemory]).toEqual([1, 2]);
+    for (const entry of entriesOf(2, [2, 2])) log.append(entry);
+    expect(log.slice(2, 1000, 10).map(({ term }) => term)).toEqual([2, 2]);
   });
 });
