@@ -49,3 +49,8 @@ export const UNREAD_MS_MAX = 30_000;
 export const APPEND_ID_GAP_MAX_MS = 1_000;
 /** They are kept a minute longer than is promised: sixty jumps within a window do no harm. */
 export const APPEND_ID_KEPT_MS = APPEND_ID_WINDOW_MS + 60 * APPEND_ID_GAP_MAX_MS;
+/**
+ * No more of them than the window has at 50,000 appends a second are kept for their time: where a clock was ahead for a
+ * moment, the time of the log stands still until the clocks have come there, and no id would grow old meanwhile.
+ */
+export const APPEND_IDS_MAX = (APPEND_ID_WINDOW_MS / 1_000) * 50_000;

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import { bytesEqual, uuidBytes, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
-import { APPEND_ID_GAP_MAX_MS, APPEND_ID_KEPT_MS, APPEND_ID_WINDOW_APPENDS } from '../model/limits.ts';
+import { APPEND_ID_GAP_MAX_MS, APPEND_ID_KEPT_MS, APPEND_ID_WINDOW_APPENDS, APPEND_IDS_MAX } from '../model/limits.ts';
 import { ENTRIES_BYTES_MAX, type EntriesRequest } from '../peer/entries.ts';
 import { clusterOf, decodeFoundingRecord, type FoundingRecord } from '../peer/founding-codec.ts';
 import { EntryType } from '../raft/types.ts';
@@ -308,6 +308,7 @@ export class NodeStorage {
       const index = await EventIndex.open(store, async (logIndex) => (await log.get(logIndex))?.chain, {
         hashSeed: randomInt(2 ** 31),
         appendIdsMin: APPEND_ID_WINDOW_APPENDS,
+        appendIdsMax: APPEND_IDS_MAX,
         appendIdWindowUs: APPEND_ID_KEPT_MS * 1000,
         appendIdGapMaxUs: APPEND_ID_GAP_MAX_MS * 1000,
         pause: () => clock.sleep(SEAL_PAUSE_MS),

@@ -1,13 +1,16 @@
 /**
- * What the window keeps (rule S6): at least so many append ids, and at least those of so much time. The time is the
- * caller's, in microseconds, and never falls.
+ * What the window keeps (rule S6): at least so many append ids, and at least those of so much time, of which it may forget
+ * all but the last `idsMax`. The time is the caller's, in microseconds, and never falls; it may stand still for long.
  */
 export interface WindowLimits {
   readonly idsMin: number;
+  readonly idsMax: number;
   readonly timeUs: number;
 }
 
 const SEGMENT_IDS = 1 << 18;
+/** A new segment takes this part of what the window holds, so that a look-up asks few of them, however many ids there are. */
+const SEGMENT_PART = 1 / 8;
 
 /** One run of consecutive appends, with a hash table of its own. It is dropped as a whole. */
 interface Segment {
@@ -15,6 +18,7 @@ interface Segment {
   /** For each slot a further part of the id's hash, and its log index less `baseIndex`, plus 1; 0 is an empty slot. */
   readonly prints: Uint32Array;
   readonly offsets: Uint32Array;
+  readonly countMax: number;
   count: number;
   newestUs: number;
 }
@@ -55,6 +59,11 @@ export class AppendIdWindow {
     this.forget(nowUs);
   }
 
+  /** How many segments a look-up asks. */
+  get segmentCount(): number {
+    return this.segments.length;
+  }
+
   /** The log indexes of the entries that may have this id, the newest segment's first. Nearly always none or one. */
   find(id: Uint8Array): readonly number[] {
     const hash = this.hash(id, 0);
@@ -74,12 +83,13 @@ export class AppendIdWindow {
 
   private newestFor(logIndex: number): Segment {
     const newest = this.segments.at(-1);
-    if (newest && newest.count < this.segmentIds && logIndex - newest.baseIndex < 0xffff_fffe) return newest;
-    const slots = 2 ** Math.ceil(Math.log2(this.segmentIds * 2));
+    if (newest && newest.count < newest.countMax && logIndex - newest.baseIndex < 0xffff_fffe) return newest;
+    const slots = 2 ** Math.ceil(Math.log2(Math.max(this.segmentIds, this.size * SEGMENT_PART) * 2));
     const segment = {
       baseIndex: logIndex,
       prints: new Uint32Array(slots),
       offsets: new Uint32Array(slots),
+      countMax: slots / 2,
       count: 0,
       newestUs: 0,
     };
@@ -89,8 +99,10 @@ export class AppendIdWindow {
 
   private forget(nowUs: number): void {
     const oldest = this.segments[0] as Segment;
-    if (this.size - oldest.count < this.limits.idsMin || nowUs - oldest.newestUs < this.limits.timeUs) return;
     if (this.segments.length === 1) return;
+    const { idsMin, idsMax, timeUs } = this.limits;
+    const left = this.size - oldest.count;
+    if (left < idsMax && (left < idsMin || nowUs - oldest.newestUs < timeUs)) return;
     this.segments.shift();
     this.size -= oldest.count;
   }

@@ -28,6 +28,7 @@ export interface IndexOptions {
   readonly cachedProducers?: number;
   /** The window of append ids (rule S6). */
   readonly appendIdsMin?: number;
+  readonly appendIdsMax?: number;
   readonly appendIdWindowUs?: number;
   /** What a gap between two entries counts for in it, at most. */
   readonly appendIdGapMaxUs?: number;
@@ -56,6 +57,7 @@ const DEFAULTS = {
   cachedStreams: 100_000,
   cachedProducers: 10_000,
   appendIdsMin: 1_000_000,
+  appendIdsMax: 45_000_000,
   appendIdWindowUs: 16 * 60 * 1_000_000,
   appendIdGapMaxUs: 1_000_000,
   appendIdsAtOnce: 1 << 18,
@@ -124,7 +126,8 @@ export class EventIndex {
     if (!(blockEvents >= 1 && blockEvents <= 0x1_0000)) throw new RangeError(`blockEvents is ${blockEvents}`);
     const onStale = async (stale: StaleIndex) => options.onStale?.(stale);
     const state = await recoverSeals(store, chainAt, { blockEvents, rebuild: options.rebuild === true, onStale });
-    const limits = { idsMin: settings.appendIdsMin, timeUs: settings.appendIdWindowUs };
+    const { appendIdsMin: idsMin, appendIdsMax: idsMax, appendIdWindowUs: timeUs } = settings;
+    const limits = { idsMin, idsMax, timeUs };
     const appendIds = new AppendIdWindow(limits, settings.hashSeed, settings.appendIdsAtOnce);
     await loadAppendIds(store, state, limits, appendIds);
     const index = new EventIndex(store, settings, state, appendIds);

@@ -211,9 +211,8 @@ async function firstBlockOfWindow(store: Store, sealed: number, newest: Seal, li
       if (rows.length === 0) return 0;
       for (const [key, value] of rows) {
         const seal = decodeRow(key, value, decodeSeal);
-        if (ids >= limits.idsMin && newest.idTimeUs - seal.idTimeUs >= limits.timeUs) {
-          return blockOfKey(key) + 1;
-        }
+        const old = ids >= limits.idsMin && newest.idTimeUs - seal.idTimeUs >= limits.timeUs;
+        if (old || ids >= limits.idsMax) return blockOfKey(key) + 1;
         ids += seal.appendIds;
       }
     }
