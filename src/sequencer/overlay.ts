@@ -15,6 +15,9 @@ export interface Effects extends ProposedEvents {
   readonly cursor: { readonly producer: string; readonly current: number; readonly appendId: Uint8Array } | undefined;
 }
 
+/** What is forgotten in one go, in a few milliseconds: entries and what they write to, and events. */
+const FORGOTTEN_AT_ONCE = { writes: 2_000, events: 500 } as const;
+
 /**
  * The effects of the entries that this leader has proposed and that look-ups may not know yet (rule S3).
  *
@@ -55,6 +58,11 @@ export class Overlay {
     return this.entries.length;
   }
 
+  /** How many events in flight are in memory, by their names. */
+  get eventsRead(): number {
+    return this.events.size;
+  }
+
   add(effects: Effects): void {
     this.entries.push(effects);
     this.appends.set(effects.appendKey, effects);
@@ -71,6 +79,7 @@ export class Overlay {
       const { producer, current, appendId } = effects.cursor;
       this.cursors.set(producer, { current, appendId, logIndex: effects.index });
     }
+    this.forget();
   }
 
   /** Whether an event that matches stands behind a position, in an entry that look-ups may not know yet (rule S4). */
@@ -127,16 +136,24 @@ export class Overlay {
     this.events.clear();
   }
 
+  /**
+   * Behind a look-up that took long there may be much to forget: no more goes at once than one step may take (rule C3), and
+   * the next calls go on. Nothing is wrong with what stays longer: it would stay as well if an older look-up were still
+   * waiting, of which the judge knows no more than that it may be there.
+   */
   private forget(): void {
     let safe = this.appliedIndex;
     for (const index of this.waiting.keys()) safe = Math.min(safe, index);
     let count = 0;
+    let left: number = FORGOTTEN_AT_ONCE.writes;
     for (const effects of this.entries) {
-      if (effects.index > safe) break;
+      if (effects.index > safe || left <= 0) break;
       this.forgetOne(effects);
+      left -= 1 + effects.writes.length;
       count++;
     }
     if (count > 0) this.entries.splice(0, count);
+    this.events.drop(FORGOTTEN_AT_ONCE.events);
   }
 
   private forgetOne(effects: Effects): void {

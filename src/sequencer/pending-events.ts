@@ -29,6 +29,8 @@ export interface ProposedEvents {
 export class PendingEvents {
   /** The entries up to here have been read. */
   private readIndex = 0;
+  /** The events up to here are forgotten, and are dropped a few at a time. */
+  private forgottenTo = 0;
   private readonly events = new Map<number, QueryableEvent>();
   private readonly all = new Positions();
   /** Those of user streams. */
@@ -42,24 +44,41 @@ export class PendingEvents {
   read(entries: readonly ProposedEvents[], count: number): boolean {
     let next = entries.length;
     while (next > 0 && (entries[next - 1] as ProposedEvents).index > this.readIndex) next--;
-    for (let left = count; left > 0 && next < entries.length; next++) {
+    let done = 0;
+    for (; done < count && next < entries.length; next++) {
       const entry = entries[next] as ProposedEvents;
       let position = entry.firstPosition;
       for (const { stream, events } of entry.placed) for (const event of events) this.insert(position++, stream, event);
       this.readIndex = entry.index;
-      left -= entry.count;
+      done += entry.count;
     }
+    // Else they could come faster than they are dropped.
+    this.drop(done);
     return next === entries.length;
   }
 
-  /** Drops the oldest entry. */
+  /** Forgets the oldest entry: from now on nobody asks for its events, which are left to `drop`. */
   forget({ index, firstPosition, count }: ProposedEvents): void {
-    if (index > this.readIndex) return;
-    for (let n = 0; n < count; n++) this.remove(firstPosition + n);
+    if (index <= this.readIndex) this.forgottenTo = firstPosition + count - 1;
+  }
+
+  /** Drops so many of the events that are forgotten, the oldest first (rule C3). */
+  drop(count: number): void {
+    for (let n = 0; n < count; n++) {
+      const { first } = this.all;
+      if (first === undefined || first > this.forgottenTo) return;
+      this.remove(first);
+    }
+  }
+
+  /** How many are in memory. */
+  get size(): number {
+    return this.all.length;
   }
 
   clear(): void {
     this.readIndex = 0;
+    this.forgottenTo = 0;
     this.events.clear();
     for (const positions of [this.all, this.ofUsers]) positions.clear();
     for (const names of [this.byType, this.byTag, this.byStream, this.byCategory]) names.clear();
@@ -120,8 +139,7 @@ export class PendingEvents {
   }
 
   private remove(position: number): void {
-    const event = this.events.get(position);
-    if (!event) return;
+    const event = this.events.get(position) as QueryableEvent;
     this.events.delete(position);
     for (const positions of [this.all, this.ofUsers]) if (positions.first === position) positions.dropFirst();
     const { type, stream, tags } = event;

@@ -38,12 +38,14 @@ describe('the events in flight', () => {
           const oldest = entries.shift() as ProposedEvents;
           pending.forget(oldest);
           gone = oldest.firstPosition + oldest.count - 1;
+          pending.drop(prng.between(0, 4));
         } else if (what < 7) pending.read(entries, prng.between(1, 10));
         else {
           while (!pending.read(entries, prng.between(1, 10)));
           const query = randomQuery(prng);
-          const after = prng.between(0, log.events.length + 2);
-          const matches = (event: ModelEvent) => event.position > Math.max(after, gone) && matchesQuery(query, event);
+          // Nobody asks for what is forgotten.
+          const after = prng.between(gone, log.events.length + 2);
+          const matches = (event: ModelEvent) => event.position > after && matchesQuery(query, event);
           expect(pending.hasMatch(query, after), JSON.stringify({ query, after })).toBe(log.events.some(matches));
         }
       }
@@ -60,11 +62,33 @@ describe('the events in flight', () => {
     const pending = new PendingEvents();
     pending.read(entries, count);
     const moved = movedDuring(() => {
-      for (const entry of entries) pending.forget(entry);
+      for (const entry of entries) {
+        pending.forget(entry);
+        pending.drop(1);
+      }
     });
     // The lists of the type, the stream, the category and the tag, of all and of those of users; each gives back half at a time.
     expect(moved).toBeLessThan(count * 6 * 3);
     expect(pending.hasMatch({ items: [] }, 0)).toBe(false);
+  });
+
+  it('are dropped as fast as others are read, though only a few at once [C3]', () => {
+    const log = new LogFixture();
+    const prng = new Prng(1);
+    const pending = new PendingEvents();
+    const entries: ProposedEvents[] = [];
+    for (let n = 0; n < 200; n++) {
+      entries.push(propose(log, prng));
+      pending.read(entries, 1_000);
+      if (n >= 10) pending.forget(entries.shift() as ProposedEvents);
+    }
+    expect(pending.size).toBeLessThan(50);
+    for (const entry of entries) pending.forget(entry);
+    const { size } = pending;
+    pending.drop(3);
+    expect(pending.size).toBe(size - 3);
+    pending.drop(100);
+    expect(pending.size).toBe(0);
   });
 
   it('of the system match no condition on all events [S11]', () => {

@@ -156,6 +156,30 @@ describe('sequencer', () => {
     expect([overlay.head('a'), overlay.append('key'), overlay.cursor('p')]).toEqual([undefined, undefined, undefined]);
   });
 
+  it('forgets in pieces what a look-up held up for long, and what is left of it with what comes next [C3, S3]', () => {
+    const overlay = new Overlay();
+    const add = (index: number) => {
+      const placed = [{ stream: 'a', firstRevision: index - 1, events: [EVENT] }];
+      const writes = [{ stream: 'a', revision: index - 1 }];
+      const none = { digest: EVENT, change: undefined, cursor: undefined };
+      overlay.add({ index, appendKey: `${index}`, placed, writes, firstPosition: index, count: 1, ...none });
+    };
+    overlay.lookupWaits(0);
+    const count = 5_000;
+    for (let index = 1; index <= count; index++) add(index);
+    overlay.readEvents(count);
+    overlay.applied(count);
+    expect([overlay.size, overlay.eventsRead]).toEqual([count, count]);
+    overlay.lookupDone(0);
+    expect([overlay.size, overlay.eventsRead]).toEqual([count - 1_000, count - 500]);
+    expect(overlay.head('a')?.revision).toBe(count - 1);
+    overlay.applied(count);
+    expect([overlay.size, overlay.eventsRead]).toEqual([count - 2_000, count - 1_000]);
+    for (let index = count + 1; index <= count + 10; index++) add(index);
+    expect([overlay.size, overlay.eventsRead]).toEqual([10, 0]);
+    expect([overlay.append('5000'), overlay.head('a')?.revision]).toEqual([undefined, count + 9]);
+  });
+
   it('recognises an append id in flight before it judges anything else [S6]', () => {
     const sequencer = new Sequencer();
     const first = append([{ expect: { kind: 'none' } }]);
