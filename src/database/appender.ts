@@ -47,8 +47,8 @@ export interface AppenderPorts {
     noticing<T>(use: Promise<T>): Promise<T>;
   };
   readonly log: { get(index: number): Promise<EntryRecord> };
-  /** Ends in FAILED_PRECONDITION where the feature level does not allow a kind of fact yet (rule S16). */
-  checkLevel(kind: string): void;
+  /** Why the feature level does not allow a kind of fact yet (rule S16); undefined: it does. */
+  refusalOfLevel(kind: string): FactstoreError | undefined;
   /** Why a kind of fact cannot be written now, another one of its stream being in flight or not; undefined: it can. */
   refusalOfFact(kind: string, another: boolean): FactstoreError | undefined;
   /** False while free space is below the reserve (rule D1). */
@@ -267,7 +267,7 @@ export class Appender {
 
   private judge(append: Append, lookup: Lookup, seen: ConditionsSeen): Judged {
     const { replica, sequencer, clock } = this.ports;
-    const error = this.refusalOfFact(append);
+    const error = this.refusalOfLevel(append) ?? this.refusalOfFact(append);
     if (error) return this.judged({ kind: 'refused', error });
     const end = replica.logEnd();
     const judgement = sequencer.judge(append, lookup, end, clock.nowUs(), seen);
@@ -275,6 +275,12 @@ export class Appender {
     const index = replica.propose(judgement);
     sequencer.proposed(append, judgement, index);
     return { kind: 'proposed', index, accepted: judgement };
+  }
+
+  /** Judged, not just admitted: a leader that was deposed does not know of a level that was raised since (rule S5). */
+  private refusalOfLevel({ change, fact }: Append): FactstoreError | undefined {
+    const kind = change ? kindOfChange(change) : fact;
+    return kind === undefined ? undefined : this.ports.refusalOfLevel(kind);
   }
 
   private refusalOfFact({ fact, writes }: Append): FactstoreError | undefined {
@@ -294,8 +300,6 @@ export class Appender {
     // It grew older while it waited, and may have been repeated elsewhere meanwhile, too long ago for its id to be known.
     const ageMs = append.attemptAgeMs + this.ports.clock.monotonicMs() - sinceMs;
     if (ageMs > APPEND_ID_WINDOW_MS) throw expired(ageMs);
-    if (append.change) this.ports.checkLevel(kindOfChange(append.change));
-    if (append.fact !== undefined) this.ports.checkLevel(append.fact);
     if (!this.ports.diskHasRoom()) throw diskReserve();
     if (this.overloaded(append)) throw overloaded(replica.unappliedBytes);
     if (replica.clockHasJumped) throw clockNotTrusted();

@@ -81,9 +81,15 @@ export class Facts {
 
   /** Ends in FAILED_PRECONDITION where the feature level does not allow that kind yet. */
   checkLevel(kind: string): void {
-    if (this.allows(kind)) return;
+    const refusal = this.refusalOf(kind);
+    if (refusal) throw refusal;
+  }
+
+  /** Why the feature level does not allow that kind yet; undefined: it does. */
+  refusalOf(kind: string): FactstoreError | undefined {
+    if (this.allows(kind)) return undefined;
     const since = this.kinds[kind] ?? Number.POSITIVE_INFINITY;
-    throw new FactstoreError(
+    return new FactstoreError(
       'FAILED_PRECONDITION',
       `${kind} needs feature level ${since}, but the cluster is at ${this.current}: once all members run a version that knows it, raise it with factstore cluster raise-level. Nothing was written.`,
       { needed: since, level: this.current },

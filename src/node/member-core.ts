@@ -46,8 +46,8 @@ export interface MemberCorePorts
   readonly index: EventIndex;
   readonly transport: Transport;
   readonly calls: OpenCalls;
-  /** Ends in FAILED_PRECONDITION where the feature level does not allow a kind of fact yet (rule S16). */
-  checkLevel(kind: string): void;
+  /** Why the feature level does not allow a kind of fact yet (rule S16); undefined: it does. */
+  refusalOfLevel(kind: string): FactstoreError | undefined;
   /** Why a kind of fact cannot be written now, another one of its stream being in flight or not; undefined: it can. */
   refusalOfFact(kind: string, another: boolean): FactstoreError | undefined;
   /** False while free space is below the reserve (rule D1). */
@@ -120,7 +120,7 @@ export class MemberCore {
       index,
       pendingBytesMax: limits.pendingAppendBytesMax,
       log: { get: async (logIndex) => recent(logIndex) ?? ((await log.get(logIndex)) as EntryRecord) },
-      checkLevel: (kind) => ports.checkLevel(kind),
+      refusalOfLevel: (kind) => ports.refusalOfLevel(kind),
       refusalOfFact: (kind, another) => ports.refusalOfFact(kind, another),
       diskHasRoom: () => ports.diskHasRoom(),
       conditions: new Conditions(index, reader, clock),

@@ -444,7 +444,7 @@ export class Member {
       fetchEntries: (last) => this.fetchEntries(last),
       fatal,
       calls: this.calls,
-      checkLevel: (kind) => this.facts.checkLevel(kind),
+      refusalOfLevel: (kind) => this.facts.refusalOf(kind),
       refusalOfFact: (kind, another) => this.scavenging.refusalOf(kind, another),
       diskHasRoom: () => !reserve.short,
     });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { FactstoreError } from '../../src/base/errors.ts';
 import { ForwardedLanes } from '../../src/node/forwarded-lanes.ts';
 import { encodeAppendRequest } from '../../src/proto/append-request.ts';
 import type { AppendForwarder } from '../../src/server/append-routing.ts';
@@ -43,6 +44,16 @@ describe('an answer', () => {
     const none = { expect: { kind: 'none' } } as const;
     const error = await cluster.refused(leader.append(anAppend('a', ['B'], none)));
     expect(error).toMatchObject({ code: 'NOT_LEADER', definite: true });
+  });
+
+  it('that the feature level refuses is not given by a leader that was deposed: the level may have been raised since [S5, S16]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    cluster.refusalOfLevel = (kind) => new FactstoreError('FAILED_PRECONDITION', `${kind} needs feature level 9`);
+    const fact = () => ({ ...anAppend('a', ['A']), fact: '$A' });
+    expect(await cluster.refused(leader.append(fact()))).toMatchObject({ code: 'FAILED_PRECONDITION' });
+    cluster.isolate(leader);
+    expect(await cluster.refused(leader.append(fact()))).toMatchObject({ code: 'NOT_LEADER', definite: true });
   });
 
   it('that is a conflict does not wait for ever for what a lost leadership left uncommitted [S5]', async () => {

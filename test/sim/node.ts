@@ -142,7 +142,7 @@ export class Node {
       fetchEntries: (last) => fetchFrom(process, () => lastOf(ports.peers(), last)),
       fatal: (error) => ports.ended(error),
       calls: new OpenCalls(),
-      checkLevel: () => undefined,
+      refusalOfLevel: () => undefined,
       refusalOfFact: () => undefined,
       diskHasRoom: () => !this.reserve.short,
     });

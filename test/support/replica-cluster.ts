@@ -144,7 +144,7 @@ export class ReplicaNode {
       index,
       pendingBytesMax: cluster.options.pendingBytesMax ?? 32 << 20,
       log: { get: async (logIndex) => recent(logIndex) ?? ((await log.get(logIndex)) as EntryRecord) },
-      checkLevel: () => undefined,
+      refusalOfLevel: (kind) => cluster.refusalOfLevel(kind),
       refusalOfFact: () => undefined,
       diskHasRoom: () => disk.hasRoom,
       conditions: new Conditions(index, reader, clock, { rows: cluster.options.conditionRows ?? 100_000 }),
@@ -302,6 +302,8 @@ export class ReplicaCluster {
   readonly fetches: string[] = [];
   /** Where this is false, a node that is asked for entries does not answer. */
   answersFetch: (asker: string, asked: string) => boolean = () => true;
+  /** What the feature level of every node refuses. */
+  refusalOfLevel: (kind: string) => FactstoreError | undefined = () => undefined;
   /** Messages for which this is true are lost. */
   loses: (message: PeerMessage) => boolean = () => false;
 

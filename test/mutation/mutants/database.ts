@@ -93,6 +93,16 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
     test: 'subscription/following.test.ts',
   },
   {
+    id: 'level-refused-unconfirmed',
+    file: 'src/database/appender.ts',
+    search: 'const error = this.refusalOfLevel(append) ?? this.refusalOfFact(append);',
+    replacement:
+      'const error = this.refusalOfFact(append);\n    const level = this.refusalOfLevel(append);\n    if (level) throw level;',
+    bug: 'a leader that was deposed tells that the cluster is at a level that it has left',
+    rule: 'S5',
+    test: 'database/appending.test.ts',
+  },
+  {
     id: 'line-passed-by-small',
     file: 'src/database/appender.ts',
     search: 'if (first && first.append !== append) return true;',
