@@ -26,6 +26,17 @@ const EVENTS_AT_ONCE = 16;
 
 const BUDGET: Budget = { rows: 100_000, ms: 2_000 };
 
+/** So many look-ups that were given up may still wait for their read; before further ones are begun, some have to end. */
+const GIVEN_UP_MAX = 256;
+
+/** How far a look-up has come. */
+interface Looked {
+  /** Of the conditions that have been looked up. */
+  readonly matched: boolean[];
+  /** How many rows of the index were read. */
+  rows: number;
+}
+
 /** Events as the answer to a conflict shows them. */
 export interface ShownEvents {
   /** Each a RecordedEvent as bytes, oldest first. */
@@ -40,6 +51,8 @@ export class Conditions {
   private readonly reader: EventReader;
   private readonly clock: Clock;
   private readonly budget: Budget;
+  /** How many look-ups were given up and have not ended yet. */
+  private givenUp = 0;
 
   constructor(index: EventIndex, reader: EventReader, clock: Clock, budget: Partial<Budget> = {}) {
     this.index = index;
@@ -63,11 +76,33 @@ export class Conditions {
     return { position: view.head, matched };
   }
 
-  /** Looks at everything up to the head. Ends in LIMIT_EXCEEDED where that takes too much. */
-  async see(conditions: readonly AppendCondition[]): Promise<ConditionsSeen> {
+  /**
+   * Looks at everything up to the head. Ends in LIMIT_EXCEEDED where that takes too much. A read may take long, as where the
+   * tables of the index are still being checked: it is not waited for, because whoever waits keeps all in memory that is
+   * appended meanwhile. Where none has ended, it ends in NOT_READY.
+   */
+  see(conditions: readonly AppendCondition[]): Promise<ConditionsSeen> {
+    const { ms } = this.budget;
+    if (this.givenUp >= GIVEN_UP_MAX) return Promise.reject(notAnswered(ms));
+    const looked = { matched: [], rows: 0 };
+    const overdue = () =>
+      looked.rows > 0 ? tooExpensive(looked.matched.length, `more than ${ms} ms`) : notAnswered(ms);
+    const looking = this.look(conditions, looked);
+    return new Promise((resolve, reject) => {
+      const timer = this.clock.setTimer(ms, () => {
+        reject(overdue());
+        this.givenUp++;
+        const ended = () => void this.givenUp--;
+        looking.then(ended, ended);
+      });
+      looking.then(resolve, reject).finally(() => timer.cancel());
+    });
+  }
+
+  private async look(conditions: readonly AppendCondition[], looked: Looked): Promise<ConditionsSeen> {
+    const { matched } = looked;
     const view = this.index.view();
-    const matched: boolean[] = [];
-    const spend = this.spending();
+    const spend = this.spending(looked);
     for (const [n, { query, after }] of conditions.entries()) {
       let found = false;
       for await (const { events } of this.matching(view, query, after, 1, (rows) => spend(n, rows))) {
@@ -141,13 +176,12 @@ export class Conditions {
   }
 
   /** Counts down; throws once the budget is spent. */
-  private spending(): (condition: number, rows: number) => void {
+  private spending(looked: Looked): (condition: number, rows: number) => void {
     const { rows, ms } = this.budget;
     const untilMs = this.clock.monotonicMs() + ms;
-    let spent = 0;
     return (condition, more) => {
-      spent += more;
-      if (spent > rows) throw tooExpensive(condition, `more than ${rows} rows of the index`);
+      looked.rows += more;
+      if (looked.rows > rows) throw tooExpensive(condition, `more than ${rows} rows of the index`);
       if (this.clock.monotonicMs() > untilMs) throw tooExpensive(condition, `more than ${ms} ms`);
     };
   }
@@ -180,6 +214,13 @@ function tooWide(ms: number): FactstoreError {
     'LIMIT_EXCEEDED',
     `conditions: comparing them with the events in flight took more than ${ms} ms. Nothing was written. Name fewer streams, prefixes, types and tags, or append again when fewer events are in flight.`,
     { field: 'conditions' },
+  );
+}
+
+function notAnswered(ms: number): FactstoreError {
+  return new FactstoreError(
+    'NOT_READY',
+    `the index of the leader gave nothing for ${ms} ms, so the conditions were not looked up; behind a start its tables are checked first. Nothing was written; try again shortly.`,
   );
 }
 

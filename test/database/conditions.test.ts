@@ -6,6 +6,7 @@ import { Conditions } from '../../src/database/conditions.ts';
 import { scanRecordedEvent } from '../../src/model/event.ts';
 import type { AppendCondition, QueryItem } from '../../src/model/query.ts';
 import { encodeAppendResponse } from '../../src/proto/append-response.ts';
+import { deferred } from '../../src/runtime/deferred.ts';
 import { EventIndex } from '../../src/storage/index/event-index.ts';
 import { EventReader } from '../../src/storage/index/event-reader.ts';
 import { encodeEvent, feed, LogFixture } from '../storage/index/log-fixture.ts';
@@ -105,6 +106,39 @@ describe('a condition', () => {
       'appended',
       'appended',
     ]);
+  });
+
+  it('is given up in time also where a read of the index does not end, and keeps nothing in memory then [S3, S4]', async () => {
+    const cluster = await ReplicaCluster.start(1, { blockEvents: 4 });
+    const leader = await cluster.leader();
+    for (let n = 0; n < 20; n++) await append(cluster, leader, 'a', 'A');
+    await cluster.settled(leader.index.idle());
+    const store = leader.disk.indexStore;
+    const scan = store.scan.bind(store);
+    const check = deferred<void>();
+    store.scan = (range) => {
+      const rows = scan(range);
+      return { next: (count) => check.promise.then(() => rows.next(count)), close: () => rows.close() };
+    };
+    const conditional = () => leader.append(anAppend('b', ['B'], tagged('x', unless(0, { tags: ['x'] }))));
+    const waiting = cluster.refused(conditional());
+    await append(cluster, leader, 'a', 'A');
+    expect(leader.sequencer.overlaySize).toBe(1);
+    await cluster.time.run(2_010);
+    expect(leader.sequencer.overlaySize).toBe(0);
+    expect(await waiting).toMatchObject({ code: 'NOT_READY', definite: true });
+    // Those that are given up are bounded, until the read ends.
+    for (let n = 0; n < 8; n++) {
+      const refused = Array.from({ length: 32 }, () => cluster.refused(conditional()));
+      await cluster.time.run(2_010);
+      await Promise.all(refused);
+    }
+    const late = watch(cluster.refused(conditional(), 10));
+    await cluster.time.run(10);
+    expect(late.settled).toBe(true);
+    check.resolve();
+    await cluster.time.run(10);
+    expect(verdict(await cluster.settled(conditional()))).toBe('appended');
   });
 
   it('is judged against what was appended while it was being looked up [S3, S4]', async () => {

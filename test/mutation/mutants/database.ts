@@ -103,6 +103,15 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
     test: 'database/appending.test.ts',
   },
   {
+    id: 'look-up-waits-for-read',
+    file: 'src/database/conditions.ts',
+    search: 'const timer = this.clock.setTimer(ms, () => {\n        reject(overdue());',
+    replacement: 'const timer = this.clock.setTimer(ms, () => {',
+    bug: 'a condition that waits for the check of the index keeps all in memory that is appended meanwhile',
+    rule: 'S4',
+    test: 'database/conditions.test.ts',
+  },
+  {
     id: 'line-passed-by-small',
     file: 'src/database/appender.ts',
     search: 'if (first && first.append !== append) return true;',
