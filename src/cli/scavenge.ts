@@ -78,8 +78,9 @@ async function statusText(
 function row(member: ScavengeStatus): string[] {
   const { nodeId, address } = member;
   if (!member.reachable) return [nodeId, address, 'unreachable', '-', '-', '-', '-', member.unreachable];
-  const { state, point, through, to, events, bytes } = member;
+  const { state, point, through, to, events, bytes, waitsFor } = member;
   if (state === 'none') return [nodeId, address, 'none', '-', '-', '-', '-', ''];
   const percent = to === 0n ? 0n : (100n * through) / to;
-  return [nodeId, address, state, `${point}`, `${percent} %`, `${events} events`, `${bytes} bytes`, ''];
+  const waits = waitsFor && `waits for what it has lost: ${waitsFor}`;
+  return [nodeId, address, state, `${point}`, `${percent} %`, `${events} events`, `${bytes} bytes`, waits];
 }

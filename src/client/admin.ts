@@ -30,6 +30,8 @@ export interface MemberScavenge {
   readonly events: bigint;
   /** Bytes that their records became shorter by; tables on the disk are compressed, and shrink by less or more. */
   readonly bytes: bigint;
+  /** What the member has lost of its log, so that it cannot go on; empty: nothing. */
+  readonly waitsFor: string;
 }
 
 /** A member that did not answer, and why. */
@@ -113,7 +115,7 @@ const STATES: Readonly<Record<ScavengeStatusResponse__Output['state'], ScavengeS
   SCAVENGE_STATE_STOPPED: 'stopped',
 };
 
-function figures({ state, point, through, to, events, bytes }: ScavengeStatusResponse__Output) {
+function figures({ state, point, through, to, events, bytes, waitsFor }: ScavengeStatusResponse__Output) {
   return {
     state: STATES[state] ?? 'none',
     point: BigInt(point),
@@ -121,5 +123,6 @@ function figures({ state, point, through, to, events, bytes }: ScavengeStatusRes
     to: BigInt(to),
     events: BigInt(events),
     bytes: BigInt(bytes),
+    waitsFor,
   };
 }

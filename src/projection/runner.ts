@@ -9,6 +9,7 @@ import type { EventReader } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
 import { EventSource, type SourceBatch } from './event-source.ts';
 import type { GenerationStore, ParkedEvent } from './generation-store.ts';
+import { LostEntry } from './lost-entry.ts';
 import { firstRefused, outboxRows } from './outbox.ts';
 import { Pace } from './pace.ts';
 import type { BatchOutcome, Fault, Program } from './program.ts';
@@ -91,6 +92,7 @@ export class GenerationRunner implements SandboxHolder {
   private digest: StateDigest;
   private digestAt = 0;
   private readonly recovery: StateRecovery;
+  private readonly lostEntry: LostEntry;
   /** The checkpoint is to be written once it has come here, though no event was the program's. */
   private keepTo = 0;
   /** Ends the wait under way, or the next one. */
@@ -118,6 +120,7 @@ export class GenerationRunner implements SandboxHolder {
     this.checkpoint = new Watched(store.checkpoint.position);
     this.progress = new Progress(ports.clock);
     this.digest = new StateDigest(store.checkpoint.position);
+    this.lostEntry = new LostEntry(ports, projection.name);
     this.recovery = new StateRecovery({
       ...ports,
       name: projection.name,
@@ -165,7 +168,7 @@ export class GenerationRunner implements SandboxHolder {
 
   /** Why it neither processes events nor stands still by a fault; undefined: nothing keeps it. */
   get waitsFor(): string | undefined {
-    return this.recovery.obstacle;
+    return this.recovery.obstacle ?? this.lostEntry.obstacle;
   }
 
   /** Whether there is no state here to be asked for: it has to come from another node. */
@@ -234,19 +237,11 @@ export class GenerationRunner implements SandboxHolder {
     try {
       await this.ports.upToDate(signal);
       while (!signal.aborted && !this.fault) {
-        if (await this.recovery.comesFirst()) continue;
-        if (this.givesBack) await this.endSandbox();
-        if (!this.program) {
-          await this.openProgram();
-          continue;
-        }
-        await this.keepQuiet();
-        await this.gather();
-        if (await this.turn()) continue;
-        const next = this.checkpoint.value + 1;
-        await this.wait((wake) =>
-          next > this.range().until ? this.rangeChange(wake) : this.ports.head.reached(next, wake),
-        );
+        await this.goOn().catch(async (error: unknown) => {
+          // What the program did of a batch that was not written must not be kept.
+          await this.closeProgram();
+          await this.lostEntry.wait(error, signal);
+        });
       }
       if (!this.lacking) await this.keepQuiet();
     } catch (error) {
@@ -257,6 +252,19 @@ export class GenerationRunner implements SandboxHolder {
       await this.closeProgram();
       this.ports.sandboxMemory.remove(this);
     }
+  }
+
+  private async goOn(): Promise<unknown> {
+    if (await this.recovery.comesFirst()) return;
+    if (this.givesBack) await this.endSandbox();
+    if (!this.program) return this.openProgram();
+    await this.keepQuiet();
+    await this.gather();
+    if (await this.turn()) return;
+    const next = this.checkpoint.value + 1;
+    return this.wait((wake) =>
+      next > this.range().until ? this.rangeChange(wake) : this.ports.head.reached(next, wake),
+    );
   }
 
   /** Waits until that is over, or something wakes it; nothing is left behind that waits on. */
@@ -347,6 +355,7 @@ export class GenerationRunner implements SandboxHolder {
     const { emitted } = store.checkpoint;
     const quiet = outcome.changed.size + outcome.emissions.length + parked.length === 0;
     if (quiet && !this.mustKeep(position)) return this.step(position, []);
+    const chain = await ports.chainAt(position);
     const producer = producerOf(projection);
     const outbox =
       outcome.emissions.length === 0
@@ -364,7 +373,6 @@ export class GenerationRunner implements SandboxHolder {
     const nowMs = ports.clock.monotonicMs();
     const sync = nowMs - this.syncedMs >= SYNC_EVERY_MS;
     if (sync) this.syncedMs = nowMs;
-    const chain = await ports.chainAt(position);
     await store.commit(
       { position, chain, emitted: outbox.emitted, changed: outcome.changed, parked, outbox: outbox.rows, digest },
       sync,
@@ -375,6 +383,7 @@ export class GenerationRunner implements SandboxHolder {
 
   private step(position: number, changed: Iterable<string>): void {
     this.checkpoint.raise(position);
+    this.lostEntry.passed();
     this.stepped(changed);
   }
 

@@ -3,6 +3,7 @@ import { scanRecordedEvent } from '../model/event.ts';
 import { SCAVENGES_STREAM, startsScavenge } from '../model/scavenge-fact.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { damageIn } from '../storage/damage.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
 import type { EventReader } from '../storage/index/event-reader.ts';
 import type { RaftLog } from '../storage/raft-log.ts';
@@ -45,6 +46,8 @@ export interface ScavengeStatus {
   readonly to: number;
   readonly events: number;
   readonly bytes: number;
+  /** What of the log is lost, so that it cannot go on; empty: nothing. */
+  readonly waitsFor: string;
 }
 
 /** The last word about scavenges that was applied. */
@@ -60,6 +63,7 @@ const TURN_ENTRIES = 256;
 const ENTRIES_PER_ROW = 10_000;
 const WAIT_FOR_APPLY_MS = 5;
 const PASSED_AGAIN_MS = 10;
+const LOST_AGAIN_MS = 5_000;
 
 /**
  * Erases on this node what the log says is hidden at the last scavenge point (rule R2), beside everything else that the
@@ -78,6 +82,7 @@ export class Scavenger {
   private stubAt = 0;
   /** The point up to which this run has erased everything; rewriting the tables may still be under way. */
   private erasedTo = 0;
+  private waitsFor = '';
 
   constructor(ports: ScavengerPorts) {
     this.ports = ports;
@@ -101,6 +106,7 @@ export class Scavenger {
     const position = starts === undefined ? 0 : (scanRecordedEvent(event)?.position ?? 0);
     if (starts === undefined || position <= (this.word?.position ?? 0)) return;
     this.word = { position, starts };
+    this.waitsFor = '';
     this.wake();
   }
 
@@ -110,7 +116,8 @@ export class Scavenger {
     const known = progress?.point === point ? progress : undefined;
     const state = this.stateOf(known);
     const { through = 0, events = 0, bytes = 0 } = known ?? {};
-    return { state, point, through, to: Math.max(to, through), events, bytes };
+    const waitsFor = state === 'running' ? this.waitsFor : '';
+    return { state, point, through, to: Math.max(to, through), events, bytes, waitsFor };
   }
 
   /** What was erased, as far as this node knows: by itself, or by others before an entry came here. */
@@ -147,14 +154,32 @@ export class Scavenger {
   private wake(): void {
     if (!this.started || this.running || this.stopping.signal.aborted || !this.pending()) return;
     this.running = this.run()
-      .catch((error: unknown) => {
-        if (!this.stopping.signal.aborted) this.ports.fatal(error);
-        this.stopping.abort();
-      })
+      .catch((error: unknown) => this.failed(error))
       .finally(() => {
         this.running = undefined;
         this.wake();
       });
+  }
+
+  /**
+   * What is lost of the log cannot be erased. Where others have it the node is mended by its next start, to which it comes
+   * without this; else it goes on with all that it still has (rule D7), and the scavenge waits for as long.
+   */
+  private async failed(error: unknown): Promise<void> {
+    const { clock, logger, fatal } = this.ports;
+    if (this.stopping.signal.aborted) return;
+    const damage = damageIn(error);
+    if (damage?.kind !== 'belowCommit') {
+      this.stopping.abort();
+      return fatal(error);
+    }
+    if (!this.pending()) return;
+    if (this.waitsFor !== damage.text) {
+      const text = `the scavenge waits at what this node has lost, and goes on once that is restored, or ends by a stop: ${damage.text}`;
+      logger.error({ event: 'scavenge.waits', index: damage.index }, text);
+    }
+    this.waitsFor = damage.text;
+    await clock.sleep(LOST_AGAIN_MS, this.stopping.signal);
   }
 
   /** The point that is to be scavenged up to; undefined: nothing is to be done. */
@@ -184,7 +209,7 @@ export class Scavenger {
       const owesRewrite = this.progress?.owesRewrite ?? true;
       this.progress = { point, through: 0, events: 0, bytes: 0, done: false, owesRewrite };
     }
-    logger.info({ event: 'scavenge.started', point }, `scavenging up to position ${point}`);
+    if (this.waitsFor === '') logger.info({ event: 'scavenge.started', point }, `scavenging up to position ${point}`);
     if (!(await this.eraseTo(logIndex, point))) return;
     this.erasedTo = point;
     if (!(await this.compact(logIndex, point))) return;
@@ -249,6 +274,7 @@ export class Scavenger {
     this.replacedTo = Math.max(this.replacedTo, stubs.at(-1)?.index ?? 0);
     if (stubs.length > 0 || progress.done || !rare) await this.ports.log.replace(stubs, progress);
     this.progress = progress;
+    this.waitsFor = '';
   }
 
   /**

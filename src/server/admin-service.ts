@@ -17,6 +17,7 @@ interface ScavengeFigures {
   readonly to: number;
   readonly events: number;
   readonly bytes: number;
+  readonly waitsFor: string;
 }
 
 /** A fact about scavenges that is in the log. */

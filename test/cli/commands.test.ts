@@ -378,7 +378,8 @@ describe('cluster', () => {
     const figures = { state: 'running', point: 22n, to: 100n, events: 3n, bytes: 4096n } as const;
     watched.scavengeStatus = async () => {
       through += 25n;
-      const n1 = { nodeId: 'n1', address: '10.0.0.1:2113', reachable: true, ...figures, through } as const;
+      const waitsFor = through > 25n ? 'entry 50: it is missing' : '';
+      const n1 = { nodeId: 'n1', address: '10.0.0.1:2113', reachable: true, ...figures, through, waitsFor } as const;
       return [n1, { nodeId: 'n2', address: '10.0.0.2:2113', reachable: false, unreachable: 'connection refused' }];
     };
     const stdout = new Collected();
@@ -389,7 +390,7 @@ describe('cluster', () => {
     const lines = stdout.text.split('\n').map((line) => line.replace(/ +/g, ' ').trim());
     expect(lines.filter((line) => line.startsWith('n1'))).toEqual([
       'n1 10.0.0.1:2113 running 22 25 % 3 events 4096 bytes',
-      'n1 10.0.0.1:2113 running 22 50 % 3 events 4096 bytes',
+      'n1 10.0.0.1:2113 running 22 50 % 3 events 4096 bytes waits for what it has lost: entry 50: it is missing',
     ]);
     expect(lines.filter((line) => /^n2 .* unreachable .* connection refused$/.test(line))).toHaveLength(2);
     const once = await run(['scavenge', 'status', '--json'], { store: watched });

@@ -52,6 +52,24 @@ async function converged(client: FactstoreClient): Promise<void> {
   expect(new Set(chains).size).toBe(1);
 }
 
+/** A node that votes alone, started with an entry lost that its start does not look at. */
+async function aloneWithout(index: number) {
+  const alone = await TestNodes.start(1, { shutdownTimeoutMs: 1_000 });
+  nodes = alone;
+  const before = await alone.client();
+  // A start reads what is not in sealed blocks of the index, up to three of 16,384 events, and verifies the last 64 MiB.
+  const many = Array.from({ length: 1_000 }, (_, i) => ({ type: 'Counted', data: { i } }));
+  for (let i = 0; i < 51; i++) await before.append(`s-${i}`, many);
+  const large = [{ type: 'Counted', data: { text: 'x'.repeat(1_000_000) } }];
+  await Promise.all(Array.from({ length: 70 }, () => before.append('large', large)));
+  await alone.stopNode(0);
+  await damage(alone.data(0), [index]);
+  const { logger, lines } = logging();
+  const tells = (event: string) => until(event, () => lines.find((line) => line.event === event));
+  await alone.startNode(0, {}, { logger });
+  return { alone, logger, lines, tells, client: await alone.client(0) };
+}
+
 function said(node: ProcessNode, event: string): boolean {
   return node.output.some((line) => line.includes(`"${event}"`));
 }
@@ -140,31 +158,42 @@ describe('a node whose log is damaged below its commit index', () => {
   });
 
   test('and that votes alone serves on where a node joins that would need the damaged entry, also started anew [D7]', async () => {
-    nodes = await TestNodes.start(1, { shutdownTimeoutMs: 1_000 });
-    const before = await nodes.client();
-    // A start reads what is not in sealed blocks of the index, up to three of 16,384 events, and verifies the last 64 MiB.
-    const many = Array.from({ length: 1_000 }, (_, i) => ({ type: 'Counted', data: { i } }));
-    for (let i = 0; i < 51; i++) await before.append(`s-${i}`, many);
-    const large = [{ type: 'Counted', data: { text: 'x'.repeat(1_000_000) } }];
-    await Promise.all(Array.from({ length: 70 }, () => before.append('large', large)));
-    await nodes.stopNode(0);
-    await damage(nodes.data(0), [10]);
-    const { logger, lines } = logging();
-    const tells = (event: string) => until(event, () => lines.find((line) => line.event === event));
-    await nodes.startNode(0, {}, { logger });
-    await nodes.addNode();
+    const { alone, logger, lines, tells } = await aloneWithout(10);
+    await alone.addNode();
     expect((await tells('log.unsendable')).text).toMatch(/^n2\/.* waits for what this node has lost: entry 10: /);
-    const client = await nodes.client(0);
+    const client = await alone.client(0);
     await client.append('s', [{ type: 'Counted', data: {} }]);
-    expect(await readdir(nodes.data(0))).not.toContain('damaged.json');
+    expect(await readdir(alone.data(0))).not.toContain('damaged.json');
     await expect(client.cluster.promote('n2')).rejects.toThrow(/n2 cannot catch up, as n1 has lost .*entry 10/);
     // One that has noted the damage, as it thought that others could mend it, finds that they cannot.
-    await nodes.stopNode(0);
-    await writeDamageNote(nodes.data(0), { kind: 'belowCommit', index: 10, text: 'entry 10: its checksum is wrong' });
+    await alone.stopNode(0);
+    await writeDamageNote(alone.data(0), { kind: 'belowCommit', index: 10, text: 'entry 10: its checksum is wrong' });
     lines.length = 0;
-    await nodes.startNode(0, {}, { logger });
+    await alone.startNode(0, {}, { logger });
     expect((await tells('log.unmended')).text).toMatch(/goes on .* no peer has entry 10: n2: /);
     await tells('log.unsendable');
+    await client.append('s', [{ type: 'Counted', data: {} }]);
+    expect(lines.map(({ level }) => level)).not.toContain('fatal');
+  });
+
+  test('and that votes alone serves on where a scavenge or a projection needs the damaged entry, also started anew [D7]', async () => {
+    const { alone, logger, lines, tells, client } = await aloneWithout(10);
+    await client.streams.truncate('s-30', 500n);
+    await client.admin.startScavenge();
+    for (let starts = 0; starts < 2; starts++) {
+      expect((await tells('scavenge.waits')).text).toMatch(/entry 10: its checksum is wrong/);
+      await client.append('s', [{ type: 'Counted', data: {} }]);
+      const [member] = await client.admin.scavengeStatus();
+      expect(member).toMatchObject({ state: 'running', waitsFor: 'entry 10: its checksum is wrong' });
+      lines.length = 0;
+      await alone.stopNode(0);
+      await alone.startNode(0, {}, { logger });
+    }
+    await client.admin.stopScavenge();
+    await client.projections.create('counts', 'fromAll().when({ Counted: () => ({}) })');
+    expect((await tells('projection.waits')).text).toMatch(/projection counts: .*entry 10: its checksum is wrong/);
+    const { active } = await client.projections.get('counts');
+    expect(active).toMatchObject({ state: 'catchingUp', waitsFor: expect.stringContaining('entry 10') });
     await client.append('s', [{ type: 'Counted', data: {} }]);
     expect(lines.map(({ level }) => level)).not.toContain('fatal');
   });

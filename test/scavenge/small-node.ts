@@ -12,6 +12,7 @@ import { EventReader } from '../../src/storage/index/event-reader.ts';
 import { RaftLog } from '../../src/storage/raft-log.ts';
 import { genesisChain } from '../../src/storage/record.ts';
 import type { Store } from '../../src/storage/store.ts';
+import { logging } from '../peer/support.ts';
 import { feed, LogFixture, uuid } from '../storage/index/log-fixture.ts';
 import { turn } from '../storage/index/memory-store.ts';
 import { MemoryPromises } from '../storage/support.ts';
@@ -48,6 +49,7 @@ export class SmallNode {
   private readonly parts: SmallNodeParts;
   private readonly fixture = new LogFixture();
   private readonly promises = new MemoryPromises();
+  private readonly logging = logging();
   private log!: RaftLog;
   private index!: EventIndex;
   private scavenger!: Scavenger;
@@ -66,6 +68,11 @@ export class SmallNode {
     return this.scavenger.status;
   }
 
+  /** What it has logged. */
+  get lines() {
+    return this.logging.lines;
+  }
+
   /** Opens what the tables hold, as a start of the node does. */
   async open(): Promise<void> {
     const { time, logTables, indexTables, ...limits } = this.parts;
@@ -80,7 +87,7 @@ export class SmallNode {
       index: this.index,
       reader: new EventReader({ log: this.log, yieldTurn: turn }),
       clock: time.clock,
-      logger: { info() {}, warn() {}, error() {} } as never,
+      logger: this.logging.logger,
       ...limits,
       fatal: (error) => {
         this.failure = error;

@@ -11,6 +11,15 @@ export const PROJECTION_MUTANTS: readonly Mutant[] = [
     test: 'projection/watch.test.ts',
   },
   {
+    id: 'projection-ends-the-node-by-a-lost-entry',
+    file: 'src/projection/lost-entry.ts',
+    search: "if (damage?.kind !== 'belowCommit') throw error;",
+    replacement: 'throw error;',
+    bug: 'a node that votes alone ends at every start, because a projection needs an entry that it has lost',
+    rule: 'D7',
+    test: 'projection/lost-entry.test.ts',
+  },
+  {
     id: 'limits-at-settling-are-a-handlers',
     file: 'src/projection/sandbox/worker.ts',
     search: "    return { kind: 'failed', failure: failureOf(error), log: [] };\n  }\n}\n\nfunction settle(",

@@ -13,6 +13,15 @@ export const SCAVENGE_MUTANTS: readonly Mutant[] = [
     test: 'scrub/scrubber.test.ts',
   },
   {
+    id: 'scavenge-ends-by-a-lost-entry',
+    file: 'src/scavenge/scavenger.ts',
+    search: "if (damage?.kind !== 'belowCommit') {\n      this.stopping.abort();",
+    replacement: '{\n      this.stopping.abort();',
+    bug: 'a node that votes alone ends at every start, because a scavenge needs an entry that it has lost',
+    rule: 'D7',
+    test: 'scavenge/lost-entry.test.ts',
+  },
+  {
     id: 'scavenge-judged-now',
     file: 'src/scavenge/point-visibility.ts',
     search: 'last && last.position > this.point.position ? await this.factAt(stream) : last',

@@ -10,6 +10,7 @@ export interface ScavengeStatusResponse {
   'to'?: (number | string | Long);
   'events'?: (number | string | Long);
   'bytes'?: (number | string | Long);
+  'waitsFor'?: (string);
 }
 
 export interface ScavengeStatusResponse__Output {
@@ -19,4 +20,5 @@ export interface ScavengeStatusResponse__Output {
   'to': (number);
   'events': (number);
   'bytes': (number);
+  'waitsFor': (string);
 }
