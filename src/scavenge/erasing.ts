@@ -17,13 +17,18 @@ export interface ErasedEntry {
   readonly names: readonly ErasedName[];
 }
 
-/** Erases what nobody can see of entries, one after another. */
+/** How many events of an entry are looked at in one turn. */
+const EVENTS_PER_TURN = 1_000;
+
+/** Erases what nobody can see of entries, one after another, and lets others have their turn meanwhile (rule C3). */
 export class Eraser {
   private readonly visibility: Visibility;
+  private readonly yieldTurn: () => Promise<void>;
   private readonly scanner = new EventScanner();
 
-  constructor(visibility: Visibility) {
+  constructor(visibility: Visibility, yieldTurn: () => Promise<void>) {
     this.visibility = visibility;
+    this.yieldTurn = yieldTurn;
   }
 
   /** The entry without its hidden events; undefined where it has none, or none that is not erased already. */
@@ -33,6 +38,7 @@ export class Eraser {
     const hidden = new Set<number>();
     const names: ErasedName[] = [];
     for (let n = 0; n < record.count; n++) {
+      if (n % EVENTS_PER_TURN === EVENTS_PER_TURN - 1) await this.yieldTurn();
       if (record.erased && isErasedEvent(payload.bytes, payload.eventStart(n))) continue;
       if (await this.isVisible(payload, n)) continue;
       hidden.add(n);

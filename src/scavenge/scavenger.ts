@@ -234,7 +234,7 @@ export class Scavenger {
     const { index, reader, log, clock, turnEntries = TURN_ENTRIES } = this.ports;
     const view = index.view();
     const { createdUs } = await view.locate(point);
-    const eraser = new Eraser(new PointVisibility(view, reader, { position: point, createdUs }));
+    const eraser = new Eraser(new PointVisibility(view, reader, { position: point, createdUs }), clock.yieldTurn);
     for (let next = (this.progress?.through ?? 0) + 1; next <= last; ) {
       if (!this.goesOn(point)) return false;
       const begunMs = clock.monotonicMs();
@@ -262,7 +262,7 @@ export class Scavenger {
       bytes += record.bytes.length - erased.stub.bytes.length;
     }
     const through = (records.at(-1) as EntryRecord).index;
-    if (names.length > 0) await this.ports.index.forget(names);
+    if (names.length > 0) await this.ports.index.forget(names, this.ports.clock.yieldTurn);
     await this.keep(stubs, { ...progress, owesRewrite, through, events, bytes });
   }
 

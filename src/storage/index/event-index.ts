@@ -52,6 +52,9 @@ export interface IndexOptions {
   readonly onDamage?: (error: Error) => void;
 }
 
+/** How many names of erased events are forgotten in one turn. */
+const NAMES_PER_TURN = 1_000;
+
 const DEFAULTS = {
   blockEvents: 16_384,
   cachedStreams: 100_000,
@@ -248,8 +251,18 @@ export class EventIndex {
     if (this.writeError) throw this.writeError.error;
   }
 
-  /** Takes names of erased events out of the rows, also of those that are yet to be written (rule R2). One call at a time. */
-  async forget(names: readonly ErasedName[]): Promise<void> {
+  /**
+   * Takes names of erased events out of the rows, also of those that are yet to be written (rule R2). One call at a time,
+   * which lets others have their turn (rule C3).
+   */
+  async forget(names: readonly ErasedName[], yieldTurn: () => Promise<void>): Promise<void> {
+    for (let from = 0; from < names.length; from += NAMES_PER_TURN) {
+      if (from > 0) await yieldTurn();
+      await this.forgetAtOnce(names.slice(from, from + NAMES_PER_TURN));
+    }
+  }
+
+  private async forgetAtOnce(names: readonly ErasedName[]): Promise<void> {
     while (this.sealing) await this.idle();
     const { memory, settings, store } = this;
     const blocks = new Map<number, ErasedName[]>();
@@ -257,7 +270,7 @@ export class EventIndex {
       const number = Math.floor((erased.position - 1) / settings.blockEvents);
       const block = memory.blocks[number - memory.sealedBlocks];
       if (block) block.forget(erased.kind, erased.name, erased.position);
-      else blocks.set(number, [...(blocks.get(number) ?? []), erased]);
+      else if (!blocks.get(number)?.push(erased)) blocks.set(number, [erased]);
     }
     const work = async () => {
       for (const [block, erased] of blocks) await forgetNames(store, block, block * settings.blockEvents + 1, erased);

@@ -22,6 +22,15 @@ export const SCAVENGE_MUTANTS: readonly Mutant[] = [
     test: 'scavenge/lost-entry.test.ts',
   },
   {
+    id: 'names-forgotten-in-one-turn',
+    file: 'src/storage/index/event-index.ts',
+    search: 'const NAMES_PER_TURN = 1_000;',
+    replacement: 'const NAMES_PER_TURN = Number.MAX_SAFE_INTEGER;',
+    bug: 'a scavenge keeps all else waiting while it takes the tags of a large append from the index',
+    rule: 'C3',
+    test: 'storage/index/event-index.test.ts',
+  },
+  {
     id: 'scavenge-judged-now',
     file: 'src/scavenge/point-visibility.ts',
     search: 'last && last.position > this.point.position ? await this.factAt(stream) : last',
@@ -42,7 +51,7 @@ export const SCAVENGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'names-left-in-index',
     file: 'src/scavenge/scavenger.ts',
-    search: '    if (names.length > 0) await this.ports.index.forget(names);\n',
+    search: '    if (names.length > 0) await this.ports.index.forget(names, this.ports.clock.yieldTurn);\n',
     replacement: '',
     bug: 'the tags of erased events stay in the index',
     rule: 'R2',

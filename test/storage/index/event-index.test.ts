@@ -521,3 +521,23 @@ describe('damage', () => {
     await expect(view.locate(40)).rejects.toThrow(/a locating row is missing/);
   });
 });
+
+it('names of a large append are forgotten in many turns, however many there are of one block [C3]', async () => {
+  const log = new LogFixture();
+  log.append(one('a', 40));
+  const { index, store } = await indexOf(log);
+  await index.idle();
+  const inTurns = [0];
+  const getMany = store.getMany.bind(store);
+  store.getMany = (keys) => {
+    inTurns[inTurns.length - 1]! += keys.length;
+    return getMany(keys);
+  };
+  const names = Array.from({ length: 40_000 }, (_, n) => ({
+    kind: Kind.tag,
+    name: Buffer.from(`tag:${n}`),
+    position: 1 + (n % 16),
+  }));
+  await index.forget(names, async () => void inTurns.push(0));
+  expect(inTurns).toEqual(Array.from({ length: 40 }, () => 1_000));
+});
