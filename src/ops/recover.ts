@@ -90,10 +90,11 @@ export class Recovery {
   /** Carries it out, or goes on with it where it was interrupted; gives the id of the new cluster. */
   async carryOut(): Promise<string> {
     const { path } = this;
-    const { identity, membership, note: begun } = this.opened;
+    const { identity, memberships, note: begun } = this.opened;
+    const lineage = memberships.at(-1)?.lineage;
     const note = begun ?? { clusterId: randomUUID(), directoryId: randomUUID() };
     if (!begun) await writeRecoveryNote(path, note);
-    if (uuidOf(membership.lineage?.clusterId) !== note.clusterId) await this.beginCluster(note);
+    if (uuidOf(lineage?.clusterId) !== note.clusterId) await this.beginCluster(note);
     await this.opened.close();
     const foundedAs = identity.foundedAs ?? (identity.clusterId as string);
     const { clusterId, directoryId } = note;
@@ -113,8 +114,8 @@ export class Recovery {
 
   /** The entry that begins the new cluster; all that stands before it is committed with it. */
   private async beginCluster({ clusterId, directoryId }: RecoveryNote): Promise<void> {
-    const { identity, log, membership, self } = this.opened;
-    const former = membership.members.get(self);
+    const { identity, log, memberships, self } = this.opened;
+    const former = memberships.map(({ members }) => members.get(self)).findLast((one) => one !== undefined);
     const node = {
       nodeId: identity.nodeId,
       directoryId: uuidBytes(directoryId) as Uint8Array,
@@ -130,7 +131,7 @@ export class Recovery {
     };
     const lineage = {
       clusterId: uuidBytes(clusterId) as Uint8Array,
-      ancestors: [...(membership.lineage?.ancestors ?? []), ancestor],
+      ancestors: [...(memberships.at(-1)?.lineage?.ancestors ?? []), ancestor],
     };
     const payload = encodeMembership(to, new Map([[id, node]]), lineage);
     // Above every term that this node knows of; who may know of higher ones is of another cluster from now on.
@@ -145,8 +146,8 @@ interface OpenedDirectory {
   readonly identity: Identity;
   readonly note: RecoveryNote | undefined;
   readonly log: RaftLog;
-  /** The newest configuration, committed or not. */
-  readonly membership: Membership;
+  /** The configuration in force and those that may have come after it, the newest last. */
+  readonly memberships: readonly Membership[];
   /** This node as a member of the cluster that is lost. */
   readonly self: MemberId;
   close(): Promise<void>;
@@ -177,9 +178,9 @@ async function openDirectory(path: string): Promise<OpenedDirectory> {
     await log.close();
     await promises.close();
   };
-  const newest = log.memberships.at(-1);
+  const memberships = log.memberships.map(membershipIn);
   const directoryId = uuidBytes(identity.directoryId) as Uint8Array;
-  if (!newest) {
+  if (memberships.length === 0) {
     await close();
     throw refused(path, 'has a log without members');
   }
@@ -187,7 +188,7 @@ async function openDirectory(path: string): Promise<OpenedDirectory> {
     identity,
     note,
     log,
-    membership: membershipIn(newest),
+    memberships,
     self: memberId(identity.nodeId, directoryId),
     close: () => {
       closed ??= close();
@@ -198,7 +199,7 @@ async function openDirectory(path: string): Promise<OpenedDirectory> {
 
 async function survey(
   path: string,
-  { identity, log, membership, self, note }: OpenedDirectory,
+  { identity, log, memberships, self, note }: OpenedDirectory,
   clock: Clock,
   signal: Signal,
 ): Promise<Survivor> {
@@ -208,7 +209,7 @@ async function survey(
     begun: note !== undefined,
     nodeId,
     clusterId: identity.clusterId as string,
-    voters: Array.from(allVoters(membership), nodeIdOf).sort(),
+    voters: [...new Set(memberships.flatMap((one) => Array.from(allVoters(one), nodeIdOf)))].sort(),
     lastIndex: log.lastIndex,
     lastTerm: log.end.term,
     lastCreatedUs: last?.createdUs ?? 0,
@@ -216,27 +217,44 @@ async function survey(
     commitIndex: log.hardState.commit,
   };
   if (note) return { ...found, others: [] };
-  if (!allMembers(membership).has(self))
-    throw refused(path, `is that of ${nodeId}, which is no member of its cluster any more`);
-  if (allVoters(membership).size === 1 && isVoter(membership, self))
-    throw refused(path, `is that of ${nodeId}, the only voter of its cluster, which needs nobody else: start it`);
+  const needless = needlessOffline(memberships, self, nodeId);
+  if (needless) throw refused(path, needless);
+  const members = new Map(memberships.flatMap((one) => [...one.members]));
+  members.delete(self);
   const others = await Promise.all(
-    [...membership.members]
-      .filter(([id]) => id !== self)
-      .map(async ([id, { peerAddress }]) => {
-        const silence = await silenceOf(id, identity, peerAddress, clock, signal);
-        return { id, nodeId: nodeIdOf(id), peerAddress, silence };
-      }),
+    Array.from(members, async ([id, { peerAddress }]) => {
+      const silence = await silenceOf(id, identity, peerAddress, clock, signal);
+      return { id, nodeId: nodeIdOf(id), peerAddress, silence };
+    }),
   );
   const answering = new Set(others.filter(({ silence }) => silence === '').map(({ id }) => id));
-  if (isQuorum(membership, (id) => id === self || answering.has(id))) {
+  if (memberships.every((one) => isQuorum(one, (id) => id === self || answering.has(id)))) {
     const names = Array.from(answering, nodeIdOf).sort().join(', ');
+    if (isOutside(memberships.at(-1) as Membership, self)) throw refused(path, removedText(nodeId));
     throw refused(
       path,
       `is that of a cluster that has its majority: ${names} ${answering.size === 1 ? 'answers' : 'answer'}, so start ${nodeId} instead. Nothing is lost`,
     );
   }
   return { ...found, others: others.map(({ id, ...other }) => other) };
+}
+
+/**
+ * Why there is nothing to recover, whoever answers. Nobody knows whether a change that is not known to be committed will come
+ * into force, and the node could be unable to elect a leader either way: so it must be true under all of them.
+ */
+function needlessOffline(memberships: readonly Membership[], self: MemberId, nodeId: string): string | undefined {
+  if (memberships.every((one) => isOutside(one, self))) return removedText(nodeId);
+  const alone = memberships.every((one) => allVoters(one).size === 1 && isVoter(one, self));
+  return alone ? `is that of ${nodeId}, the only voter of its cluster, which needs nobody else: start it` : undefined;
+}
+
+function isOutside(membership: Membership, self: MemberId): boolean {
+  return !allMembers(membership).has(self);
+}
+
+function removedText(nodeId: string): string {
+  return `is that of ${nodeId}, which is no member of its cluster any more`;
 }
 
 /** Why a member does not answer at its address; empty: it does. */

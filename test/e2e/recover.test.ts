@@ -1,12 +1,18 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { uuidBytes } from '../../src/base/bytes.ts';
 import type { FactstoreClient, ReachableMember } from '../../src/client/index.ts';
 import { formatAddress } from '../../src/config/values.ts';
 import { Recovery } from '../../src/ops/recover.ts';
 import { verifyDirectory } from '../../src/ops/verify.ts';
+import { encodeMembership, membershipIn } from '../../src/peer/membership-codec.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { type Identity, readIdentity } from '../../src/storage/identity.ts';
+import { LevelStore } from '../../src/storage/level-store.ts';
+import { PromiseFile } from '../../src/storage/promise-file.ts';
+import { RAFT_LOG_DATABASE, RaftLog } from '../../src/storage/raft-log.ts';
+import { type EntryRecord, genesisChain, sealMembership } from '../../src/storage/record.ts';
 import { writeRecoveryNote } from '../../src/storage/recovery-note.ts';
 import { jsonLines, openPipe, run } from '../cli/harness.ts';
 import { TestNodes } from '../support/test-node.ts';
@@ -210,6 +216,47 @@ describe('factstore recover', () => {
         20_000,
       );
     }
+  });
+});
+
+/** Writes a change of the members into the log of a stopped node, which was never heard to be committed. */
+async function proposeTo(data: string, voters: readonly string[]): Promise<void> {
+  const { clusterId } = await identityOf(data);
+  const promises = await PromiseFile.open(join(data, 'promise'));
+  const store = await LevelStore.open(join(data, 'log'), RAFT_LOG_DATABASE);
+  const genesis = genesisChain(uuidBytes(clusterId ?? '') as Uint8Array);
+  const log = await RaftLog.open(store, { path: data, promises, genesis, incarnation: 1 });
+  const { members, lineage } = membershipIn(log.memberships.at(-1) as EntryRecord);
+  const kept = new Map([...members].filter(([, { nodeId }]) => voters.includes(nodeId)));
+  const none = new Set<string>();
+  const to = { voters: [new Set(kept.keys()), none] as const, learners: none, learnersNext: none };
+  const entry = sealMembership(log.hardState.term, log.end, encodeMembership(to, kept, lineage));
+  await log.write({ truncateAfter: undefined, records: [entry], hardState: log.hardState });
+  await log.close();
+  await promises.close();
+}
+
+describe('a change of the members that may have come into force, or not', () => {
+  it.each([
+    { members: 2, left: 1, to: ['n2'], what: 'would leave this node alone, which needs the other to know' },
+    { members: 3, left: 2, to: ['n1', 'n2'], what: 'would remove this node, and the others are lost' },
+  ])('is no reason to refuse: it $what [R3]', async ({ members, left, to }) => {
+    const nodes = await TestNodes.start(members);
+    onTestFinished(() => nodes.dispose());
+    const client = await nodes.client();
+    await client.append('s', [{ type: 'Counted', data: { n: 0 } }]);
+    const { clusterId } = await client.cluster.status();
+    for (let n = 0; n < members; n++) await nodes.stopNode(n);
+    const data = nodes.data(left);
+    await proposeTo(data, to);
+    const done = await run(['recover', data, '--give-up', clusterId]);
+    expect(done).toMatchObject({ code: 0, err: '' });
+    expect(done.out).toContain(`whose voters are ${members === 2 ? 'n1, n2' : 'n1, n2, n3'}; of the others: n1 (`);
+    await nodes.startNode(left);
+    const own = await nodes.client(left);
+    await own.append('s', [{ type: 'Counted', data: { n: 1 } }], { timeoutMs: 20_000 });
+    const status = await own.cluster.status();
+    expect(status.members.map(({ peerAddress }) => peerAddress)).toEqual([formatAddress(nodes.node(left).peerAddress)]);
   });
 });
 
