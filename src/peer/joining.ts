@@ -3,7 +3,7 @@ import type { Signal } from '../base/signal.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { decodeError } from './codec.ts';
-import type { Admission, FoundingMember } from './founding-codec.ts';
+import { type Admission, decodeFoundingRecord, type FoundingMember } from './founding-codec.ts';
 import { ask } from './grpc.ts';
 import { decodeJoinResponse, encodeJoinRequest, type JoinResponse } from './join-codec.ts';
 import { RareLog } from './rare-log.ts';
@@ -61,8 +61,9 @@ export class Joining {
     return answer.waits;
   }
 
-  /** A member hands the founding record over, because somebody has added this node there. */
+  /** A member hands the founding record over, because somebody has added this node there. Refuses what is no such record. */
   take(admission: Admission): void {
+    decodeFoundingRecord(admission.record);
     this.handed = admission;
   }
 
