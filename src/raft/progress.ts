@@ -23,6 +23,7 @@ export class Progress {
   applied = 0;
   /** Heard from since the leader last checked its quorum. */
   recentlyActive = false;
+  private activeBefore = false;
   /** The highest commit index that an append has told it, since it replicates. */
   commitSent = 0;
   /** The newest heartbeat round that it answered. */
@@ -43,6 +44,17 @@ export class Progress {
 
   get hasInflight(): boolean {
     return this.inflight.length > 0;
+  }
+
+  /** Heard from since the check before the last one: whoever answers has this at any moment, also right after a check. */
+  get answers(): boolean {
+    return this.recentlyActive || this.activeBefore;
+  }
+
+  /** The quorum was checked. */
+  checked(): void {
+    this.activeBefore = this.recentlyActive;
+    this.recentlyActive = false;
   }
 
   windowFull(messagesMax: number, bytesMax: number): boolean {
@@ -105,7 +117,7 @@ export class Progress {
   }
 
   status(): ProgressStatus {
-    const { id, state, match, applied, recentlyActive } = this;
-    return { id, state, match, applied, recentlyActive };
+    const { id, state, match, applied, answers } = this;
+    return { id, state, match, applied, recentlyActive: answers };
   }
 }

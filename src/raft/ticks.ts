@@ -53,7 +53,7 @@ function tickLeader<P>(s: RaftState<P>, l: Leadership): void {
  */
 function checkQuorum<P>(s: RaftState<P>, l: Leadership): boolean {
   const active = isQuorum(s.configuration, (id) => id === s.id || l.progress.get(id)?.recentlyActive === true);
-  for (const progress of l.progress.values()) progress.recentlyActive = false;
+  for (const progress of l.progress.values()) progress.checked();
   if (!active) becomeFollower(s, s.term, undefined);
   return active;
 }

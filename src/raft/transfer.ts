@@ -35,7 +35,7 @@ function activeVoters<P>(s: RaftState<P>, l: Leadership): Progress[] {
   const found: Progress[] = [];
   for (const id of allVoters(s.configuration)) {
     const progress = l.progress.get(id);
-    if (progress?.recentlyActive) found.push(progress);
+    if (progress?.answers) found.push(progress);
   }
   return found;
 }

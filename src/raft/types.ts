@@ -209,6 +209,7 @@ export interface ProgressStatus {
   readonly state: 'probe' | 'replicate';
   readonly match: number;
   readonly applied: number;
+  /** Heard from since the leader checked its quorum for the last time but one. */
   readonly recentlyActive: boolean;
 }
 

@@ -5,6 +5,24 @@ import { ack, beatAnswer, exchange, lead, ofType, solo } from './solo.ts';
 const three = ['a', 'b', 'c'];
 
 describe('handing leadership over', () => {
+  it('finds those who answer also right after the leader has checked its quorum [C2]', () => {
+    const node = solo(three);
+    lead(node);
+    const { term } = node.raft;
+    const toNextCheck = () => {
+      for (let n = 0; n < node.options.electionTimeoutTicks; n++) node.raft.tick();
+      node.pump();
+    };
+    exchange(node, ack('b', term, 1));
+    toNextCheck();
+    expect(node.raft.status().progress.map(({ id, recentlyActive }) => [id, recentlyActive])).toEqual([
+      ['b', true],
+      ['c', false],
+    ]);
+    expect(node.raft.transferLeadership(undefined)).toBe(true);
+    expect(node.raft.status().transferee).toBe('b');
+  });
+
   it('the target campaigns at once, in spite of leases, and wins (thesis §3.10)', () => {
     const net = new Network(three);
     net.elect('a');

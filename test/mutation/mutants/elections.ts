@@ -270,7 +270,7 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
   {
     id: 'transfer-to-silent',
     file: 'src/raft/transfer.ts',
-    search: 'if (progress?.recentlyActive) found.push(progress);',
+    search: 'if (progress?.answers) found.push(progress);',
     replacement: 'if (progress) found.push(progress);',
     bug: 'leadership is handed to a member that has long not been heard of',
     rule: 'thesis §3.10',

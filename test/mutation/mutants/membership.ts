@@ -336,4 +336,22 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     rule: 'Q3',
     test: 'node/place-in-cluster.test.ts',
   },
+  {
+    id: 'found-taken-unread',
+    file: 'src/peer/joining.ts',
+    search: '    decodeFoundingRecord(admission.record);',
+    replacement: '',
+    bug: 'one call with an empty founding record ends a node that joins',
+    rule: 'C7',
+    test: 'peer/joining.test.ts',
+  },
+  {
+    id: 'absent-after-check',
+    file: 'src/raft/transfer.ts',
+    search: 'if (progress?.answers) found',
+    replacement: 'if (progress?.recentlyActive) found',
+    bug: 'right after each check of the quorum nobody can take over',
+    rule: 'C2',
+    test: 'raft/transfer.test.ts',
+  },
 ];
