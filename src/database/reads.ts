@@ -197,8 +197,13 @@ export class Reads {
     range: AllRange & { readonly from: number },
   ): Promise<AsyncIterable<Turn>> {
     if (target.kind !== 'stream') return this.turnsOf(view, target, range);
-    const from = await view.revisionAfterPosition(target.stream, range.from - 1);
-    return this.reader.readStream(view, target.stream, { from });
+    const { stream } = target;
+    const after = range.from - 1;
+    // A subscription at the head asks this at each commit, of whatever stream that is.
+    const from = view.hasInMemory(after)
+      ? view.revisionInMemoryAfter(stream, after)
+      : await view.revisionAfterPosition(stream, after);
+    return from === undefined ? none() : this.reader.readStream(view, stream, { from });
   }
 
   private async turns(view: IndexView, request: ReadRequest, spend: SpendRows): Promise<AsyncIterable<Turn>> {

@@ -195,3 +195,49 @@ describe('a subscription', () => {
     expect(checkpoints.at(-1)).toBe(head);
   });
 });
+
+describe('a subscription to a quiet stream', () => {
+  it('asks nothing of the store while others are appended to, and delivers what comes at last [C3]', async () => {
+    let lookUps = 0;
+    class CountingStore extends MemoryStore {
+      override get(key: Uint8Array) {
+        lookUps++;
+        return super.get(key);
+      }
+      override getMany(keys: readonly Uint8Array[]) {
+        lookUps++;
+        return super.getMany(keys);
+      }
+      override scan(range: ScanRange): Scan {
+        lookUps++;
+        return super.scan(range);
+      }
+    }
+    const log = new LogFixture();
+    const event = (stream: string) => log.append({ writes: [{ stream, events: [{ type: 'T' }] }] });
+    for (let n = 0; n < 100; n++) event('quiet');
+    const index = await EventIndex.open(new CountingStore(), log.chainAt, { blockEvents: 64 });
+    const recent = (at: number) => log.records[at - 1];
+    const reader = new EventReader({ log, recent, yieldTurn: async () => {} });
+    const ports = { get: (at: number) => log.get(at), findByTime: async () => undefined };
+    const reads = new Reads(index, reader, ports, { monotonicMs: () => 0 });
+    const target = { kind: 'stream', stream: 'quiet' } as const;
+    const signal = new AbortController().signal;
+    let [cursor, asked, delivered] = [0, 0, 0];
+    for (let n = 0; n < 400; n++) {
+      event(n % 200 === 199 ? 'quiet' : `other-${n % 7}`);
+      await feed(index, log);
+      lookUps = 0;
+      for await (const { events, lookedTo } of reads.behind({ target, userEvents: false }, cursor, signal)) {
+        delivered += events.length;
+        cursor = lookedTo;
+      }
+      if (n > 0) asked += lookUps;
+      // Where that was the last one of a block, the cursor lies at the end of what is sealed.
+      await index.idle();
+      expect(cursor).toBe(index.head);
+      expect(delivered).toBe(100 + Math.floor((n + 1) / 200));
+    }
+    expect(asked).toBe(0);
+  });
+});

@@ -137,6 +137,21 @@ export class IndexView {
     return this.sealedRevisionAfter(stream, position, revision + 1);
   }
 
+  /** Whether all that lies behind a position is in memory. */
+  hasInMemory(position: number): boolean {
+    return position >= this.sealedBlocks * this.blockEvents;
+  }
+
+  /** The first revision of a stream behind such a position, without waiting; undefined where there is none. */
+  revisionInMemoryAfter(stream: string, position: number): number | undefined {
+    for (const block of this.blocks) {
+      const here = block.streams.get(stream);
+      const count = here ? block.countUpTo(here.id, position) : 0;
+      if (here && count < block.countUpTo(here.id, this.head)) return here.firstRevision + count;
+    }
+    return undefined;
+  }
+
   /** The entry that holds the event at a position, which must not be beyond the head. */
   async locate(position: number): Promise<LocatedEntry> {
     const [located] = await this.locateMany([position]);

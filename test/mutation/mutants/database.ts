@@ -86,8 +86,8 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
   {
     id: 'stream-after-off-by-one',
     file: 'src/database/reads.ts',
-    search: 'revisionAfterPosition(target.stream, range.from - 1)',
-    replacement: 'revisionAfterPosition(target.stream, range.from - 2)',
+    search: 'const after = range.from - 1;',
+    replacement: 'const after = range.from - 2;',
     bug: 'a subscription to a stream delivers the event at its checkpoint again',
     rule: 'Q3',
     test: 'subscription/following.test.ts',
@@ -272,5 +272,14 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
     bug: 'a leader compares 62 prefixes with all streams of a block in one go',
     rule: 'C3',
     test: 'database/conditions.test.ts',
+  },
+  {
+    id: 'quiet-stream-looked-up',
+    file: 'src/database/reads.ts',
+    search: 'view.hasInMemory(after)',
+    replacement: 'false',
+    bug: 'each commit has each subscription to a quiet stream look it up on the disk',
+    rule: 'C3',
+    test: 'database/reads.test.ts',
   },
 ];
