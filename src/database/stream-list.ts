@@ -62,7 +62,9 @@ export function checkList({ which, order, after, limit }: ListRequest): void {
 export async function listStreams(view: IndexView, reader: EventReader, request: ListRequest): Promise<StreamPage> {
   const limit = request.limit === 0 ? DEFAULT_LIMIT : request.limit;
   const page =
-    request.order === 'name' ? await byName(view, request, limit) : await byCreation(view, reader, request, limit);
+    request.order === 'name'
+      ? await byName(view, reader, request, limit)
+      : await byCreation(view, reader, request, limit);
   const streams: ListedStream[] = [];
   for (let from = 0; from < page.names.length; from += HEADS_AT_ONCE) {
     const names = page.names.slice(from, from + HEADS_AT_ONCE);
@@ -81,8 +83,15 @@ interface Names {
   readonly next: string;
 }
 
-async function byName(view: IndexView, { which, after }: ListRequest, limit: number): Promise<Names> {
-  const names = (await streamNames(view, which, after, limit + 1)).map(({ stream }) => stream);
+async function byName(
+  view: IndexView,
+  reader: EventReader,
+  { which, after }: ListRequest,
+  limit: number,
+): Promise<Names> {
+  const names = (
+    await streamNames(view, { range: which, after, limit: limit + 1, yieldTurn: () => reader.yieldTurn() })
+  ).map(({ stream }) => stream);
   const next = names.length > limit ? (names[limit - 1] as string) : '';
   return { names: names.slice(0, limit), next };
 }
@@ -94,7 +103,7 @@ async function byCreation(
   limit: number,
 ): Promise<Names> {
   const fromPosition = after === '' ? 1 : Number(after) + 1;
-  if (which.kind === 'prefix') return ofPrefixByCreation(view, which.prefix, fromPosition, limit);
+  if (which.kind === 'prefix') return ofPrefixByCreation(view, reader, which.prefix, fromPosition, limit);
   const category = which.kind === 'category' ? which.category : '';
   const positions: number[] = [];
   for await (const batch of view.namedPlaces(Kind.created, category, { fromPosition })) {
@@ -111,8 +120,15 @@ async function byCreation(
  * Where few streams begin so, they are found by name and put in order. Where many do, they are found block by block in the
  * order of their creation; a page takes a bounded number of looks, and may then hold fewer streams.
  */
-async function ofPrefixByCreation(view: IndexView, prefix: string, from: number, limit: number): Promise<Names> {
-  const few = await streamNames(view, { kind: 'prefix', prefix }, '', FEW + 1);
+async function ofPrefixByCreation(
+  view: IndexView,
+  reader: EventReader,
+  prefix: string,
+  from: number,
+  limit: number,
+): Promise<Names> {
+  const yieldTurn = () => reader.yieldTurn();
+  const few = await streamNames(view, { range: { kind: 'prefix', prefix }, after: '', limit: FEW + 1, yieldTurn });
   if (few.length <= FEW) {
     const later = few.filter(({ firstPosition }) => firstPosition >= from);
     return pageOf(
@@ -122,7 +138,7 @@ async function ofPrefixByCreation(view: IndexView, prefix: string, from: number,
   }
   const found: Creation[] = [];
   let looks = 0;
-  for await (const { block, creations } of createdStreams(view, prefix, from)) {
+  for await (const { block, creations } of createdStreams(view, prefix, from, yieldTurn)) {
     for (const creation of creations) found.push(creation);
     if (found.length > limit) break;
     const next = String((block + 1) * view.blockEvents);

@@ -14,6 +14,9 @@ import { damagedIndex, decodeRow, type RowWriter } from './row-writer.ts';
  */
 const NAMES_PER_ROW = 256;
 
+/** So many names in memory are looked at in a turn (rule C3). */
+export const NAMES_PER_TURN = 1_024;
+
 interface CreatedName {
   readonly name: Uint8Array;
   readonly place: number;
@@ -94,13 +97,15 @@ export async function* createdStreams(
   view: IndexView,
   prefix: string,
   fromPosition: number,
+  yieldTurn: () => Promise<void>,
 ): AsyncGenerator<BlockCreations> {
   const bytes = encodeUtf8(prefix);
+  const isIn = ({ firstPosition }: Creation) => firstPosition >= fromPosition && firstPosition <= view.head;
   const found = (block: number, names: readonly CreatedName[]): BlockCreations => {
     const first = block * view.blockEvents + 1;
     const creations = names
       .map(({ name, place }) => ({ stream: textOf(name), firstPosition: first + place }))
-      .filter(({ firstPosition }) => firstPosition >= fromPosition && firstPosition <= view.head)
+      .filter(isIn)
       .sort((a, b) => a.firstPosition - b.firstPosition);
     return { block, creations };
   };
@@ -111,11 +116,20 @@ export async function* createdStreams(
     yield found(block, look.names);
   }
   for (const block of view.blocks) {
-    const names = [...block.streams.values()]
-      .filter(({ name, prior }) => !prior && name.startsWith(prefix))
-      .map(({ id }) => ({ name: block.names.name(id), place: block.lists.at(id, 0) }));
-    yield found(block.number, names);
+    yield { block: block.number, creations: (await begunIn(block, prefix, yieldTurn)).filter(isIn) };
   }
+}
+
+/** The same of a block in memory, whose streams stand in the order in which they came. */
+async function begunIn(block: OpenBlock, prefix: string, yieldTurn: () => Promise<void>): Promise<Creation[]> {
+  const creations: Creation[] = [];
+  let looked = 0;
+  for (const { name, id, prior } of block.streams.values()) {
+    if (++looked % NAMES_PER_TURN === 0) await yieldTurn();
+    if (prior || !name.startsWith(prefix)) continue;
+    creations.push({ stream: name, firstPosition: block.firstPosition + block.lists.at(id, 0) });
+  }
+  return creations;
 }
 
 /**

@@ -1,4 +1,6 @@
-import type { Creation } from './created-names.ts';
+import { isSystemName } from '../../model/stream.ts';
+import { type Creation, NAMES_PER_TURN } from './created-names.ts';
+import { compareByBytes, FirstNames } from './first-names.ts';
 import { decodeHead, stateAt } from './head-rows.ts';
 import type { IndexView } from './index-view.ts';
 import { Kind, nameKey, nameOfKey } from './keys.ts';
@@ -12,49 +14,48 @@ export type NameRange =
   | { readonly kind: 'prefix'; readonly prefix: string }
   | { readonly kind: 'category'; readonly category: string };
 
-interface FoundName {
-  readonly key: Uint8Array;
-  readonly firstPosition: number;
+export interface NamesRequest {
+  readonly range: NameRange;
+  readonly after: string;
+  readonly limit: number;
+  /** Lets the event loop have its turn. */
+  readonly yieldTurn: () => Promise<void>;
+}
+
+interface KeyRange {
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
 }
 
 /**
  * The names of streams in the order of their bytes, from behind `after`, at most `limit`. Sealed names are found by one
- * seek, so a page costs no more than its names and a look through the blocks in memory.
+ * seek, so a page costs no more than its names and a look through the blocks in memory, at some names in a turn (rule C3).
  */
 export async function streamNames(
   view: IndexView,
-  range: NameRange,
-  after: string,
-  limit: number,
+  { range, after, limit, yieldTurn }: NamesRequest,
 ): Promise<readonly Creation[]> {
-  const found = new Map<string, FoundName>();
+  const found = new FirstNames(limit);
+  for (const block of view.blocks) {
+    let looked = 0;
+    for (const { name, id, prior } of block.streams.values()) {
+      if (++looked % NAMES_PER_TURN === 0) await yieldTurn();
+      if (prior || !isIn(range, name) || (after !== '' && compareByBytes(name, after) <= 0)) continue;
+      if (block.countUpTo(id, view.head) === 0) continue;
+      found.add({ stream: name, firstPosition: block.firstPosition + block.lists.at(id, 0) });
+    }
+  }
   const behind = after === '' ? undefined : Buffer.concat([nameKey(Kind.head, after), Uint8Array.of(0)]);
   for (const keys of keyRanges(range)) {
     const from = behind && Buffer.compare(behind, keys.from) > 0 ? behind : keys.from;
-    if (Buffer.compare(from, keys.to) >= 0) continue;
-    for (const block of view.blocks) {
-      for (const [name, stream] of block.streams) {
-        if (stream.prior || block.countUpTo(stream.id, view.head) === 0) continue;
-        const key = nameKey(Kind.head, name);
-        if (Buffer.compare(key, from) < 0 || Buffer.compare(key, keys.to) >= 0) continue;
-        found.set(name, { key, firstPosition: block.firstPosition + block.lists.at(stream.id, 0) });
-      }
-    }
-    await addSealed(view, from, keys.to, limit, found);
+    if (Buffer.compare(from, keys.to) < 0) await addSealed(view, { from, to: keys.to }, limit, found);
   }
-  const sorted = [...found].sort(([, a], [, b]) => Buffer.compare(a.key, b.key));
-  return sorted.slice(0, limit).map(([stream, { firstPosition }]) => ({ stream, firstPosition }));
+  return found.take();
 }
 
 /** Adds the first `limit` names of sealed blocks; those that came into being later are not in the view. */
-async function addSealed(
-  view: IndexView,
-  from: Uint8Array,
-  to: Uint8Array,
-  limit: number,
-  found: Map<string, FoundName>,
-): Promise<void> {
-  const scan = view.store.scan({ from, to });
+async function addSealed(view: IndexView, keys: KeyRange, limit: number, found: FirstNames): Promise<void> {
+  const scan = view.store.scan(keys);
   try {
     for (let taken = 0; taken < limit; ) {
       const rows = await scan.next(Math.min(ROWS_PER_TURN, limit - taken));
@@ -64,7 +65,7 @@ async function addSealed(
         // Where neither state of the row is sealed in this view, its blocks in memory speak for the stream, if it has it.
         const known = stateAt(row, view.sealedBlocks) ?? row.current;
         if (known.firstPosition > view.head || known.firstPosition > view.sealedBlocks * view.blockEvents) continue;
-        found.set(nameOfKey(key), { key, firstPosition: known.firstPosition });
+        found.add({ stream: nameOfKey(key), firstPosition: known.firstPosition });
         taken++;
       }
     }
@@ -73,7 +74,19 @@ async function addSealed(
   }
 }
 
-function keyRanges(range: NameRange): { readonly from: Uint8Array; readonly to: Uint8Array }[] {
+/** The same as the ranges of keys say. */
+function isIn(range: NameRange, name: string): boolean {
+  switch (range.kind) {
+    case 'prefix':
+      return name.startsWith(range.prefix);
+    case 'category':
+      return name === range.category || name.startsWith(`${range.category}-`);
+    case 'user':
+      return !isSystemName(name);
+  }
+}
+
+function keyRanges(range: NameRange): KeyRange[] {
   switch (range.kind) {
     case 'prefix':
       return [prefixRange(range.prefix)];
@@ -92,7 +105,7 @@ function keyRanges(range: NameRange): { readonly from: Uint8Array; readonly to: 
 /** "$", with which the names of the system begin. */
 const DOLLAR = 0x24;
 
-function prefixRange(prefix: string): { from: Uint8Array; to: Uint8Array } {
+function prefixRange(prefix: string): KeyRange {
   const key = nameKey(Kind.head, prefix);
   const from = key.slice(0, -1);
   const to = from.slice();

@@ -587,4 +587,22 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     rule: 'C3',
     test: 'storage/index/query-cost.test.ts',
   },
+  {
+    id: 'names-in-one-turn',
+    file: 'src/storage/index/created-names.ts',
+    search: 'export const NAMES_PER_TURN = 1_024;',
+    replacement: 'export const NAMES_PER_TURN = 1 << 20;',
+    bug: 'a list of streams goes through all streams of a block in one go',
+    rule: 'C3',
+    test: 'storage/index/stream-names.test.ts',
+  },
+  {
+    id: 'names-in-order-of-utf16',
+    file: 'src/storage/index/first-names.ts',
+    search: 'return code >= 0xd800 && code <= 0xdfff ? code + 0x1_0000 : code;',
+    replacement: 'return code;',
+    bug: 'a list of streams leaves out names at the end of a page',
+    rule: 'D10',
+    test: 'storage/index/stream-names.test.ts',
+  },
 ];

@@ -33,7 +33,7 @@ function begun(log: LogFixture, prefix: string, from: number, to: number) {
 }
 
 async function found(view: IndexView, prefix: string, from: number) {
-  return (await collect(createdStreams(view, prefix, from))).flatMap(({ creations }) => creations);
+  return (await collect(createdStreams(view, prefix, from, turn))).flatMap(({ creations }) => creations);
 }
 
 describe('the streams of a prefix in the order of their creation', () => {
