@@ -4,6 +4,7 @@ import { Cancellation, type Signal } from '../base/signal.ts';
 import type { Received } from '../proto/services.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { statusOf } from './status.ts';
+import { Untaken, type UntakenBudget } from './untaken.ts';
 
 /** Milliseconds until the client gives up; 0: it waits without end. */
 export function remainingMs(deadline: Date | number, nowUs: number): number {
@@ -55,18 +56,13 @@ export function unary<Request, Response>(
 }
 
 /**
- * What a call may have written that its client has not taken. The stream of grpc-js counts messages, and lets 16 of
- * them wait however large they are: 50 subscriptions that never read held 200 MiB of events of 256 KiB.
- */
-const UNTAKEN_BYTES_MAX = 1 << 20;
-
-/**
  * A server-streaming handler from an async generator of messages: bytes, unless `sizeOf` tells how many others take. The
  * generator is asked for more only when the client has taken enough of what was written, so a slow client costs that much
  * memory, or one message, and no more.
  */
 export function streaming<Request, Message = Uint8Array>(
   logger: Logger,
+  budget: UntakenBudget,
   handle: (
     request: Request,
     signal: Signal,
@@ -77,7 +73,7 @@ export function streaming<Request, Message = Uint8Array>(
   return (call: ServerWritableStream<Received<Request>, Message>): void => {
     const signal = signalOf(call);
     const { request } = call;
-    const untaken = new Untaken(call, signal, sizeOf);
+    const untaken = new Untaken(call, signal, sizeOf, budget);
     const run = async () => {
       if (request instanceof FactstoreError) throw request;
       for await (const message of handle(request as Request, signal, call)) {
@@ -94,37 +90,4 @@ export function streaming<Request, Message = Uint8Array>(
       },
     );
   };
-}
-
-/** The messages of a call that were written and that the client has not taken. */
-class Untaken<Message> {
-  private readonly call: ServerWritableStream<unknown, Message>;
-  private readonly sizeOf: (message: Message) => number;
-  private readonly signal: Signal;
-  private bytes = 0;
-  private wake: (() => void) | undefined;
-
-  constructor(call: ServerWritableStream<unknown, Message>, signal: Signal, sizeOf: (message: Message) => number) {
-    this.sizeOf = sizeOf;
-    this.call = call;
-    this.signal = signal;
-    signal.addEventListener('abort', () => this.wake?.(), { once: true });
-  }
-
-  /** Undefined where there is room for another one; else resolves once there is, or the call has ended. */
-  write(message: Message): Promise<void> | undefined {
-    const size = this.sizeOf(message);
-    this.bytes += size;
-    this.call.write(message, () => this.taken(size));
-    if (this.bytes <= UNTAKEN_BYTES_MAX) return undefined;
-    return new Promise((resolve) => {
-      this.wake = resolve;
-      if (this.signal.aborted) resolve();
-    });
-  }
-
-  private taken(bytes: number): void {
-    this.bytes -= bytes;
-    if (this.bytes <= UNTAKEN_BYTES_MAX / 2) this.wake?.();
-  }
 }

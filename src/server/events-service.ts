@@ -19,6 +19,7 @@ import {
 } from './append-stream.ts';
 import { patienceMs, remainingMs, streaming, unary } from './calls.ts';
 import { statusOf } from './status.ts';
+import type { UntakenBudget } from './untaken.ts';
 
 export interface EventsPorts extends AppendStreamPorts {
   /** Ends in NOT_READY until the node has joined its cluster. */
@@ -28,7 +29,7 @@ export interface EventsPorts extends AppendStreamPorts {
 }
 
 /** factstore.v1.Events */
-export function eventsHandlers(ports: EventsPorts, sessions: OpenSessions) {
+export function eventsHandlers(ports: EventsPorts, sessions: OpenSessions, untaken: UntakenBudget) {
   const { logger, clock } = ports;
   const database = () => ports.database();
   const answers = new AnswerGroups(clock);
@@ -54,11 +55,11 @@ export function eventsHandlers(ports: EventsPorts, sessions: OpenSessions) {
         call.emit('error', statusOf(error, logger));
       }
     },
-    Read: streaming<ReadRequest>(logger, async function* (request, signal, call) {
+    Read: streaming<ReadRequest>(logger, untaken, async function* (request, signal, call) {
       const waitMs = patienceMs(call, clock.nowUs());
       for await (const batch of database().read(request, signal, waitMs)) yield encodeReadResponse(batch);
     }),
-    Subscribe: streaming<SubscribeRequest>(logger, async function* (request, signal) {
+    Subscribe: streaming<SubscribeRequest>(logger, untaken, async function* (request, signal) {
       for await (const batch of database().subscribe(request, signal)) yield encodeSubscribeResponse(batch);
     }),
     Head: unary<HeadRequest, Uint8Array>(logger, async (request, signal, call) => {

@@ -20,6 +20,7 @@ import type { WatchProjectionRequest__Output } from '../proto/gen/factstore/v1/W
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { patienceMs, streaming, unary } from './calls.ts';
+import type { UntakenBudget } from './untaken.ts';
 
 /** The projections of a node. */
 export interface NodeProjections {
@@ -51,7 +52,12 @@ const STATES = {
 } as const;
 
 /** factstore.v1.Projections */
-export function projectionsHandlers(projections: () => NodeProjections, logger: Logger, clock: Clock) {
+export function projectionsHandlers(
+  projections: () => NodeProjections,
+  logger: Logger,
+  clock: Clock,
+  untaken: UntakenBudget,
+) {
   const freshness = (atLeast: number, call: { getDeadline(): Date | number }) => ({
     atLeast,
     waitMs: Math.min(WAIT_MS, patienceMs(call, clock.nowUs()) ?? WAIT_MS),
@@ -91,6 +97,7 @@ export function projectionsHandlers(projections: () => NodeProjections, logger: 
     }),
     Watch: streaming<WatchProjectionRequest__Output, WireState>(
       logger,
+      untaken,
       async function* (request, signal) {
         const partition = request.which === 'partition' ? request.partition : undefined;
         const wanted = { partition, prefix: request.prefix ?? '', tellBegun: request.tellBegun };

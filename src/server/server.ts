@@ -14,6 +14,7 @@ import { type NodeProjections, projectionsHandlers } from './projections-service
 import { meterCalls, ReceiveLimit } from './receive-limit.ts';
 import { streamsHandlers } from './streams-service.ts';
 import { countCalls } from './traffic.ts';
+import { UntakenBudget } from './untaken.ts';
 
 export interface ServerOptions {
   readonly host: string;
@@ -65,6 +66,7 @@ export class Server {
     const { logger, clock, traffic } = ports;
     const { host, port, connectionsMax, openCallsMax } = options;
     const sessions: OpenSessions = new Set();
+    const untaken = new UntakenBudget();
     const received = new ReceiveLimit(options.unhandledBytesMax, logger);
     const grpc = new GrpcServer({
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
@@ -80,12 +82,12 @@ export class Server {
         meterCalls(received, MESSAGE_BYTES_MAX, logger),
       ],
     });
-    grpc.addService(eventsService, eventsHandlers(ports, sessions) as unknown as UntypedServiceImplementation);
+    grpc.addService(eventsService, eventsHandlers(ports, sessions, untaken) as unknown as UntypedServiceImplementation);
     grpc.addService(
       streamsService,
       streamsHandlers(() => ports.database(), logger, clock) as unknown as UntypedServiceImplementation,
     );
-    const projections = projectionsHandlers(() => ports.projections(), logger, clock);
+    const projections = projectionsHandlers(() => ports.projections(), logger, clock, untaken);
     grpc.addService(projectionsService, projections as unknown as UntypedServiceImplementation);
     grpc.addService(clusterService, clusterHandlers(ports.cluster, logger) as unknown as UntypedServiceImplementation);
     grpc.addService(adminService, adminHandlers(ports.admin, logger) as unknown as UntypedServiceImplementation);

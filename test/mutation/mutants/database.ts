@@ -282,4 +282,13 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
     rule: 'C3',
     test: 'database/reads.test.ts',
   },
+  {
+    id: 'untaken-of-each-call-alone',
+    file: 'src/server/untaken.ts',
+    search: 'this.bytes > this.bytesMax ? 0 : UNTAKEN_BYTES_MAX',
+    replacement: 'UNTAKEN_BYTES_MAX',
+    bug: 'thousands of subscriptions that never read hold a MiB each',
+    rule: 'C8',
+    test: 'server/untaken.test.ts',
+  },
 ];
