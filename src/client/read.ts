@@ -144,7 +144,7 @@ class ReadLoop<E extends EventShape> {
     signal: AbortSignal,
     attempts: Attempts,
   ): AsyncGenerator<RecordedEvent<E>[], void, undefined> {
-    const call = node.serverStream(eventsService.Read, encodeReadRequest(this.request));
+    const call = node.serverStream(eventsService.Read, encodeReadRequest(this.wire()));
     const stream = new ServerStream(call, node.address, this.session.clock);
     const { consistency } = this.request;
     const stop = () => stream.cancel();
@@ -194,25 +194,32 @@ class ReadLoop<E extends EventShape> {
     }
   }
 
+  /** A node cannot be told to begin with a time and below a head, so what it has above that must not count. */
+  private wire(): ReadRequest {
+    const { request, head } = this;
+    const { backwards, start, target } = request;
+    const isOpen = backwards && (start?.kind === 'time' || (start?.kind === 'revision' && target.kind !== 'stream'));
+    return head && isOpen ? { ...request, limit: 0 } : request;
+  }
+
   /** Turns a message into events, and the request into that for what comes behind them. */
   private take(message: ReadResponse): { events: RecordedEvent<E>[]; last: boolean } {
     if (message.start && !this.head) {
       this.head = message.start;
       this.session.seen.saw(message.start.head);
-      // Should another node have to go on, it must have what this one had.
-      this.request = { ...this.request, consistency: { kind: 'atLeast', position: message.start.head } };
+      // Should another node have to go on, it must have what this one had, and begin with nothing that is newer.
+      const consistency = { kind: 'atLeast' as const, position: message.start.head };
+      this.request = { ...this.request, consistency, start: startUpTo(message.start, this.request) };
     }
     const head = this.head?.head ?? Number.MAX_SAFE_INTEGER;
-    let events = eventsOf<E>(message, this.session.upcasting);
-    // Another node may know more than the first one did; the read ends where it was promised to.
-    let last = false;
-    if (!this.request.backwards && Number(events.at(-1)?.position ?? 0) > head) {
-      events = events.filter((event) => Number(event.position) <= head);
-      last = true;
-    }
+    const { request } = this;
+    const given = eventsOf<E>(message, this.session.upcasting);
+    // Another node may know more than the first one did; the read ends, and backwards begins, where it was promised to.
+    let events = given.filter((event) => Number(event.position) <= head);
+    let last = !request.backwards && events.length < given.length;
+    if (request.limit !== 0) events = events.slice(0, request.limit);
     const event = events.at(-1);
     if (!event) return { events, last };
-    const { request } = this;
     const limit = request.limit === 0 ? 0 : request.limit - events.length;
     if (request.limit !== 0 && limit <= 0) last = true;
     const start = behind(request, event);
@@ -231,6 +238,16 @@ function eventsOf<E extends EventShape>(
     return Array.from({ length: run.events }, () => appendId);
   });
   return toRecordedEvents<E>(events, links, upcasting, appendIds);
+}
+
+/** Where a read whose head is known begins: backwards not beyond that, where the start is a place that can be compared. */
+function startUpTo({ head, headRevision }: ReadStart, { target, backwards, start }: ReadRequest): ReadFrom | undefined {
+  if (!backwards) return start;
+  if (target.kind === 'stream' && headRevision !== undefined && start?.kind !== 'position' && start?.kind !== 'time') {
+    return { kind: 'revision', revision: Math.max(0, Math.min(start?.revision ?? headRevision, headRevision)) };
+  }
+  if (start && start.kind !== 'position') return start;
+  return { kind: 'position', position: Math.max(1, Math.min(start?.position ?? head, head)) };
 }
 
 /** Where the event behind this one is to be looked for; undefined: there is none. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { FactstoreClient, RecordedEvent } from '../../src/client/index.ts';
+import type { EventRead, EventShape, FactstoreClient, RecordedEvent } from '../../src/client/index.ts';
 import { Bench, failure, numbered, stillness } from './helpers.ts';
 
 let bench: Bench;
@@ -122,6 +122,26 @@ describe('reading', () => {
     expect(batches).toEqual([[0, 1, 2], [3]]);
     expect(data(await db.readAll({ backwards: true }).toArray())).toEqual([4, 3, 2, 1, 0]);
     expect([bench.node(0).reads.length, bench.node(1).reads.length]).toEqual([2, 0]);
+  });
+
+  const LATER = new Date(4_000_000_000_000);
+  const ONE_STREAM = { streams: ['a'] };
+  test.each<[string, (options: { backwards: true; limit: number }) => EventRead<EventShape>]>([
+    ['all', (options) => db.readAll(options)],
+    ['all from a position', (options) => db.readAll({ ...options, from: 99n })],
+    ['all from a time', (options) => db.readAll({ ...options, fromTime: LATER })],
+    ['a stream', (options) => db.read('a', options)],
+    ['a stream from a revision', (options) => db.read('a', { ...options, from: 99n })],
+    ['a stream from a time', (options) => db.read('a', { ...options, fromTime: LATER })],
+    ['a query from a revision', (options) => db.query(ONE_STREAM, { ...options, fromRevision: 99n })],
+  ])('backwards, another node does not begin beyond the first head: %s [Q1]', async (_, begin) => {
+    await db.append('a', numbered(0, 5));
+    Object.assign(bench.node(0), { quietMessages: 1, failReadAfter: 0 });
+    const read = begin({ backwards: true, limit: 4 });
+    expect((await read.start()).head).toBe(5n);
+    await db.append('a', numbered(5, 7));
+    expect(data(await read.toArray())).toEqual([4, 3, 2, 1]);
+    expect(bench.node(1).reads).toHaveLength(1);
   });
 
   test('Q4: a read that is not linearizable reads at least what was seen', async () => {
