@@ -185,7 +185,10 @@ export class Scavenger {
   /** The point that is to be scavenged up to; undefined: nothing is to be done. */
   private pending(): number | undefined {
     const { word, progress } = this;
-    if (!word?.starts || (progress?.point === word.position && progress.done)) return undefined;
+    if (!word?.starts) return undefined;
+    // A start hears of the newest one only when its entry is applied again, and may have begun with it before it ended.
+    const begun = progress?.point ?? 0;
+    if (begun > word.position || (begun === word.position && progress?.done)) return undefined;
     return word.position;
   }
 

@@ -150,3 +150,25 @@ test('a scavenge that finds nothing to erase rewrites no tables, unless it is no
   expect(log.rewritten).toBe(1);
   expect(index.rewritten).toBe(2);
 });
+
+test('a restart, which comes to the last scavenge only by and by, runs no earlier one again [R2]', async () => {
+  const logTables = new Tables();
+  const parts = { time: new Time(), logTables, indexTables: new Tables(), bytesPerSecond: 1e9, blockEvents: 3 };
+  const node = new SmallNode(parts);
+  await node.open();
+  for (const point of [3, 4]) {
+    await node.say(SCAVENGE_STARTED);
+    await node.through();
+    expect(node.status).toMatchObject({ state: 'done', point });
+  }
+  await node.sealed();
+  await node.stop();
+  const row = await logTables.get(SCAVENGE_KEY);
+  await node.open(async () => {
+    for (let turns = 0; turns < 100; turns++) await turn();
+    expect(await logTables.get(SCAVENGE_KEY)).toEqual(row);
+  });
+  await node.through();
+  expect(node.status).toMatchObject({ state: 'done', point: 4, events: 0 });
+  expect(await logTables.get(SCAVENGE_KEY)).toEqual(row);
+});

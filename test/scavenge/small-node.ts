@@ -42,6 +42,8 @@ interface SmallNodeParts {
   readonly indexTables: Store;
   readonly bytesPerSecond: number;
   readonly turnEntries?: number;
+  /** How many positions a block of the index has. */
+  readonly blockEvents?: number;
 }
 
 /** A log that begins with an event whose stream is deleted behind it, and a scavenger of it. */
@@ -73,15 +75,15 @@ export class SmallNode {
     return this.logging.lines;
   }
 
-  /** Opens what the tables hold, as a start of the node does. */
-  async open(): Promise<void> {
-    const { time, logTables, indexTables, ...limits } = this.parts;
+  /** Opens what the tables hold, as a start of the node does, which applies what is not in sealed blocks once more. */
+  async open(beforeReplay: () => Promise<void> = async () => {}): Promise<void> {
+    const { time, logTables, indexTables, blockEvents, ...limits } = this.parts;
     const genesis = genesisChain(new Uint8Array(16));
     this.log = await RaftLog.open(logTables, { path: 'memory', promises: this.promises, genesis, incarnation: 1 });
     const told: { scavenger?: Scavenger } = {};
     const onSystemEvent = (event: Uint8Array) => told.scavenger?.hear(event);
-    this.index = await EventIndex.open(indexTables, this.fixture.chainAt, { onSystemEvent });
-    await this.apply();
+    const options = { onSystemEvent, ...(blockEvents !== undefined && { blockEvents }) };
+    this.index = await EventIndex.open(indexTables, this.fixture.chainAt, options);
     this.scavenger = new Scavenger({
       log: this.log,
       index: this.index,
@@ -95,6 +97,8 @@ export class SmallNode {
     });
     told.scavenger = this.scavenger;
     await this.scavenger.start();
+    await beforeReplay();
+    await this.apply();
   }
 
   /** Somebody starts a scavenge, or stops it: the fact is applied once this returns. */
@@ -102,6 +106,11 @@ export class SmallNode {
     const fact = encodeFact(uuid(100 + this.words), { kind, data: {} });
     this.seal(SCAVENGES_STREAM, this.words++, fact);
     await this.apply();
+  }
+
+  /** Every full block of the index is sealed. */
+  async sealed(): Promise<void> {
+    await this.index.idle();
   }
 
   /** Ends the scavenger, as a stop of the node does. */

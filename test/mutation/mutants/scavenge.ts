@@ -31,6 +31,15 @@ export const SCAVENGE_MUTANTS: readonly Mutant[] = [
     test: 'storage/index/event-index.test.ts',
   },
   {
+    id: 'earlier-scavenge-runs-again',
+    file: 'src/scavenge/scavenger.ts',
+    search: 'begun > word.position || ',
+    replacement: '',
+    bug: 'a node that starts runs an earlier scavenge again, and forgets how far it was with the newest',
+    rule: 'R2',
+    test: 'scavenge/second-start.test.ts',
+  },
+  {
     id: 'scavenge-judged-now',
     file: 'src/scavenge/point-visibility.ts',
     search: 'last && last.position > this.point.position ? await this.factAt(stream) : last',
