@@ -131,15 +131,33 @@ export class LevelStore implements Store {
    */
   async compact(from: Uint8Array, to: Uint8Array, signal: Signal, rest?: CompactionRest): Promise<boolean> {
     if (!(await this.scansEnded(signal))) return false;
-    const sizeOf = (start: Uint8Array, end: Uint8Array) => this.native.approximateSize(start, end);
+    const facts = {
+      bytesOf: (start: Uint8Array, end: Uint8Array) => this.native.approximateSize(start, end),
+      edgesOf: (start: Uint8Array, end: Uint8Array) => this.edgesOf(start, end),
+    };
     await this.native.compactRange(from, from);
-    for (const piece of await compactionPieces(from, to, this.compactionBytes, sizeOf)) {
+    for (const piece of await compactionPieces(from, to, this.compactionBytes, facts)) {
       await this.rewrite(piece.from, piece.to);
       if (signal.aborted || (rest && !(await rest(piece.bytes)))) return false;
     }
     if (!(await this.scansEnded(signal))) return false;
     await this.rewrite(from, from);
     return true;
+  }
+
+  private async edgesOf(from: Uint8Array, to: Uint8Array): Promise<readonly [Uint8Array, Uint8Array] | undefined> {
+    const first = await this.edgeOf({ from, to });
+    const last = await this.edgeOf({ from, to, backwards: true });
+    return first && last && [first, last];
+  }
+
+  private async edgeOf(range: ScanRange): Promise<Uint8Array | undefined> {
+    const scan = this.scan({ ...range, limit: 1 });
+    try {
+      return (await scan.next(1))[0]?.[0];
+    } finally {
+      await scan.close();
+    }
   }
 
   private async rewrite(from: Uint8Array, to: Uint8Array): Promise<void> {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { compactionPieces } from '../../src/storage/compaction-pieces.ts';
+import { compactionPieces, type RangeFacts } from '../../src/storage/compaction-pieces.ts';
 import { LevelStore } from '../../src/storage/level-store.ts';
 import type { Scan } from '../../src/storage/store.ts';
 import { foundOnDisk } from '../support/disk-bytes.ts';
@@ -11,6 +11,22 @@ import { until } from '../support/wait.ts';
 
 const key = (n: number) => Uint8Array.from([0x33, ...Buffer.from(`customer:${String(n).padStart(9, '0')}`)]);
 const [BEGIN, END] = [Uint8Array.of(0x33), Uint8Array.of(0x34)];
+
+/** Of these rows, which are in order or not. */
+function factsOf(rows: readonly { readonly at: Uint8Array; readonly bytes: number }[]): RangeFacts {
+  const within = (from: Uint8Array, to: Uint8Array) =>
+    rows.filter(({ at }) => Buffer.compare(from, at) <= 0 && Buffer.compare(at, to) < 0);
+  return {
+    bytesOf: async (from, to) => within(from, to).reduce((sum, { bytes }) => sum + bytes, 0),
+    edgesOf: async (from, to) => {
+      const keys = within(from, to)
+        .map(({ at }) => at)
+        .sort(Buffer.compare);
+      const [first, last] = [keys[0], keys.at(-1)];
+      return first && last && [first, last];
+    },
+  };
+}
 
 describe('the pieces of a range of keys', () => {
   test('adjoin, cover it, and are no larger than they may be, wherever its rows lie', async () => {
@@ -22,11 +38,9 @@ describe('the pieces of a range of keys', () => {
     await fc.assert(
       fc.asyncProperty(rows, fc.integer({ min: 500, max: 20_000 }), async (all, bytesMax) => {
         const placed = all.map(({ n, bytes }) => ({ at: key(n), bytes }));
-        const bytesOf = async (from: Uint8Array, to: Uint8Array) =>
-          placed
-            .filter(({ at }) => Buffer.compare(from, at) <= 0 && Buffer.compare(at, to) < 0)
-            .reduce((sum, { bytes }) => sum + bytes, 0);
-        const pieces = await compactionPieces(BEGIN, END, bytesMax, bytesOf);
+        const facts = factsOf(placed);
+        const { bytesOf } = facts;
+        const pieces = await compactionPieces(BEGIN, END, bytesMax, facts);
         expect([pieces[0]?.from, pieces.at(-1)?.to]).toEqual([BEGIN, END]);
         for (const [n, piece] of pieces.entries()) {
           if (n > 0) expect(piece.from).toEqual(pieces[n - 1]?.to);
@@ -41,10 +55,19 @@ describe('the pieces of a range of keys', () => {
     );
   });
 
-  test('are not cut where all that is in them begins alike', async () => {
-    const from = Buffer.alloc(40, 7);
-    const to = Buffer.concat([from, Uint8Array.of(1)]);
-    expect(await compactionPieces(from, to, 10, async () => 1_000)).toEqual([{ from, to, bytes: 1_000 }]);
+  test('are no larger than they may be also where all keys begin alike for longer than a name is [C3]', async () => {
+    const names = Array.from({ length: 1_000 }, (_, n) => `urn:factstore:example:customers:by-number:${n}`);
+    const rows = names.sort().map((name) => ({ at: Uint8Array.from([0x33, ...Buffer.from(name)]), bytes: 100 }));
+    const pieces = await compactionPieces(BEGIN, END, 5_000, factsOf(rows));
+    expect(Math.max(...pieces.map(({ bytes }) => bytes))).toBeLessThanOrEqual(5_000);
+    expect(pieces.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(100_000);
+  });
+
+  test('are not cut where they hold one key, or none', async () => {
+    const one = factsOf([{ at: key(1), bytes: 1_000 }]);
+    expect(await compactionPieces(BEGIN, END, 10, one)).toEqual([{ from: BEGIN, to: END, bytes: 1_000 }]);
+    const none = { ...factsOf([]), bytesOf: async () => 1_000 };
+    expect(await compactionPieces(BEGIN, END, 10, none)).toEqual([{ from: BEGIN, to: END, bytes: 1_000 }]);
   });
 });
 

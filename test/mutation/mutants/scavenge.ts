@@ -40,6 +40,15 @@ export const SCAVENGE_MUTANTS: readonly Mutant[] = [
     test: 'scavenge/second-start.test.ts',
   },
   {
+    id: 'keys-cut-at-their-beginning-only',
+    file: 'src/storage/compaction-pieces.ts',
+    search: 'while (alike < first.length && first[alike] === last[alike]) alike++;',
+    replacement: 'if (numberOf(first, 0) === numberOf(last, 0)) return undefined;',
+    bug: 'the tables of tags that begin alike are rewritten in one piece, while the writes of the node wait',
+    rule: 'C3',
+    test: 'storage/compaction.test.ts',
+  },
+  {
     id: 'scavenge-judged-now',
     file: 'src/scavenge/point-visibility.ts',
     search: 'last && last.position > this.point.position ? await this.factAt(stream) : last',
@@ -123,8 +132,8 @@ export const SCAVENGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'compaction-beside-older-scans',
     file: 'src/storage/level-store.ts',
-    search: 'if (!(await this.scansEnded(signal))) return false;\n    const sizeOf',
-    replacement: 'const sizeOf',
+    search: 'if (!(await this.scansEnded(signal))) return false;\n    const facts',
+    replacement: 'const facts',
     bug: 'what an open scan can see while tables are rewritten stays in the new ones',
     rule: 'R2',
     test: 'storage/compaction.test.ts',
