@@ -209,8 +209,14 @@ export class NodeStorage {
     const genesis = genesisChain(this.founding.clusterId);
     const rewritten = await LevelStore.open(rewrittenLogPath(path), RAFT_LOG_DATABASE);
     let complete = false;
+    let erased = false;
+    const noting: FetchEntries = async (...lost) => {
+      const records = await fetch(...lost);
+      erased ||= records.some((record) => record.erased);
+      return records;
+    };
     try {
-      yield* rewriteLog(this.store, rewritten, { path, genesis, fetch });
+      yield* rewriteLog(this.store, rewritten, { path, genesis, fetch: noting });
       complete = true;
     } finally {
       await rewritten.close();
@@ -222,6 +228,8 @@ export class NodeStorage {
     // The log holds the store, where it is open.
     await this.store.close();
     this.opened = undefined;
+    // Nothing in the new log tells under which names the index knows them (rule R2).
+    if (erased) await writeIndexDamageNote(path, 'it may know events that were erased before the log was mended');
     await swapLogs(path);
     this.found = undefined;
     this.store = await LevelStore.open(this.directory.logPath, RAFT_LOG_DATABASE);

@@ -4,8 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { uuidBytes, uuidText } from '../../src/base/bytes.ts';
 import { verifyDirectory } from '../../src/ops/verify.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { readIndexDamageNote } from '../../src/storage/damage-note.ts';
 import type { FetchEntries } from '../../src/storage/raft-log-rewrite.ts';
-import type { EntryRecord } from '../../src/storage/record.ts';
+import { type EntryRecord, stubOf } from '../../src/storage/record.ts';
 import { logging } from '../peer/support.ts';
 import { append, entriesAfter, temporaryDirectory } from '../storage/support.ts';
 import { dyingAt } from '../support/crash.ts';
@@ -56,6 +57,20 @@ describe('the repair of a log', () => {
     const swap = ['rename /log', 'rm /damaged.json', 'rename /log.rewritten', 'rm /log.damaged'];
     expect(died.filter((at) => swap.includes(at))).toEqual(['rm /log.damaged', ...swap]);
   });
+});
+
+test('a log that is mended with what others have erased has the index built anew, which has the names of it [R2]', async () => {
+  for (const isErased of [true, false]) {
+    const { path, records } = await damagedDirectory(LENGTH, LOST);
+    await loseEntry(path, LOST);
+    const found = records.map((record) =>
+      isErased && record.index === LOST ? stubOf(record, Buffer.from('erased')) : record,
+    );
+    const before = await opened(path);
+    await repair(before, found);
+    expect((await readIndexDamageNote(path)) !== undefined).toBe(isErased);
+    await before.close();
+  }
 });
 
 describe('a swap of logs that a crash interrupted', () => {

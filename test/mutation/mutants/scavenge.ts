@@ -49,6 +49,15 @@ export const SCAVENGE_MUTANTS: readonly Mutant[] = [
     test: 'storage/compaction.test.ts',
   },
   {
+    id: 'names-kept-of-what-others-erased',
+    file: 'src/node/open-storage.ts',
+    search: 'erased ||= records.some((record) => record.erased);\n',
+    replacement: '',
+    bug: 'a repair that brings an erased event leaves its tags in the index for good',
+    rule: 'R2',
+    test: 'node/open-storage.test.ts',
+  },
+  {
     id: 'scavenge-judged-now',
     file: 'src/scavenge/point-visibility.ts',
     search: 'last && last.position > this.point.position ? await this.factAt(stream) : last',
