@@ -2,7 +2,6 @@ import { randomInt } from 'node:crypto';
 import { FactstoreError } from '../base/errors.ts';
 import type { Signal } from '../base/signal.ts';
 import type { NodeOptions } from '../config/options.ts';
-import { formatAddress } from '../config/values.ts';
 import type { Database } from '../database/database.ts';
 import { Facts } from '../database/facts.ts';
 import { Reads } from '../database/reads.ts';
@@ -35,7 +34,7 @@ import type { EntryRecord } from '../storage/record.ts';
 import { raiseFeatureLevel } from './feature-level.ts';
 import { ForwardedLanes } from './forwarded-lanes.ts';
 import { MemberCore } from './member-core.ts';
-import { Members } from './members.ts';
+import { givenAddresses, Members } from './members.ts';
 import { MembershipChanges } from './membership-changes.ts';
 import { MembershipFacts } from './membership-facts.ts';
 import type { NodeStorage } from './open-storage.ts';
@@ -408,7 +407,7 @@ export class Member {
     const me = { clusterId, nodeId, directoryId, incarnation };
     const { seenPeers: seen } = this;
     const logIndex = () => storage.log.lastIndex;
-    const membershipIndex = () => storage.log.memberships.at(-1)?.index ?? 0;
+    const membershipIndex = () => storage.log.membershipIndex;
     const levels = () => this.facts;
     const { peerAddress } = this.ports.me;
     const lineage = () => this.members.inForce.lineage;
@@ -487,9 +486,4 @@ export class Member {
   private seen(): string {
     return visibility(this.self, this.members.all, this.network);
   }
-}
-
-/** Node id to the peer address that --cluster gives now. */
-function givenAddresses({ cluster = [] }: NodeOptions): Map<string, string> {
-  return new Map(cluster.map((member) => [member.nodeId, formatAddress(member)]));
 }

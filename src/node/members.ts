@@ -1,4 +1,6 @@
 import { FactstoreError } from '../base/errors.ts';
+import type { NodeOptions } from '../config/options.ts';
+import { formatAddress } from '../config/values.ts';
 import { nodeIdOf } from '../peer/identity.ts';
 import type { Membership } from '../peer/membership-codec.ts';
 import type { PeerAddress } from '../peer/peer-network.ts';
@@ -101,4 +103,9 @@ export class Members {
 /** A cluster that has begun goes on in steps: what is in force does not begin it once more. */
 function begun({ begins, ...inForce }: Membership): Membership {
   return inForce;
+}
+
+/** Node id to the peer address that --cluster gives now. */
+export function givenAddresses({ cluster = [] }: NodeOptions): Map<string, string> {
+  return new Map(cluster.map((member) => [member.nodeId, formatAddress(member)]));
 }

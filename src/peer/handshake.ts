@@ -37,7 +37,7 @@ export interface HandshakeOptions {
   readonly seen?: SeenPeers;
   /** The last log index on this node's disk; 0 unless given. */
   readonly logIndex?: () => number;
-  /** Log index of the newest membership entry on this node's disk; 0 unless given. */
+  /** Log index of the newest membership entry that this node's disk knows to be committed; 0 unless given. */
   readonly membershipIndex?: () => number;
   /** Level 1, the first, unless given. */
   readonly levels?: () => FeatureLevels;

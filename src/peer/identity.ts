@@ -41,7 +41,7 @@ export interface GreetingChecks {
   readonly dialled: MemberId | undefined;
   /** The members of the configuration, as far as this node knows it. */
   readonly members: ReadonlySet<MemberId>;
-  /** The log index of the entry that this is known from. */
+  /** The log index of the entry that puts them in force. Who knows only of an earlier one has nothing to tell. */
   readonly membershipIndex: number;
   /** The highest incarnation that was ever seen of a member; 0: none. */
   readonly highestIncarnation: (member: MemberId) => number;

@@ -106,6 +106,11 @@ export class RaftLog {
     return this.committedMembership ? [this.committedMembership, ...this.uncommitted] : this.uncommitted;
   }
 
+  /** The index of the membership entry in force, as far as the disk knows: one that is not committed may never be. */
+  get membershipIndex(): number {
+    return this.memberships[0]?.index ?? 0;
+  }
+
   /**
    * Writes one batch: durable, and promised, once it returns. Callers await each call before the next one. An entry
    * that does not continue the log (rule S2) is an InvariantViolation. After any error the process must end (rule D1).

@@ -234,6 +234,17 @@ describe.each(BENCHES)('the raft log in %s', (_name, makeBench) => {
     expect(recovered.memberships.map((record) => record.index)).toEqual([1, 2, 3]);
   });
 
+  test('a membership entry that may never be committed does not count as what is known of the members [C7]', async () => {
+    const log = await (await makeBench()).openLog();
+    const membership = { type: EntryType.membership, events: 0 };
+    expect(log.membershipIndex).toBe(0);
+    await append(log, entriesAfter(EMPTY_LOG, 2, membership), 1);
+    // A leader that was deposed would refuse whoever joined meanwhile.
+    expect(log.membershipIndex).toBe(1);
+    await log.write({ truncateAfter: undefined, records: [], hardState: { ...log.hardState, commit: 2 } });
+    expect(log.membershipIndex).toBe(2);
+  });
+
   test('a membership entry that was truncated never gets a row [D6]', async () => {
     const { bench, log } = await filled();
     const proposed = entryAfter(log.end, { type: EntryType.membership, events: 0, term: 1 });

@@ -354,4 +354,13 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     rule: 'C2',
     test: 'raft/transfer.test.ts',
   },
+  {
+    id: 'pending-change-known',
+    file: 'src/storage/raft-log.ts',
+    search: '    return this.memberships[0]?.index ?? 0;',
+    replacement: '    return this.memberships.at(-1)?.index ?? 0;',
+    bug: 'a leader that was deposed with a change that nobody else has refuses whoever joined after it',
+    rule: 'C7',
+    test: 'storage/raft-log.test.ts',
+  },
 ];
