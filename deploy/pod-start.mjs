@@ -20,6 +20,8 @@ async function goesOnWithout(clusterId) {
  */
 async function giveUpFormerData() {
   const { clusterId } = JSON.parse(readFileSync(removedNote, 'utf8'));
+  // Scaled away before it had joined, by a version that noted that as well: nobody can wait for no cluster.
+  if (clusterId === null) return rmSync(removedNote);
   let saidAt = Number.NEGATIVE_INFINITY;
   while (!(await goesOnWithout(clusterId).catch(() => false))) {
     if (performance.now() - saidAt > SAY_MS) {

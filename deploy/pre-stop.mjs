@@ -60,7 +60,8 @@ async function removeMember() {
     }
   }
   const { clusterId } = JSON.parse(readFileSync(join(data, 'identity.json'), 'utf8'));
-  writeFileSync(removedNote, JSON.stringify({ clusterId }), { flush: true });
+  // A pod that had not joined yet leaves nothing that would have to be given up.
+  if (clusterId !== null) writeFileSync(removedNote, JSON.stringify({ clusterId }), { flush: true });
 }
 
 /** Does its best: what fails here must not keep what follows from happening, and shows as an event of the pod. */

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFailed, onTestFinished } from 'vitest';
 import { connect, type FactstoreClient } from '../../src/client/index.ts';
@@ -56,6 +56,16 @@ describe.skipIf(reason !== undefined)(`pods of the manifests${reason ? ` (not re
     expect(appends.count).toBeGreaterThan(100);
     expect(await appends.written()).toEqual(appends.expected());
   }, 120_000);
+
+  it('join on a volume whose pod was scaled away before it had joined, and was noted to be removed from no cluster', async () => {
+    const { pods, client } = await started('single');
+    await members(client, 1);
+    mkdirSync(pods.volume(1), { recursive: true });
+    writeFileSync(join(pods.volume(1), 'removed.json'), JSON.stringify({ clusterId: null }));
+    await pods.scale(2);
+    await members(client, 2);
+    expect(existsSync(join(pods.volume(1), 'removed.json'))).toBe(false);
+  }, 60_000);
 
   it('grow from one, and none that restarts, loses its volume or pauses is taken for one that is scaled away', async () => {
     const { pods, client } = await started('single');
