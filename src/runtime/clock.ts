@@ -22,22 +22,34 @@ export interface Timer {
   cancel(): void;
 }
 
+/** setTimeout fires at once where it is asked for more: a call with all the time there is would never get an answer. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+function setTimer(ms: number, fire: () => void): Timer {
+  let left = ms;
+  const begin = (): NodeJS.Timeout => setTimeout(next, Math.min(left, LONGEST_MS));
+  const next = () => {
+    left -= LONGEST_MS;
+    if (left > 0) timer = begin();
+    else fire();
+  };
+  let timer = begin();
+  return { cancel: () => clearTimeout(timer) };
+}
+
 export const systemClock: Clock = {
   nowUs: () => Math.round((performance.timeOrigin + performance.now()) * 1000) + wallClockDriftUs(),
   monotonicMs: () => performance.now(),
-  setTimer(ms, fire) {
-    const timer = setTimeout(fire, ms);
-    return { cancel: () => clearTimeout(timer) };
-  },
+  setTimer,
   sleep(ms, signal) {
     if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
-        clearTimeout(timer);
+        timer.cancel();
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const timer = setTimer(ms, done);
       signal?.addEventListener('abort', done, { once: true });
     });
   },
