@@ -18,6 +18,7 @@ import type { ProjectionInfo } from '../proto/gen/factstore/v1/ProjectionInfo.ts
 import type { StateRequest__Output } from '../proto/gen/factstore/v1/StateRequest.ts';
 import type { WatchProjectionRequest__Output } from '../proto/gen/factstore/v1/WatchProjectionRequest.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { patienceMs, streaming, unary } from './calls.ts';
 import type { UntakenBudget } from './untaken.ts';
@@ -62,6 +63,18 @@ export function projectionsHandlers(
     atLeast,
     waitMs: Math.min(WAIT_MS, patienceMs(call, clock.nowUs()) ?? WAIT_MS),
   });
+  // What a node does not know yet of a projection, it must not deny.
+  const upTo = async (atLeast: number, signal: Signal, call: { getDeadline(): Date | number }) => {
+    const node = projections();
+    if (atLeast === 0) return node;
+    const bounded = withDeadline(clock, freshness(atLeast, call).waitMs, signal);
+    try {
+      await node.reached(atLeast, bounded.signal);
+    } finally {
+      bounded.release();
+    }
+    return node;
+  };
   const define = (kind: 'create' | 'update') =>
     unary<DefineProjectionRequest__Output, ChangeProjectionResponse>(logger, async (request, signal) => {
       const wanted = { kind, source: request.source, onError: policyOf(request.onError) };
@@ -73,25 +86,24 @@ export function projectionsHandlers(
     Change: unary<ChangeProjectionRequest__Output, ChangeProjectionResponse>(logger, async (request, signal) =>
       projections().changes.make(request.name, changeOf(request), request.appendId, signal()),
     ),
-    List: unary<ListProjectionsRequest__Output, ListProjectionsResponse>(logger, async (request, signal) => {
-      const node = projections();
-      if (request.atLeast > 0) await node.reached(request.atLeast, signal());
-      const { nodeId, registry, queries } = node;
+    List: unary<ListProjectionsRequest__Output, ListProjectionsResponse>(logger, async (request, signal, call) => {
+      const { nodeId, registry, queries } = await upTo(request.atLeast, signal(), call);
       const known = queries ? (await queries.list()).map((status) => infoOf(nodeId, status.projection, status)) : [];
       return { nodeId, projections: queries ? known : registry.list().map((projection) => infoOf(nodeId, projection)) };
     }),
-    Get: unary<GetProjectionRequest__Output, ProjectionInfo>(logger, async (request, signal) => {
-      const node = projections();
-      if (request.atLeast > 0) await node.reached(request.atLeast, signal());
-      const { nodeId, registry, queries } = node;
+    Get: unary<GetProjectionRequest__Output, ProjectionInfo>(logger, async (request, signal, call) => {
+      const { nodeId, registry, queries } = await upTo(request.atLeast, signal(), call);
       return infoOf(nodeId, registry.get(request.name), await queries?.status(request.name));
     }),
-    State: unary<StateRequest__Output, WireState>(logger, async ({ name, partition, atLeast }, signal, call) =>
-      stateOf(await running(projections()).state(name, partition, freshness(atLeast, call), signal())),
-    ),
-    Partitions: unary<PartitionsRequest__Output, PartitionsResponse>(logger, async (request, signal, call) => {
-      const fresh = freshness(request.atLeast, call);
-      const page = await running(projections()).partitions(request.name, request, fresh, signal());
+    State: unary<StateRequest__Output, WireState>(logger, async ({ name, partition, atLeast }, open, call) => {
+      const signal = open();
+      const queries = running(await upTo(atLeast, signal, call));
+      return stateOf(await queries.state(name, partition, freshness(atLeast, call), signal));
+    }),
+    Partitions: unary<PartitionsRequest__Output, PartitionsResponse>(logger, async (request, open, call) => {
+      const signal = open();
+      const queries = running(await upTo(request.atLeast, signal, call));
+      const page = await queries.partitions(request.name, request, freshness(request.atLeast, call), signal);
       const { at, generation, next } = page;
       return { at, generation, next, partitions: page.partitions.map((row) => stateOf({ ...row, at, generation })) };
     }),

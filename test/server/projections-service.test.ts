@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { FactstoreError } from '../../src/base/errors.ts';
+import type { Signal } from '../../src/base/signal.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import { type NodeProjections, projectionsHandlers } from '../../src/server/projections-service.ts';
+
+type Handler = (call: unknown, answer: (error: { details: string } | null, response?: object) => void) => void;
+
+/** A node that has not applied the creation of its projection yet; it has once it is waited for, or never does. */
+function nodeThat(comes: boolean) {
+  let known = false;
+  const look = async <T>(answer: T): Promise<T> => {
+    if (!known) throw new FactstoreError('NOT_FOUND', 'there is no projection "p"');
+    return answer;
+  };
+  const place = { generation: 0, at: 7 };
+  const reached = async (_: number, signal: Signal) => {
+    if (!comes) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    if (!comes) throw new FactstoreError('BEHIND', 'this node is at position 3');
+    known = true;
+  };
+  const queries = {
+    list: async () => [],
+    state: () => look({ ...place, partition: '', state: undefined, result: undefined }),
+    partitions: () => look({ ...place, partitions: [], next: '' }),
+  };
+  const node = { nodeId: 'n1', queries, reached } as unknown as NodeProjections;
+  return projectionsHandlers(() => node, createLogger('silent', {}), systemClock);
+}
+
+function asked(handler: unknown, timeoutMs: number): Promise<object> {
+  const request = { name: 'p', partition: '', prefix: '', after: '', limit: 0, atLeast: 7 };
+  const call = { request, on: () => {}, cancelled: false, getDeadline: () => Date.now() + timeoutMs };
+  return new Promise((resolve, reject) => {
+    (handler as Handler)(call, (error, response) => (error ? reject(error) : resolve(response as object)));
+  });
+}
+
+test('a node waits for what a state is to include before it denies the projection [Q2]', async () => {
+  const { State, Partitions } = nodeThat(true);
+  expect(await asked(State, 60_000)).toMatchObject({ at: 7 });
+  expect(await asked(Partitions, 60_000)).toMatchObject({ at: 7 });
+});
+
+test('a node that is behind for all the time that a call has says so [Q2]', async () => {
+  const { List, State } = nodeThat(false);
+  for (const handler of [List, State]) {
+    await expect(asked(handler, 50)).rejects.toMatchObject({ details: expect.stringContaining('at position 3') });
+  }
+});
