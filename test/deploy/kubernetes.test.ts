@@ -68,6 +68,25 @@ function compile(name: string, manifests: readonly Manifest[]): string {
   }
 }
 
+type Labels = Readonly<Record<string, string>>;
+interface Selector {
+  readonly matchLabels?: Labels;
+  readonly matchExpressions?: readonly { key: string; operator: string; values: string[] }[];
+}
+interface Policy {
+  readonly podSelector: Selector;
+  readonly ingress: readonly { from: { podSelector?: Selector }[]; ports: { port: string }[] }[];
+}
+
+/** Whether Kubernetes takes a pod of these labels for one of the selector's. */
+function selects({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels): boolean {
+  const labelled = Object.entries(matchLabels).every(([key, value]) => labels[key] === value);
+  return (
+    labelled &&
+    matchExpressions.every(({ key, operator, values }) => operator === 'In' && values.includes(labels[key] ?? ''))
+  );
+}
+
 const reason = cannotRender();
 const rendered = (overlay: Overlay) => (reason === undefined ? render(overlay) : []);
 
@@ -172,6 +191,29 @@ describe.skipIf(reason !== undefined)(`the Kubernetes manifests${reason ? ` (not
       { apiGroups: ['apps'], resources: ['statefulsets'], resourceNames: [set.metadata.name], verbs: ['get'] },
     ]);
   });
+
+  it.each(Object.keys(OVERLAYS))(
+    'of overlay %s let clients by their label alone to their port, and bind no pod of others',
+    (name) => {
+      const policies = all[name]?.filter((m) => m.kind === 'NetworkPolicy').map((m) => m.spec as Policy) ?? [];
+      const node = find(name as Overlay, 'StatefulSet').spec.template.metadata.labels;
+      const client = { 'factstore-client': 'true' };
+      for (const { podSelector } of policies) {
+        expect(selects(podSelector, node)).toBe(true);
+        for (const other of [{}, client, { 'app.kubernetes.io/name': 'shop' }]) {
+          expect(selects(podSelector, other), JSON.stringify(other)).toBe(false);
+        }
+      }
+      const portsOf = (labels: Labels) =>
+        policies
+          .flatMap(({ ingress }) => ingress)
+          .filter(({ from }) => from.some(({ podSelector }) => podSelector && selects(podSelector, labels)))
+          .flatMap(({ ports }) => ports.map(({ port }) => port));
+      expect(portsOf(client)).toEqual(['client']);
+      expect(portsOf({ 'factstore-client': 'false' })).toEqual([]);
+      expect(portsOf(node).sort()).toEqual(['client', 'peer']);
+    },
+  );
 
   it('let Prometheus in where it is asked for, and nobody else to the port of the peers', () => {
     expect(find('three-monitored', 'ServiceMonitor').spec.endpoints[0].path).toBe('/metrics');
