@@ -8,6 +8,8 @@
  *     npm run cluster -- --data DIR      other directories
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +27,26 @@ const nodes = [1, 2, 3].map((n) => ({
 }));
 const cluster = nodes.map((node) => `${node.id}=${node.peerListen}`).join(',');
 
+/** Those that do not serve yet. */
+const starting = new Set(nodes.map((node) => node.id));
+let stopping = false;
+
+/** Which of the ports are not free. A node that has one already is of another cluster, which the others here would join. */
+async function taken() {
+  const found = [];
+  for (const address of nodes.flatMap((node) => [node.listen, node.peerListen])) {
+    const [host, port] = address.split(':');
+    const server = createServer().listen(Number(port), host);
+    const failed = await once(server, 'listening').then(
+      () => undefined,
+      (error) => error,
+    );
+    if (failed) found.push(`${address} (${failed.code})`);
+    server.close();
+  }
+  return found;
+}
+
 function start(node) {
   const flags = ['--node-id', node.id, '--data', join(values.data, node.id), '--cluster', cluster];
   const child = spawn(
@@ -33,13 +55,25 @@ function start(node) {
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (line) => process.stdout.write(`${node.id} | ${text(line)}\n`));
+    createInterface({ input: stream }).on('line', (line) => {
+      if (line.startsWith('{"started"')) starting.delete(node.id);
+      process.stdout.write(`${node.id} | ${text(line)}\n`);
+    });
   }
   child.on('exit', (code, signal) => {
     process.stdout.write(`${node.id} | ended (${signal ?? code}); the data stays in ${join(values.data, node.id)}\n`);
+    if (stopping || starting.size === 0) return;
+    process.stdout.write('all are stopped, as one has ended before the three of them served\n');
+    process.exitCode = 1;
+    stop();
   });
   process.stdout.write(`${node.id} | clients ${node.listen}, process ${child.pid}\n`);
   return child;
+}
+
+function stop() {
+  stopping = true;
+  for (const child of children) child.kill('SIGTERM');
 }
 
 /** The message of a log line, and the line itself where it is none. */
@@ -52,6 +86,13 @@ function text(line) {
   }
 }
 
+const notFree = await taken();
+if (notFree.length > 0) {
+  process.stderr.write(
+    `${notFree.join(', ')} cannot be listened on: stop what is there, or take other ports: npm run cluster -- --port 3113\n`,
+  );
+  process.exit(1);
+}
 const children = nodes.map(start);
 const addresses = nodes.map((node) => node.listen).join(',');
 process.stdout.write(
@@ -69,8 +110,4 @@ process.stdout.write(
   ].join('\n'),
 );
 
-for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.on(signal, () => {
-    for (const child of children) child.kill('SIGTERM');
-  });
-}
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, stop);
