@@ -15,6 +15,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+const SAME_SIGNAL_MS = 1_000;
+
 const { values } = parseArgs({
   options: { port: { type: 'string', default: '2113' }, data: { type: 'string', default: './data' } },
 });
@@ -29,7 +31,8 @@ const cluster = nodes.map((node) => `${node.id}=${node.peerListen}`).join(',');
 
 /** Those that do not serve yet. */
 const starting = new Set(nodes.map((node) => node.id));
-let stopping = false;
+/** When the nodes were asked to stop. */
+let stoppedAt;
 
 /** Which of the ports are not free. A node that has one already is of another cluster, which the others here would join. */
 async function taken() {
@@ -52,7 +55,8 @@ function start(node) {
   const child = spawn(
     process.execPath,
     [program, 'serve', ...flags, '--listen', node.listen, '--peer-listen', node.peerListen, '--json'],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    // In a group of its own, so that Ctrl-C reaches it by way of this script alone: a node takes a second signal as `at once`.
+    { stdio: ['ignore', 'pipe', 'pipe'], detached: true },
   );
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
@@ -62,7 +66,7 @@ function start(node) {
   }
   child.on('exit', (code, signal) => {
     process.stdout.write(`${node.id} | ended (${signal ?? code}); the data stays in ${join(values.data, node.id)}\n`);
-    if (stopping || starting.size === 0) return;
+    if (stoppedAt !== undefined || starting.size === 0) return;
     process.stdout.write('all are stopped, as one has ended before the three of them served\n');
     process.exitCode = 1;
     stop();
@@ -72,7 +76,9 @@ function start(node) {
 }
 
 function stop() {
-  stopping = true;
+  // npm passes on what the terminal has told this script already. Whoever asks again later wants no stop but an end.
+  if (performance.now() - stoppedAt < SAME_SIGNAL_MS) return;
+  stoppedAt = performance.now();
   for (const child of children) child.kill('SIGTERM');
 }
 
@@ -110,4 +116,4 @@ process.stdout.write(
   ].join('\n'),
 );
 
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, stop);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);

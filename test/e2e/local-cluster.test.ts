@@ -57,6 +57,28 @@ describe('the cluster of one terminal', () => {
     for (const id of ['n1', 'n2', 'n3']) expect(said).toContain(`${id} | ended`);
   });
 
+  it.each([1, 2])(
+    'stops each node in order at a Ctrl-C that is told %d times: by the terminal, and by npm',
+    async (times) => {
+      const [port] = (await freePorts(1)) as [number];
+      const child = start(port);
+      await Promise.all(['n1', 'n2', 'n3'].map((id) => shown(new RegExp(`${id} \\| \\{"started"`), child)));
+      for (let n = 0; n < times; n++) process.kill(-(child.pid as number), 'SIGINT');
+      await once(child, 'close');
+      for (const id of ['n1', 'n2', 'n3']) expect(said).toContain(`${id} | ended (0)`);
+      expect(child.exitCode).toBe(0);
+    },
+  );
+
+  it('ends its nodes where its terminal is closed', async () => {
+    const [port] = (await freePorts(1)) as [number];
+    const child = start(port);
+    await shown(/n3 \| clients/, child);
+    process.kill(-(child.pid as number), 'SIGHUP');
+    await once(child, 'close');
+    for (const id of ['n1', 'n2', 'n3']) expect(said).toContain(`${id} | ended`);
+  });
+
   const shown = (pattern: RegExp, child: ChildProcess) =>
     new Promise<RegExpMatchArray>((resolve, reject) => {
       const look = () => {
