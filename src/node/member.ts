@@ -160,13 +160,13 @@ export class Member {
       registry.applied(event);
       scavenger?.hear(event);
     };
-    const index = await storage.openIndex({ logger, clock: ports.clock, fatal: ports.fatal, onSystemEvent });
+    const { clock, reserve, fatal } = ports;
+    const index = await storage.openIndex({ logger, clock, reserve, fatal, onSystemEvent });
     const recent = () => undefined;
-    const reader = new EventReader({ log: storage.log, recent, yieldTurn: ports.clock.yieldTurn });
-    await facts.load(new Reads(index, reader, storage.log, ports.clock));
+    const reader = new EventReader({ log: storage.log, recent, yieldTurn: clock.yieldTurn });
+    await facts.load(new Reads(index, reader, storage.log, clock));
     await registry.load(index.view(), reader);
     const { scavengeBytesPerSecond: bytesPerSecond } = ports.options;
-    const { clock, fatal } = ports;
     let member: Member | undefined;
     const passed = async (point: number) => (await member?.opened?.passed(point)) ?? false;
     scavenger = new Scavenger({ log: storage.log, index, reader, clock, logger, bytesPerSecond, passed, fatal });
@@ -311,7 +311,7 @@ export class Member {
 
   /** Opens the projections of this node, and runs them where it is to. */
   async startProjections(): Promise<void> {
-    const { options, storage, clock, logger, openProgram, fatal } = this.ports;
+    const { options, storage, clock, logger, reserve, openProgram, fatal } = this.ports;
     const { replica, database, index, registry, scavenging, members, self, calls } = this;
     this.opened = await Projections.start({
       nodeId: options.nodeId,
@@ -320,6 +320,7 @@ export class Member {
       run: options.projections,
       memoryBytesMax: options.projectionMemoryBytesMax,
       log: storage.log,
+      reserve,
       openRoute: () => this.openRoute(true, 'node'),
       ...{ registry, replica, database, index, scavenging, members, self, calls, clock, logger, openProgram, fatal },
     });

@@ -17,6 +17,7 @@ import {
   writeIndexDamageNote,
 } from '../storage/damage-note.ts';
 import type { DataDirectory } from '../storage/data-directory.ts';
+import type { DiskReserve } from '../storage/disk-reserve.ts';
 import { readDivergenceNote, writeDivergenceNote } from '../storage/divergence-note.ts';
 import { bytesIn } from '../storage/files.ts';
 import { checkedStore } from '../storage/index/checked-store.ts';
@@ -33,6 +34,7 @@ import { entryKey } from '../storage/raft-log-rows.ts';
 import { EntryRecord, genesisChain, recordDamage, sealEntry } from '../storage/record.ts';
 import type { Store } from '../storage/store.ts';
 import { TableCheck } from '../storage/table-check.ts';
+import { indexSpace } from './index-space.ts';
 
 const MIB = 1 << 20;
 const INDEX_OPTIONS = { writeBufferBytes: 8 * MIB, tableBytes: 8 * MIB, cacheBytes: 32 * MIB };
@@ -47,6 +49,7 @@ const FOUNDING = { index: 1, term: 1, type: EntryType.membership, firstPosition:
 export interface IndexPorts {
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly reserve: Pick<DiskReserve, 'halfUsed' | 'refresh'>;
   /** Ends the node, with the reason. */
   readonly fatal: (error: unknown) => void;
   readonly onSystemEvent: (event: Uint8Array) => void;
@@ -320,6 +323,7 @@ export class NodeStorage {
         appendIdWindowUs: APPEND_ID_KEPT_MS * 1000,
         appendIdGapMaxUs: APPEND_ID_GAP_MAX_MS * 1000,
         pause: () => clock.sleep(SEAL_PAUSE_MS),
+        space: indexSpace(ports.reserve, clock, logger),
         onSystemEvent,
         onWriteError: fatal,
         onDamage: (error) => this.onIndexDamage(error),

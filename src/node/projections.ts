@@ -28,6 +28,7 @@ import type { OpenCalls } from '../runtime/open-calls.ts';
 import { Turnstile } from '../runtime/turnstile.ts';
 import type { AppendRoute } from '../server/append-routing.ts';
 import type { NodeProjections } from '../server/projections-service.ts';
+import type { DiskReserve } from '../storage/disk-reserve.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
 import { EventReader } from '../storage/index/event-reader.ts';
 import { LevelStore } from '../storage/level-store.ts';
@@ -55,6 +56,7 @@ export interface ProjectionsPorts {
   readonly members: Pick<Members, 'all'>;
   /** This member. */
   readonly self: MemberId;
+  readonly reserve: Pick<DiskReserve, 'refresh'>;
   readonly scavenging: Pick<Scavenging, 'mayHaveReplaced' | 'erasures'>;
   readonly calls: OpenCalls;
   readonly clock: Clock;
@@ -67,6 +69,8 @@ export interface ProjectionsPorts {
 const DIGESTS_TIMEOUT_MS = 3_000;
 /** How often it is asked again whether this node is up to date. */
 const AGAIN_MS = 100;
+/** A projection may write much in a short time: how full the disk is must not be older than this, in milliseconds. */
+const SPACE_AGE_MAX_MS = 100;
 const MIB = 1 << 20;
 const LOOKED_BYTES = MIB;
 /** A sandbox that has been at work for longer does not count any more among those that are. */
@@ -281,6 +285,7 @@ export class Projections implements NodeProjections {
       openProgram: (source) => ports.openProgram(source),
       sandboxes: new Turnstile(Math.max(1, availableParallelism() - 1), clock, SANDBOX_PATIENCE_MS),
       sandboxMemory: new SandboxMemory(ports.memoryBytesMax, clock),
+      enoughSpace: async () => !(await ports.reserve.refresh(clock.monotonicMs(), SPACE_AGE_MAX_MS)),
       chainAt: (position) => this.chainAt(position),
       openRoute: () => ports.openRoute(),
       leads: () => replica.role === 'leader' && replica.acceptsProposals,

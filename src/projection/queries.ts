@@ -267,10 +267,11 @@ export class ProjectionQueries {
     const at = current.checkpoint.value;
     if (at >= atLeast) return current;
     const fault = current.faulted ? `: it stands still (${describeFault(current.faulted)})` : '';
+    const waits = current.waitsFor === undefined ? '' : `: it waits (${current.waitsFor})`;
     const disabled = hosted.projection.enabled ? '' : ': it is disabled';
     throw new FactstoreError(
       'BEHIND',
-      `projection ${JSON.stringify(name)} is at position ${at} on this node and did not reach ${atLeast} in time${fault}${disabled}; ask another node, or wait longer`,
+      `projection ${JSON.stringify(name)} is at position ${at} on this node and did not reach ${atLeast} in time${fault}${waits}${disabled}; ask another node, or wait longer`,
       { projection: name, at, wanted: atLeast },
     );
   }

@@ -7,6 +7,7 @@ import type { Turnstile } from '../runtime/turnstile.ts';
 import { Watched } from '../runtime/watched.ts';
 import type { EventReader } from '../storage/index/event-reader.ts';
 import type { IndexView } from '../storage/index/index-view.ts';
+import { DiskRoom, type DiskRoomPorts } from './disk-room.ts';
 import { EventSource, type SourceBatch } from './event-source.ts';
 import type { GenerationStore, ParkedEvent } from './generation-store.ts';
 import { LostEntry } from './lost-entry.ts';
@@ -21,7 +22,7 @@ import { isDigestPlace, StateDigest } from './state-digest.ts';
 import { type RecoveryPorts, StateRecovery } from './state-recovery.ts';
 
 /** What runners are built on. */
-export interface RunnerPorts extends RecoveryPorts {
+export interface RunnerPorts extends RecoveryPorts, DiskRoomPorts {
   /** The last applied position. */
   readonly head: Watched;
   readonly reader: EventReader;
@@ -52,6 +53,7 @@ export type StepListener = (partitions: Iterable<string>) => void;
 /** Rows of the outbox, at most: beyond it the projection pauses until some were appended (rule P2). */
 const OUTBOX_ROWS_MAX = 10_000;
 const OUTBOX_RETRY_MS = 50;
+const DISK_RETRY_MS = 500;
 const SYNC_EVERY_MS = 1_000;
 /** What is so far behind the head has to catch up, and takes large batches anyway. */
 const AT_HEAD = 1_000;
@@ -93,6 +95,7 @@ export class GenerationRunner implements SandboxHolder {
   private digestAt = 0;
   private readonly recovery: StateRecovery;
   private readonly lostEntry: LostEntry;
+  private readonly room: DiskRoom;
   /** The checkpoint is to be written once it has come here, though no event was the program's. */
   private keepTo = 0;
   /** Ends the wait under way, or the next one. */
@@ -121,8 +124,10 @@ export class GenerationRunner implements SandboxHolder {
     this.progress = new Progress(ports.clock);
     this.digest = new StateDigest(store.checkpoint.position);
     this.lostEntry = new LostEntry(ports, projection.name);
+    this.room = new DiskRoom(ports);
     this.recovery = new StateRecovery({
       ...ports,
+      room: this.room,
       name: projection.name,
       generation,
       store,
@@ -168,7 +173,7 @@ export class GenerationRunner implements SandboxHolder {
 
   /** Why it neither processes events nor stands still by a fault; undefined: nothing keeps it. */
   get waitsFor(): string | undefined {
-    return this.recovery.obstacle ?? this.lostEntry.obstacle;
+    return this.recovery.obstacle ?? this.lostEntry.obstacle ?? (this.stopped ? undefined : this.room.obstacle);
   }
 
   /** Whether there is no state here to be asked for: it has to come from another node. */
@@ -262,9 +267,8 @@ export class GenerationRunner implements SandboxHolder {
     await this.gather();
     if (await this.turn()) return;
     const next = this.checkpoint.value + 1;
-    return this.wait((wake) =>
-      next > this.range().until ? this.rangeChange(wake) : this.ports.head.reached(next, wake),
-    );
+    if (next > this.range().until) return this.wait((wake) => this.rangeChange(wake));
+    return this.wait((wake) => this.ports.head.reached(next, wake));
   }
 
   /** Waits until that is over, or something wakes it; nothing is left behind that waits on. */
@@ -289,6 +293,10 @@ export class GenerationRunner implements SandboxHolder {
     const after = this.checkpoint.value;
     const { until } = this.range();
     if (after >= Math.min(ports.head.value, until)) return false;
+    if (await this.room.isMissing()) {
+      await ports.clock.sleep(DISK_RETRY_MS, signal);
+      return true;
+    }
     if (this.outboxIsFull) {
       await ports.clock.sleep(OUTBOX_RETRY_MS, signal);
       return true;

@@ -45,7 +45,10 @@ export async function fetchState(
       await install(peer.give(wanted, signal));
       return { kind: 'fetched', nodeId: peer.nodeId };
     } catch (error) {
-      if (!(error instanceof FactstoreError) || !OF_PEERS.includes(error.code) || isOfDisk(error)) throw error;
+      if (!(error instanceof FactstoreError)) throw error;
+      // There is no room here for what any of them has; there may be later.
+      if (error.code === 'DISK_RESERVE') return { kind: 'unknown', reason: error.message };
+      if (!OF_PEERS.includes(error.code) || isOfDisk(error)) throw error;
       if (error.code !== 'NOT_FOUND') reasons.push(`${peer.nodeId}: ${error.message}`);
     }
   }

@@ -3,6 +3,7 @@ import type { Generation } from '../model/projection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Watched } from '../runtime/watched.ts';
+import type { DiskRoom } from './disk-room.ts';
 import { type Erasures, type Way, wayForward } from './erased-history.ts';
 import type { GenerationStore } from './generation-store.ts';
 import type { StatePiece } from './state-copy.ts';
@@ -34,6 +35,7 @@ interface RecoveredRun extends RecoveryPorts {
   readonly generation: Generation;
   readonly store: GenerationStore;
   readonly checkpoint: Watched;
+  readonly room: DiskRoom;
   /** Up to where it processes events. */
   until(): number;
   /** Aborted: the run ends, and the host opens what is on the disk anew. */
@@ -149,10 +151,14 @@ export class StateRecovery {
     this.lacksState = true;
     this.kept ??= `a scavenge has erased what it is made of, up to position ${atLeast}: its state is being fetched from another node`;
     await ports.closeProgram();
+    if (await ports.room.isMissing()) {
+      this.kept = `its state is to come from another node, but ${ports.room.obstacle}`;
+      return false;
+    }
     const wanted = { projection: name, generation: generation.generation, atLeast };
     const install = (pieces: AsyncIterable<StatePiece>) => {
       this.replacing = true;
-      return store.replace(pieces, (position) => ports.chainAt(position));
+      return store.replace(ports.room.guard(pieces), (position) => ports.chainAt(position));
     };
     const outcome = await ports.fetchState(wanted, install, signal);
     if (outcome.kind === 'fetched') {

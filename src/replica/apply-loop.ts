@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import { Watched } from '../runtime/watched.ts';
 import type { EntryRecord } from '../storage/record.ts';
 import type { AppliedState, DurableLog } from './ports.ts';
@@ -64,7 +65,8 @@ export class ApplyLoop {
     const { state, clock } = this.ports;
     let done = 0;
     while (done < records.length) {
-      await state.ready();
+      await this.roomFor(state.ready());
+      if (this.stopping.signal.aborted) return;
       const from = done;
       const turnEnds = clock.monotonicMs() + TURN_MS;
       do {
@@ -77,6 +79,15 @@ export class ApplyLoop {
       this.ports.applied(turn);
       if (done < records.length) await clock.yieldTurn();
     }
+  }
+
+  /** The index may wait for space on the disk, without an end: a stop ends that. */
+  private async roomFor(ready: Promise<void> | undefined): Promise<void> {
+    const { signal } = this.stopping;
+    if (!ready) return;
+    await untilAborted(ready, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
   }
 
   private async collect(from: number, to: number): Promise<readonly EntryRecord[]> {

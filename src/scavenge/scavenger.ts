@@ -265,7 +265,7 @@ export class Scavenger {
       bytes += record.bytes.length - erased.stub.bytes.length;
     }
     const through = (records.at(-1) as EntryRecord).index;
-    if (names.length > 0) await this.ports.index.forget(names, this.ports.clock.yieldTurn);
+    if (names.length > 0) await this.ports.index.forget(names, this.ports.clock.yieldTurn, this.stopping.signal);
     await this.keep(stubs, { ...progress, owesRewrite, through, events, bytes });
   }
 

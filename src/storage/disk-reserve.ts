@@ -39,6 +39,14 @@ export class DiskReserve {
     return this.isShort;
   }
 
+  /**
+   * Whether more than half of the reserve is used, as of the last `refresh`. The first half is for what follows from
+   * entries that the log has taken; the second one is for LevelDB itself, and must not be written to.
+   */
+  get halfUsed(): boolean {
+    return this.free < this.options.reserveBytes / 2;
+  }
+
   get reserveBytes(): number {
     return this.options.reserveBytes;
   }
@@ -52,9 +60,8 @@ export class DiskReserve {
    * To be called before each batch, with a clock that only goes forward. It asks the file system when its last answer
    * is older than the interval, and tells whether the node is short of space.
    */
-  async refresh(nowMs: number): Promise<boolean> {
-    const { refreshIntervalMs } = this.options;
-    if (this.refreshedMs !== undefined && nowMs - this.refreshedMs < refreshIntervalMs) return this.isShort;
+  async refresh(nowMs: number, intervalMs = this.options.refreshIntervalMs): Promise<boolean> {
+    if (this.refreshedMs !== undefined && nowMs - this.refreshedMs < intervalMs) return this.isShort;
     return this.measure(nowMs);
   }
 

@@ -135,7 +135,8 @@ describe('an index that was found damaged while the node ran', () => {
   async function rebuilds({ storage }: Opened): Promise<boolean> {
     const { logger, lines } = logging();
     const fatal = (error: unknown) => expect.unreachable(String(error));
-    await storage.openIndex({ logger, clock: systemClock, fatal, onSystemEvent: () => undefined });
+    const reserve = { halfUsed: false, refresh: async () => false };
+    await storage.openIndex({ logger, clock: systemClock, reserve, fatal, onSystemEvent: () => undefined });
     return lines.some(({ event, text }) => event === 'index.rebuilt' && /built anew.*a block is short/.test(text));
   }
 

@@ -74,3 +74,23 @@ it('takes from disk no more than is committed, though the log goes on [D8]', asy
   await loop.stop();
   expect(told).toEqual([1, 2, 3, 4]);
 });
+
+it('ends though the index waits for space on the disk, which may never come [D1]', async () => {
+  const loop = new ApplyLoop({
+    log: { read: async () => entriesAfter(EMPTY_LOG, 1) },
+    state: {
+      appliedIndex: 0,
+      prepare: () => undefined,
+      ready: () => new Promise<void>(() => {}),
+      apply: () => expect.unreachable(),
+    } as unknown as AppliedState,
+    clock: new VirtualTime().clock(),
+    inMemory: () => undefined,
+    applied: () => expect.unreachable(),
+  });
+  loop.start((error) => expect.unreachable(String(error)));
+  loop.committed.raise(1);
+  await new Promise(setImmediate);
+  await loop.stop();
+  expect(loop.applied.value).toBe(0);
+});

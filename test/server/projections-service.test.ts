@@ -4,6 +4,7 @@ import type { Signal } from '../../src/base/signal.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { type NodeProjections, projectionsHandlers } from '../../src/server/projections-service.ts';
+import { UntakenBudget } from '../../src/server/untaken.ts';
 
 type Handler = (call: unknown, answer: (error: { details: string } | null, response?: object) => void) => void;
 
@@ -26,7 +27,7 @@ function nodeThat(comes: boolean) {
     partitions: () => look({ ...place, partitions: [], next: '' }),
   };
   const node = { nodeId: 'n1', queries, reached } as unknown as NodeProjections;
-  return projectionsHandlers(() => node, createLogger('silent', {}), systemClock);
+  return projectionsHandlers(() => node, createLogger('silent', {}), systemClock, new UntakenBudget());
 }
 
 function asked(handler: unknown, timeoutMs: number): Promise<object> {

@@ -39,6 +39,17 @@ describe('the disk reserve', () => {
     expect(await reserve.refresh(300)).toBe(false);
   });
 
+  test('what follows from the log may use the first half of the reserve, and no more [D1]', async () => {
+    const { disk, reserve } = watched(33 * MIB);
+    expect(await reserve.refresh(0)).toBe(true);
+    expect(reserve.halfUsed).toBe(false);
+    disk.free = 31 * MIB;
+    await reserve.refresh(50, 100);
+    expect(reserve.halfUsed).toBe(false);
+    await reserve.refresh(50, 20);
+    expect(reserve.halfUsed).toBe(true);
+  });
+
   test('the file system is asked at most once an interval', async () => {
     const { disk, reserve } = watched(65 * MIB);
     for (let now = 1_000; now < 2_000; now++) await reserve.refresh(now);

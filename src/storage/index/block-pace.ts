@@ -11,6 +11,7 @@ export interface BlockPaceOptions {
   readonly blockEvents: number;
   readonly chunk: ChunkLimits;
   readonly pause?: () => Promise<void>;
+  readonly space?: (closed: () => boolean) => Promise<void> | undefined;
 }
 
 /**
@@ -37,10 +38,11 @@ export class BlockPace implements WritingPace {
   }
 
   rest(): Promise<void> | undefined {
-    const { blockEvents, pause } = this.options;
+    const { blockEvents, pause, space } = this.options;
     const { filled } = this.memory.open;
     this.hurried ||= filled - this.filled > blockEvents * FILLED_FAST || filled > blockEvents * FILLED_FAR;
     this.filled = filled;
-    return this.hurried || this.stopped() ? undefined : pause?.();
+    if (this.stopped()) return undefined;
+    return space?.(this.stopped) ?? (this.hurried ? undefined : pause?.());
   }
 }

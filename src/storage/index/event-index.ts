@@ -5,6 +5,7 @@ import { PayloadView } from '../../model/payload.ts';
 import { decodeChangeFact } from '../../model/retention-fact.ts';
 import { ABOUT, type StreamHead } from '../../model/stream.ts';
 import { EntryType } from '../../raft/types.ts';
+import { untilAborted } from '../../runtime/until-aborted.ts';
 import { isDerivedDamage } from '../damage.ts';
 import type { EntryRecord } from '../record.ts';
 import type { CompactionRest, Store } from '../store.ts';
@@ -40,6 +41,11 @@ export interface IndexOptions {
   readonly chunk?: ChunkLimits;
   /** A while during which a full block is not written, between two of its chunks. */
   readonly pause?: () => Promise<void>;
+  /**
+   * Resolves once there is space on the disk for more of a block, or `closed` says that nobody waits any more; undefined:
+   * there is (rule D1).
+   */
+  readonly space?: (closed: () => boolean) => Promise<void> | undefined;
   /** Has the index built again from the log, as after damage was met in it. */
   readonly rebuild?: boolean;
   /** Told before an index that is not one of this log is wiped; by throwing it keeps it, and `open` fails. */
@@ -255,15 +261,15 @@ export class EventIndex {
    * Takes names of erased events out of the rows, also of those that are yet to be written (rule R2). One call at a time,
    * which lets others have their turn (rule C3).
    */
-  async forget(names: readonly ErasedName[], yieldTurn: () => Promise<void>): Promise<void> {
+  async forget(names: readonly ErasedName[], yieldTurn: () => Promise<void>, signal: Signal): Promise<void> {
     for (let from = 0; from < names.length; from += NAMES_PER_TURN) {
       if (from > 0) await yieldTurn();
-      await this.forgetAtOnce(names.slice(from, from + NAMES_PER_TURN));
+      await this.forgetAtOnce(names.slice(from, from + NAMES_PER_TURN), signal);
     }
   }
 
-  private async forgetAtOnce(names: readonly ErasedName[]): Promise<void> {
-    while (this.sealing) await this.idle();
+  private async forgetAtOnce(names: readonly ErasedName[], signal: Signal): Promise<void> {
+    while (this.sealing) await untilAborted(this.idle(), signal);
     const { memory, settings, store } = this;
     const blocks = new Map<number, ErasedName[]>();
     for (const erased of names) {
@@ -439,7 +445,9 @@ export class EventIndex {
     try {
       if (this.forgetting) await this.forgetting.catch(() => undefined);
       while (memory.blocks.length > 1) {
-        const pace = new BlockPace(memory, settings, () => this.closed);
+        const closed = () => this.closed;
+        await settings.space?.(closed);
+        const pace = new BlockPace(memory, settings, closed);
         const sealed = await writeBlock(this.store, memory.blocks[0] as OpenBlock, pace);
         if (!sealed) break;
         memory.settle();

@@ -166,6 +166,15 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     test: 'replica/leadership.test.ts',
   },
   {
+    id: 'projection-ignores-reserve',
+    file: 'src/projection/runner.ts',
+    search: '    if (await this.room.isMissing()) {',
+    replacement: '    if (false as boolean) {',
+    bug: 'a projection that is built writes on until the disk is full, and the node ends at each start',
+    rule: 'D1',
+    test: 'projection/disk-room.test.ts',
+  },
+  {
     id: 'failure-acknowledged',
     file: 'src/replica/raft-driver.ts',
     search: '        this.ports.fatal(error);\n      },\n    );',

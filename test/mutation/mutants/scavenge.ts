@@ -78,7 +78,8 @@ export const SCAVENGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'names-left-in-index',
     file: 'src/scavenge/scavenger.ts',
-    search: '    if (names.length > 0) await this.ports.index.forget(names, this.ports.clock.yieldTurn);\n',
+    search:
+      '    if (names.length > 0) await this.ports.index.forget(names, this.ports.clock.yieldTurn, this.stopping.signal);\n',
     replacement: '',
     bug: 'the tags of erased events stay in the index',
     rule: 'R2',

@@ -49,6 +49,76 @@ async function replayed(batches: readonly (readonly Operation[])[]): Promise<Mem
   return store;
 }
 
+describe('space on the disk', () => {
+  /** An index on a disk that has space when a test says so; each wait ends with `wake`. */
+  function onFullDisk() {
+    const store = new MemoryStore();
+    const disk = { full: true, waits: 0, wake: () => {} };
+    const space = (closed: () => boolean) => {
+      if (!disk.full || closed()) return undefined;
+      disk.waits++;
+      return new Promise<void>((resolve) => {
+        disk.wake = resolve;
+      });
+    };
+    return { store, disk, space };
+  }
+
+  it('is waited for before a block is written, and the blocks behind it wait [D1]', async () => {
+    const { store, disk, space } = onFullDisk();
+    const log = new LogFixture();
+    const index = await EventIndex.open(store, log.chainAt, { blockEvents: 16, space });
+    const opened = store.writes;
+    for (let n = 0; n < 33; n++) log.append(one('a'));
+    for (const record of log.records) {
+      await index.prepare([record]);
+      index.apply(record);
+    }
+    await turn();
+    expect(index.head).toBe(33);
+    expect(store.writes).toBe(opened);
+    const ready = index.ready();
+    expect(ready).toBeDefined();
+    disk.full = false;
+    disk.wake();
+    await ready;
+    await index.idle();
+    expect(index.sealedBlocks).toBe(2);
+  });
+
+  it('is waited for between two pieces of a block [D1]', async () => {
+    const { store, disk, space } = onFullDisk();
+    disk.full = false;
+    const log = new LogFixture();
+    for (let n = 0; n < 16; n++) log.append(one(`s${n}`));
+    const write = store.write.bind(store);
+    store.write = async (operations, sync) => {
+      await write(operations, sync);
+      disk.full = disk.waits === 0;
+    };
+    const { index } = await indexOf(log, store, { space, chunk: { rows: 4, bytes: 1 << 20 } });
+    for (let n = 0; n < 20; n++) await turn();
+    expect(disk.waits).toBe(1);
+    expect(index.sealedBlocks).toBe(0);
+    disk.full = false;
+    disk.wake();
+    await index.idle();
+    expect(index.sealedBlocks).toBe(1);
+  });
+
+  it('is waited for by names that are to be forgotten, until nobody waits for that [D1]', async () => {
+    const { store, space } = onFullDisk();
+    const log = new LogFixture();
+    for (let n = 0; n < 17; n++) log.append(one('a'));
+    const { index } = await indexOf(log, store, { space });
+    const ending = new AbortController();
+    const name = { kind: Kind.tag, name: Buffer.from('t'), position: 1 };
+    const forgotten = index.forget([name], async () => {}, ending.signal);
+    ending.abort();
+    await expect(forgotten).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+});
+
 describe('applying', () => {
   it('refuses an entry that leaves a hole in the log or in positions, or goes back in time [S2]', async () => {
     const log = new LogFixture();
@@ -538,6 +608,6 @@ it('names of a large append are forgotten in many turns, however many there are 
     name: Buffer.from(`tag:${n}`),
     position: 1 + (n % 16),
   }));
-  await index.forget(names, async () => void inTurns.push(0));
+  await index.forget(names, async () => void inTurns.push(0), new AbortController().signal);
   expect(inTurns).toEqual(Array.from({ length: 40 }, () => 1_000));
 });
