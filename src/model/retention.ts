@@ -79,9 +79,14 @@ export function hiddenBeforeUs(retention: Retention, logTimeUs: number): number 
   return maxAgeUs === undefined ? floorUs : Math.max(floorUs, logTimeUs - maxAgeUs);
 }
 
-/** Whether more is hidden as the log goes on, without another fact. */
-export function hasLimits({ maxCount, maxAgeUs }: Retention): boolean {
-  return maxCount !== undefined || maxAgeUs !== undefined;
+/** Whether more is hidden as the log goes on, without another fact: of a tombstoned stream all is hidden for good. */
+export function hasLimits({ tombstoned, maxCount, maxAgeUs }: Retention): boolean {
+  return !tombstoned && (maxCount !== undefined || maxAgeUs !== undefined);
+}
+
+/** Whether more is hidden as time goes on, though nothing is appended. */
+export function hidesByAge(retention: Retention): boolean {
+  return hasLimits(retention) && retention.maxAgeUs !== undefined;
 }
 
 /** A fact that a change becomes: where it stands, and what it was judged on. */

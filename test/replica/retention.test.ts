@@ -33,6 +33,18 @@ describe('a stream whose events hide by age', () => {
     await cluster.time.run(3 * MINUTE);
     expect(leader.replica.logEnd().index).toBe(index);
   });
+
+  it('costs nothing any more once it is tombstoned, as nothing of it is left to hide [R1]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    await cluster.settled(leader.append(anAppend('a', ['A'])));
+    const metadata = { maxAgeMs: 2 * MINUTE };
+    await cluster.settled(leader.append(aChange({ kind: 'metadata', metadata, stream: 'a' })));
+    await cluster.settled(leader.append(aChange({ kind: 'tombstone', stream: 'a' })));
+    const { index } = leader.replica.logEnd();
+    await cluster.time.run(3 * MINUTE);
+    expect(leader.replica.logEnd().index).toBe(index);
+  });
 });
 
 describe('a change of a stream across a change of leader', () => {

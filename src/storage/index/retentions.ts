@@ -1,4 +1,4 @@
-import { hasLimits, type Retention } from '../../model/retention.ts';
+import { hasLimits, hidesByAge, type Retention } from '../../model/retention.ts';
 import { eachRow, type Store } from '../store.ts';
 import { stateAt } from './head-rows.ts';
 import { Kind, kindRange, nameOfKey } from './keys.ts';
@@ -64,8 +64,8 @@ export class Retentions {
 
   set(stream: string, end: RetentionEnd): void {
     const before = this.streams.get(stream);
-    if (before?.end.maxAgeUs !== undefined) this.aging--;
-    if (end.maxAgeUs !== undefined) this.aging++;
+    if (before && hidesByAge(before.end)) this.aging--;
+    if (hidesByAge(end)) this.aging++;
     if (before && hasLimits(before.end)) this.limited--;
     if (hasLimits(end)) this.limited++;
     this.newest = Math.max(this.newest, end.position);

@@ -175,6 +175,15 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     test: 'projection/disk-room.test.ts',
   },
   {
+    id: 'tombstoned-ages',
+    file: 'src/model/retention.ts',
+    search: '  return !tombstoned && (maxCount',
+    replacement: '  return (tombstoned || true) && (maxCount',
+    bug: 'the leader of an idle cluster writes an entry a minute for a stream of which nothing is left',
+    rule: 'R1',
+    test: 'replica/retention.test.ts',
+  },
+  {
     id: 'failure-acknowledged',
     file: 'src/replica/raft-driver.ts',
     search: '        this.ports.fatal(error);\n      },\n    );',
