@@ -81,6 +81,8 @@ const NOTHING_SHOWN: ShownEvents = { events: [], cut: false };
 const CUT: ShownEvents = { events: [], cut: true };
 
 const ROOM_RETRY_MS = 5;
+/** So much more of facts and changes of streams passes while appends are refused (rule C6). */
+const FACT_BYTES_MAX = 1 << 20;
 /** So far the time of the log may stay behind the clock, at most, while ages depend on it. */
 const LOG_TIME_STEP_US = 60_000_000;
 
@@ -318,10 +320,16 @@ export class Appender {
   }
 
   private overloaded(append: Append): boolean {
+    const { replica, pendingBytesMax } = this.ports;
+    const pending = replica.unappliedBytes;
+    const total = pending + append.eventBytes;
+    if (append.change || append.fact !== undefined) {
+      // One append may be larger than what is pending may be.
+      return pending > 0 && total > Math.max(pendingBytesMax, LIMITS.appendBytesMax) + FACT_BYTES_MAX;
+    }
     const first = this.line[0];
     if (first && first.append !== append) return true;
-    const pending = this.ports.replica.unappliedBytes;
-    return pending > 0 && pending + append.eventBytes > this.ports.pendingBytesMax;
+    return pending > 0 && total > pendingBytesMax;
   }
 
   /** What this node has applied under an append id, as far as ids are remembered (rule S6). Any node can be asked. */

@@ -152,6 +152,23 @@ describe('a leader', () => {
     expect(await cluster.settled(first)).toMatchObject({ kind: 'appended' });
   });
 
+  it('passes small facts and changes of streams while appends are refused for overload, up to a bound [C6]', async () => {
+    const cluster = await ReplicaCluster.start(3, { pendingBytesMax: 2_000 });
+    const leader = await cluster.leader();
+    await cluster.settled(leader.append(anAppend('c', ['C'])));
+    const first = leader.append(anAppend('a', ['A'], { data: new Uint8Array(4_000) }));
+    expect(await cluster.refused(leader.append(anAppend('b', ['B'])))).toMatchObject({ code: 'OVERLOADED' });
+    const remove = { kind: 'delete', stream: 'c' } as const;
+    const change = { ...anAppend('any', ['T']), writes: [], change: remove };
+    const changed = leader.append({ ...change, eventBytes: 600 });
+    const large = { ...anAppend('any', ['T']), writes: [], change: { ...remove, stream: 'd' } };
+    expect(await cluster.refused(leader.append({ ...large, eventBytes: 17 << 20 }))).toMatchObject({
+      code: 'OVERLOADED',
+    });
+    expect(await cluster.settled(first)).toMatchObject({ kind: 'appended' });
+    expect(await cluster.settled(changed)).toMatchObject({ kind: 'appended' });
+  });
+
   it('below the reserve answers nothing, and goes on by itself when there is space [D1]', async () => {
     const cluster = await ReplicaCluster.start(1);
     const leader = await cluster.leader();
