@@ -14,6 +14,7 @@ import type { Accepted, NotAccepted, Sequencer } from '../sequencer/sequencer.ts
 import type { EntryRecord } from '../storage/record.ts';
 import type { Conditions, ShownEvents } from './conditions.ts';
 import { LookupSlots } from './lookup-slots.ts';
+import { hasRoom, type InLine } from './room.ts';
 
 /** A check that failed, with the events that made it fail. */
 type ShownCheck = FailedCheck & ShownEvents;
@@ -81,17 +82,8 @@ const NOTHING_SHOWN: ShownEvents = { events: [], cut: false };
 const CUT: ShownEvents = { events: [], cut: true };
 
 const ROOM_RETRY_MS = 5;
-/** So much more of facts and changes of streams passes while appends are refused (rule C6). */
-const FACT_BYTES_MAX = 1 << 20;
 /** So far the time of the log may stay behind the clock, at most, while ages depend on it. */
 const LOG_TIME_STEP_US = 60_000_000;
-
-/** An append that waits for room. */
-interface InLine {
-  readonly append: Append;
-  /** Lets it go on; undefined while it is being judged. */
-  wake: (() => void) | undefined;
-}
 
 /**
  * The leader's path of an append: admission, then judgement, then the log, with nothing between (rule S1), and then the
@@ -114,7 +106,7 @@ export class Appender {
     if (!replica.acceptsProposals) throw this.notLeader();
     const inFlight = sequencer.inFlight(append);
     if (inFlight) return this.judged(inFlight);
-    if (index.findAppendId(append.id).length > 0 || this.overloaded(append)) return undefined;
+    if (index.findAppendId(append.id).length > 0 || !this.hasRoom(append)) return undefined;
     this.admit(append, sinceMs);
     const seen = append.conditions.length > 0 ? this.seeAtOnce(append) : NOTHING_SEEN;
     const lookup = seen && index.lookup(streamsOf(append), producersOf(append));
@@ -235,7 +227,7 @@ export class Appender {
       const inFlight = sequencer.inFlight(append);
       if (inFlight) return this.judged(inFlight);
       if (this.ports.clock.monotonicMs() >= expiresMs) throw tooLate();
-      if (patient && this.overloaded(append)) return undefined;
+      if (patient && !this.hasRoom(append)) return undefined;
       this.admit(append, sinceMs);
       return this.judge(append, lookup, seen);
     } finally {
@@ -254,7 +246,7 @@ export class Appender {
   private serveLine(): void {
     const first = this.line[0];
     if (!first?.wake) return;
-    if (!this.overloaded(first.append) || !this.ports.replica.acceptsProposals) {
+    if (this.hasRoom(first.append) || !this.ports.replica.acceptsProposals) {
       const { wake } = first;
       first.wake = undefined;
       return wake();
@@ -303,7 +295,7 @@ export class Appender {
     const ageMs = append.attemptAgeMs + this.ports.clock.monotonicMs() - sinceMs;
     if (ageMs > APPEND_ID_WINDOW_MS) throw expired(ageMs);
     if (!this.ports.diskHasRoom()) throw diskReserve();
-    if (this.overloaded(append)) throw overloaded(replica.unappliedBytes);
+    if (!this.hasRoom(append)) throw overloaded(replica.unappliedBytes);
     if (replica.clockHasJumped) throw clockNotTrusted();
   }
 
@@ -319,17 +311,9 @@ export class Appender {
     if (this.ports.diskHasRoom() && !replica.clockHasJumped) replica.proposeTime(nowUs);
   }
 
-  private overloaded(append: Append): boolean {
+  private hasRoom(append: Append): boolean {
     const { replica, pendingBytesMax } = this.ports;
-    const pending = replica.unappliedBytes;
-    const total = pending + append.eventBytes;
-    if (append.change || append.fact !== undefined) {
-      // One append may be larger than what is pending may be.
-      return pending > 0 && total > Math.max(pendingBytesMax, LIMITS.appendBytesMax) + FACT_BYTES_MAX;
-    }
-    const first = this.line[0];
-    if (first && first.append !== append) return true;
-    return pending > 0 && total > pendingBytesMax;
+    return hasRoom(append, { bytes: replica.unappliedBytes, bytesMax: pendingBytesMax, first: this.line[0] });
   }
 
   /** What this node has applied under an append id, as far as ids are remembered (rule S6). Any node can be asked. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FactstoreError } from '../../src/base/errors.ts';
 import { ForwardedLanes } from '../../src/node/forwarded-lanes.ts';
 import { encodeAppendRequest } from '../../src/proto/append-request.ts';
+import { deferred } from '../../src/runtime/deferred.ts';
 import type { AppendForwarder } from '../../src/server/append-routing.ts';
 import { AppendRoute } from '../../src/server/append-routing.ts';
 import { encodeEvent } from '../storage/index/log-fixture.ts';
@@ -424,6 +425,41 @@ describe('a lane', () => {
     for (const follower of cluster.followers(leader)) follower.disk.release();
     await cluster.settled(Promise.all([open, large, patient]));
     expect(await cluster.settled(leader.types('a'))).toEqual(['Open', 'Large', 'Small']);
+  });
+
+  it('that had to wait for room keeps no others out while it is looked up again, but from the room that it takes [S1]', async () => {
+    const cluster = await ReplicaCluster.start(3, { pendingBytesMax: 1_000 });
+    const leader = await cluster.leader();
+    const bytes = (size: number) => ({ data: new Uint8Array(size) });
+    for (const follower of cluster.followers(leader)) follower.disk.hold();
+    const open = leader.append(anAppend('a', ['Open'], bytes(500)));
+    const large = leader.lane().append(anAppend('large', ['Large'], bytes(700)));
+    await cluster.time.run(20);
+    const lookup = leader.index.lookup.bind(leader.index);
+    const held = deferred<void>();
+    leader.index.lookup = (streams, producers) =>
+      streams.includes('large') ? held.promise.then(() => lookup(streams, producers)) : lookup(streams, producers);
+    for (const follower of cluster.followers(leader)) follower.disk.release();
+    await cluster.settled(open);
+    await cluster.time.run(20);
+    expect(await cluster.settled(leader.append(anAppend('a', ['Small'])))).toMatchObject({ kind: 'appended' });
+    for (const follower of cluster.followers(leader)) follower.disk.hold();
+    const empty = anAppend('a', ['Fits'], bytes(200)).eventBytes - 200;
+    const kept = anAppend('large', ['Large'], bytes(700)).eventBytes;
+    // In the log it takes a little more.
+    const fits = leader.append(anAppend('a', ['Fits'], bytes(1_000 - kept - empty)));
+    await cluster.time.run(20);
+    // The one before is kept for the look-up under way.
+    expect(leader.sequencer.overlaySize).toBe(2);
+    expect(await cluster.refused(leader.append(anAppend('a', ['Refused'], bytes(500))))).toMatchObject({
+      code: 'OVERLOADED',
+    });
+    held.resolve();
+    await cluster.time.run(20);
+    expect(leader.sequencer.overlaySize).toBe(2);
+    for (const follower of cluster.followers(leader)) follower.disk.release();
+    await cluster.settled(Promise.all([fits, large]));
+    expect(await cluster.settled(leader.types())).toEqual(['Open', 'Small', 'Fits', 'Large']);
   });
 
   it('that waits for room does not keep the overlay from forgetting [S3]', async () => {
