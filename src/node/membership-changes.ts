@@ -198,6 +198,25 @@ export class MembershipChanges {
       throw refused(
         `the cluster is at feature level ${facts.level}, but ${node.nodeId} runs a version that knows levels up to ${knownFeatureLevel}: start it with a newer one`,
       );
+    this.formerSelves(id, node);
+    await this.checkReachable(id, node);
+    await this.make(
+      (from) => {
+        // It may have come in meanwhile: by itself, where an operator adds it, and the other way round.
+        const former = this.formerSelves(id, node);
+        // A learner that lost its disk goes at once; a voter stays in office until the new learner has caught up.
+        const gone = former.filter((member) => !member.voter);
+        const changes: MemberChange[] = gone.map(({ memberId: member }) => ({ kind: 'removed', member }));
+        return simpleChange(from, [...changes, { kind: 'learner', member: id }]);
+      },
+      new Map([[id, node]]),
+    );
+  }
+
+  /** The members whose place a new one takes. Throws where it may not come in, be it that it has already. */
+  private formerSelves(id: MemberId, node: FoundingMember): readonly KnownMember[] {
+    const { members } = this.ports;
+    if (members.byId(id) !== undefined) throw notNow(`${node.nodeId} is being added already`);
     const twin = members.all.find((member) => bytesEqual(member.directoryId, node.directoryId));
     if (twin)
       throw refused(
@@ -205,11 +224,7 @@ export class MembershipChanges {
       );
     const former = members.all.filter((member) => member.nodeId === node.nodeId);
     for (const member of former) this.checkGone(member);
-    await this.checkReachable(id, node);
-    // A learner that lost its disk goes at once; a voter stays in office until the new learner has caught up.
-    const gone = former.filter((member) => !member.voter);
-    const changes: MemberChange[] = gone.map(({ memberId: member }) => ({ kind: 'removed', member }));
-    await this.make((from) => simpleChange(from, [...changes, { kind: 'learner', member: id }]), new Map([[id, node]]));
+    return former;
   }
 
   private cannotComeBack(id: MemberId, clusterId: Uint8Array): FactstoreError {

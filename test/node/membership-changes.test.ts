@@ -126,7 +126,7 @@ class Leader {
   }
 
   /** In force at once, and a joint configuration is left at once. */
-  private commit(payload: Uint8Array): void {
+  commit(payload: Uint8Array): void {
     this.inForce = this.read(payload);
     this.proposed.push(`${this.votes}${isJoint(this.inForce) ? ' joint' : ''}`);
     if (isJoint(this.inForce)) this.inForce = this.read(membershipEntries.leaveJoint(this.inForce));
@@ -151,9 +151,18 @@ function short(id: string): string {
 }
 
 /** A node that is there and can be added. */
-async function joiner(nodeId: string, directory: number, of: Uint8Array = new Uint8Array(0)): Promise<FoundingMember> {
+async function joiner(
+  nodeId: string,
+  directory: number,
+  of: Uint8Array = new Uint8Array(0),
+  met: (asked: number, me: FoundingMember) => void = () => undefined,
+): Promise<FoundingMember> {
+  let asked = 0;
   const me = node(nodeId, directory);
-  const identify = () => ({ ...me, clusterId: of, members: [], knownFeatureLevel: 3, peerAddress });
+  const identify = () => {
+    met(++asked, { ...me, peerAddress });
+    return { ...me, clusterId: of, members: [], knownFeatureLevel: 3, peerAddress };
+  };
   const never = () => Promise.reject(new Error('not asked for'));
   const found = async () => undefined;
   const server = await PeerServer.start(
@@ -208,6 +217,19 @@ describe('a node that asks to join', () => {
     expect((await asks(leader, again)).voter).toBe(true);
     expect(leader.proposed).toEqual(['n1-1 n2-2 n3-3', 'n1-1 n2-2 n3-9 joint']);
     expect(leader.votes).toBe('n1-1 n2-2 n3-9');
+  });
+
+  it('goes on voting where it came in by itself while an operator was adding it [C7]', async () => {
+    const leader = new Leader([n1]);
+    const n4 = await joiner('n4', 4, undefined, (asked, me) => {
+      const voters = [new Set([n1, me].map(idOf)), new Set<string>()] as const;
+      const to = { voters, learners: new Set<string>(), learnersNext: new Set<string>() };
+      const known = new Map([n1, me].map((one) => [idOf(one), one]));
+      if (asked === 2) leader.commit(encodeMembership(to, known, undefined));
+    });
+    const adding = leader.changes.change({ kind: 'add', peerAddress: n4.peerAddress });
+    await expect(adding).rejects.toThrow(/n4 is being added already/);
+    expect([leader.votes, leader.learns]).toEqual(['n1-1 n4-4', '']);
   });
 
   it('is refused while another node runs under its id [D7]', async () => {

@@ -363,4 +363,13 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     rule: 'C7',
     test: 'storage/raft-log.test.ts',
   },
+  {
+    id: 'admission-judged-once',
+    file: 'src/node/membership-changes.ts',
+    search: 'if (members.byId(id) !== undefined) throw notNow',
+    replacement: 'if (members.byId(id) === null) throw notNow',
+    bug: 'a node that came in by itself while an operator added it is made a learner again',
+    rule: 'C7',
+    test: 'node/membership-changes.test.ts',
+  },
 ];
