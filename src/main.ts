@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { standardOutput } from './cli/file-output.ts';
 import { runCli } from './cli/run.ts';
 import { environment } from './config/load.ts';
 import { letGarbageGather } from './runtime/garbage.ts';
@@ -23,7 +24,7 @@ const code = await runCli(process.argv.slice(2), {
   get stdin() {
     return process.stdin;
   },
-  stdout: process.stdout,
+  stdout: standardOutput(),
   stderr: process.stderr,
   env: environment(),
   signal: interrupted.signal,

@@ -63,6 +63,8 @@ async function exportEvents(context: Context, stream: string | undefined, flags:
       bar.stop();
     }
     context.io.signal.throwIfAborted();
+    await out.sync();
+    if (out.closed) return;
     const note = stream === undefined ? '; system streams (their names begin with $) are left out' : '';
     const text = `${events} events in ${appends} lines, up to position ${position}${note}`;
     await err.line(flags.json ? jsonText({ events, lines: appends, position }) : err.dim(text));

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Environment } from '../config/load.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { FileOutput } from './file-output.ts';
 
 /** What a command has of the process around it; tests give their own. */
 export interface Io {
@@ -23,18 +24,15 @@ export class Output {
   private pending = '';
   private gone = false;
   private failed: Error | undefined;
+  private readonly onGone: () => void;
 
   /** `onGone` is called once when nobody reads any more (`| head`). */
   constructor(stream: Writable, env: Environment, onGone: () => void) {
     this.stream = stream;
     this.terminal = (stream as { isTTY?: boolean }).isTTY === true;
     this.colour = this.terminal && !env.NO_COLOR && env.TERM !== 'dumb';
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') this.failed ??= error;
-      if (this.gone) return;
-      this.gone = true;
-      onGone();
-    });
+    this.onGone = onGone;
+    stream.on('error', (error: NodeJS.ErrnoException) => this.fail(error));
   }
 
   /** True: nobody reads any more. */
@@ -84,6 +82,24 @@ export class Output {
     await this.send();
     if (this.gone) return;
     await new Promise<void>((resolve) => this.stream.write('', () => resolve()));
+  }
+
+  /** Resolves once everything is on the disk, where it is written to a file. */
+  async sync(): Promise<void> {
+    await this.flush();
+    if (this.gone || !(this.stream instanceof FileOutput)) return;
+    try {
+      this.stream.sync();
+    } catch (error) {
+      this.fail(error as Error);
+    }
+  }
+
+  private fail(error: NodeJS.ErrnoException): void {
+    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') this.failed ??= error;
+    if (this.gone) return;
+    this.gone = true;
+    this.onGone();
   }
 
   /** Grey, where colours are shown: for what is not the point of a line. */

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -119,6 +119,29 @@ describe('against a real node', () => {
     expect(await run(url, ['read', 'nowhere'])).toEqual({ code: 0, out: '', err: '' });
     expect((await run(url, ['cluster', 'status'])).out).toMatch(/n1 +127\.0\.0\.1:\d+ +leader/);
   });
+
+  test.skipIf(process.platform === 'win32')(
+    'an export into a file that cannot take it all fails, and tells no position',
+    async () => {
+      const { url } = node;
+      const big = JSON.stringify('x'.repeat(300_000));
+      for (const stream of ['big-1', 'big-2']) {
+        expect(await run(url, ['append', stream, '--type', 'Big', '--data', big])).toMatchObject({ code: 0 });
+      }
+      const exported = (blocks: string) => {
+        const command = `ulimit -f ${blocks}; exec "$@" > "${join(directory, 'export.ndjson')}"`;
+        const args = ['-c', command, 'bash', process.execPath, '--import', 'tsx', MAIN, 'export', '--url', url];
+        return spawnSync('bash', args, { cwd: OWN_REPOSITORY, env: cleanEnvironment(), encoding: 'utf8' });
+      };
+      // The limit, of 1,024 bytes each, lies within what is written in one piece.
+      const { status, stderr } = exported('400');
+      expect({ status, stderr }).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/^cannot write to standard output: EFBIG.*\n$/),
+      });
+      expect(exported('unlimited')).toMatchObject({ status: 0, stderr: expect.stringContaining('up to position') });
+    },
+  );
 
   test('an append that is repeated with its id finds the first one [S6]', async () => {
     const { url } = node;
