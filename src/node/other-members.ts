@@ -1,38 +1,28 @@
 import { uuidBytes } from '../base/bytes.ts';
 import type { NodeOptions } from '../config/options.ts';
+import { formatAddress } from '../config/values.ts';
 import type { FoundingMember } from '../peer/founding-codec.ts';
 import { memberId } from '../peer/identity.ts';
 import { membershipIn } from '../peer/membership-codec.ts';
 import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts';
 import { allVoters } from '../raft/configuration.ts';
 import type { Identity } from '../storage/identity.ts';
-import { givenAddresses, Members } from './members.ts';
 import type { NodeStorage } from './open-storage.ts';
 
-/**
- * Node ids and peer addresses of the other members. Who they are is told by the log, where that can still be read: `--cluster` may
- * name others that were removed long ago. Each is looked for wherever it may be by now.
- */
+/** Node ids and peer addresses of the other members, as --cluster or the log give them. */
 export function otherMembers(options: NodeOptions, storage: NodeStorage | undefined): Map<string, string> {
-  const given = givenAddresses(options);
-  const founded = new Map(foundersOf(storage).map(({ nodeId, peerAddress }) => [nodeId, peerAddress]));
-  const memberships = storage?.memberships ?? [];
-  const peers = new Map([...founded, ...given]);
-  if (memberships.length > 0) {
-    peers.clear();
-    for (const member of new Members(memberships.map(membershipIn), given, founded).all) {
-      const { nodeId, peerAddress, otherAddress, recordedAddress } = member;
-      peers.set(nodeId, peerAddress);
-      const other = otherAddress ?? recordedAddress ?? peerAddress;
-      if (other !== peerAddress && nodeId !== options.nodeId) peers.set(`${nodeId} at ${other}`, other);
-    }
-  }
+  const named = storage ? membersOf(storage) : [];
+  const peers = new Map(named.map(({ nodeId, peerAddress }) => [nodeId, peerAddress]));
+  for (const member of options.cluster ?? []) peers.set(member.nodeId, formatAddress(member));
   peers.delete(options.nodeId);
   return peers;
 }
 
-function foundersOf(storage: NodeStorage | undefined): readonly FoundingMember[] {
-  return storage?.foundingBytes ? storage.founding.members : [];
+/** The founding record knows nobody who came later, so it counts only where no membership row is left. */
+function membersOf(storage: NodeStorage): readonly FoundingMember[] {
+  const { memberships } = storage;
+  if (memberships.length > 0) return memberships.flatMap((entry) => [...membershipIn(entry).members.values()]);
+  return storage.foundingBytes ? storage.founding.members : [];
 }
 
 /** Whether this node alone votes, also under a change that is under way: others may have less than it, and nobody more. */
