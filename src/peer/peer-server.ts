@@ -1,7 +1,7 @@
-import type { EventEmitter } from 'node:events';
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { Server, ServerCredentials, type sendUnaryData } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
+import { http2ServersOf, skipDeadStreams } from '../runtime/dead-streams.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { EntryRecord } from '../storage/record.ts';
 import { decodeEntriesRequest, type EntriesRequest, encodeEntriesResponse } from './entries.ts';
@@ -97,6 +97,7 @@ export class PeerServer {
     });
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     raiseWindows(server);
+    skipDeadStreams(server);
     const sockets = new Set<Socket>();
     const listener = createServer({ noDelay: true }, (socket) => {
       sockets.add(socket);
@@ -182,8 +183,7 @@ interface Session {
  * with, which costs speed alone (a test would tell).
  */
 function raiseWindows(server: Server): void {
-  const inner = (server as unknown as { http2Servers?: Map<EventEmitter, unknown> }).http2Servers;
-  for (const http2Server of inner?.keys() ?? []) {
+  for (const http2Server of http2ServersOf(server)) {
     http2Server.on('session', (session: Session) => {
       session.settings({ initialWindowSize: STREAM_WINDOW_BYTES });
       session.setLocalWindowSize(SESSION_WINDOW_BYTES);

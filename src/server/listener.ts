@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Server as NetServer, type Socket }
 import { type ConnectionInjector, experimental, type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
+import { skipDeadStreams } from '../runtime/dead-streams.ts';
 import { markReserved, Reserve } from './reserve.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -48,6 +49,7 @@ export class Listener {
     const marking = experimental.createServerCredentialsWithInterceptors(insecure, [markReserved]);
     this.injector = grpc.createConnectionInjector(insecure);
     this.reservedInjector = grpc.createConnectionInjector(marking);
+    skipDeadStreams(grpc);
     this.reserve = new Reserve(CONNECTIONS_RESERVED, (socket) => socket.destroy());
     this.net = createServer({ noDelay: true }, (socket) => this.accept(socket));
     // A server of node:http that does not itself listen keeps no time of its requests.

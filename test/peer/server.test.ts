@@ -1,10 +1,12 @@
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { FactstoreError } from '../../src/base/errors.ts';
 import { decodeIdentification, encodeFoundRequest, encodeIdentifyRequest } from '../../src/peer/founding-codec.ts';
 import { ask, openStream } from '../../src/peer/grpc.ts';
 import { PeerServer } from '../../src/peer/peer-server.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { callAndReset } from '../support/raw-http2.ts';
 import { logging, until } from './support.ts';
 
 const timing = { clock: systemClock, timeoutMs: 2000 };
@@ -48,6 +50,23 @@ describe('the peer port', () => {
     const answer = await ask(server.address, 'Identify', encodeIdentifyRequest('n2'), timing);
     expect(decodeIdentification(answer)).toEqual(self);
   });
+
+  test.each([
+    ['of an unknown method', '/nope', 'application/grpc'],
+    ['of no gRPC', '/nope', 'text/plain'],
+  ])(
+    'drops a call that is reset in the packet that brings it, and serves on: %s [C8]',
+    async (_, path, contentType) => {
+      const { server } = await start(async () => undefined);
+      const socket = connect(Number(server.address.split(':')[1]), '127.0.0.1');
+      const greeted = once(socket, 'data');
+      socket.write(callAndReset(path, contentType));
+      await greeted;
+      const answer = await ask(server.address, 'Identify', encodeIdentifyRequest('n2'), timing);
+      expect(decodeIdentification(answer)).toEqual(self);
+      socket.destroy();
+    },
+  );
 
   test('that is in use ends the start with a text that says so', async () => {
     const squatter = createServer().listen(0, '127.0.0.1');

@@ -5,6 +5,7 @@ import { Server as GrpcServer } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Listener } from '../../src/server/listener.ts';
 import { Traffic } from '../../src/server/traffic.ts';
+import { callAndReset } from '../support/raw-http2.ts';
 import { VirtualTime } from '../support/virtual-clock.ts';
 import { until } from '../support/wait.ts';
 
@@ -81,6 +82,23 @@ describe('a connection that does not say the whole of anything', () => {
     await until('the second one is answered', () => requests === 2);
     await time.run(9_000);
     expect(traffic.connections).toBe(1);
+  });
+});
+
+describe('a call that is reset in the packet that brings it', () => {
+  it.each([
+    ['of an unknown method', '/nope', 'application/grpc', 8],
+    ['of no gRPC', '/nope', 'text/plain', 8],
+    ['with an error', '/nope', 'application/grpc', 2],
+  ])('is dropped, and the node serves on: %s [C8]', async (_, path, contentType, code) => {
+    const socket = connect(listener.port, '127.0.0.1');
+    sockets.push(socket);
+    const greeted = once(socket, 'data');
+    socket.write(callAndReset(path, contentType, code));
+    // Its settings show that the node has read the packet; what would throw does so in the same turn.
+    await greeted;
+    await say('GET / HTTP/1.1\r\nHost: x\r\n\r\n', 2);
+    await until('the request is answered', () => requests === 1);
   });
 });
 
