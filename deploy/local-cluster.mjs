@@ -99,7 +99,10 @@ if (notFree.length > 0) {
   );
   process.exit(1);
 }
-const children = nodes.map(start);
+const children = [];
+// Before there is a node that one of them would leave behind.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+for (const node of nodes) children.push(start(node));
 const addresses = nodes.map((node) => node.listen).join(',');
 process.stdout.write(
   [
@@ -115,5 +118,3 @@ process.stdout.write(
     '',
   ].join('\n'),
 );
-
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
