@@ -8,7 +8,6 @@ import { REPLICATION_MUTANTS } from './mutants/replication.ts';
 import { SANDBOX_MUTANTS } from './mutants/sandbox.ts';
 import { SCAVENGE_MUTANTS } from './mutants/scavenge.ts';
 import { SEQUENCER_MUTANTS } from './mutants/sequencer.ts';
-import { SERVER_MUTANTS } from './mutants/server.ts';
 import { STORAGE_MUTANTS } from './mutants/storage.ts';
 import { SUBSCRIPTION_MUTANTS } from './mutants/subscription.ts';
 
@@ -18,7 +17,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...REPLICATION_MUTANTS,
   ...MEMBERSHIP_MUTANTS,
   ...SEQUENCER_MUTANTS,
-  ...SERVER_MUTANTS,
   ...STORAGE_MUTANTS,
   ...SCAVENGE_MUTANTS,
   ...REPLICA_MUTANTS,
