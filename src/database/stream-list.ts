@@ -63,7 +63,7 @@ export async function listStreams(view: IndexView, reader: EventReader, request:
   const limit = request.limit === 0 ? DEFAULT_LIMIT : request.limit;
   const page =
     request.order === 'name'
-      ? await byName(view, reader, request, limit)
+      ? await byName(view, request, limit, () => reader.yieldTurn())
       : await byCreation(view, reader, request, limit);
   const streams: ListedStream[] = [];
   for (let from = 0; from < page.names.length; from += HEADS_AT_ONCE) {
@@ -85,13 +85,12 @@ interface Names {
 
 async function byName(
   view: IndexView,
-  reader: EventReader,
   { which, after }: ListRequest,
   limit: number,
+  yieldTurn: () => Promise<void>,
 ): Promise<Names> {
-  const names = (
-    await streamNames(view, { range: which, after, limit: limit + 1, yieldTurn: () => reader.yieldTurn() })
-  ).map(({ stream }) => stream);
+  const found = await streamNames(view, { range: which, after, limit: limit + 1, yieldTurn });
+  const names = found.map(({ stream }) => stream);
   const next = names.length > limit ? (names[limit - 1] as string) : '';
   return { names: names.slice(0, limit), next };
 }
@@ -103,7 +102,8 @@ async function byCreation(
   limit: number,
 ): Promise<Names> {
   const fromPosition = after === '' ? 1 : Number(after) + 1;
-  if (which.kind === 'prefix') return ofPrefixByCreation(view, reader, which.prefix, fromPosition, limit);
+  const yieldTurn = () => reader.yieldTurn();
+  if (which.kind === 'prefix') return ofPrefixByCreation(view, which.prefix, fromPosition, limit, yieldTurn);
   const category = which.kind === 'category' ? which.category : '';
   const positions: number[] = [];
   for await (const batch of view.namedPlaces(Kind.created, category, { fromPosition })) {
@@ -122,12 +122,11 @@ async function byCreation(
  */
 async function ofPrefixByCreation(
   view: IndexView,
-  reader: EventReader,
   prefix: string,
   from: number,
   limit: number,
+  yieldTurn: () => Promise<void>,
 ): Promise<Names> {
-  const yieldTurn = () => reader.yieldTurn();
   const few = await streamNames(view, { range: { kind: 'prefix', prefix }, after: '', limit: FEW + 1, yieldTurn });
   if (few.length <= FEW) {
     const later = few.filter(({ firstPosition }) => firstPosition >= from);

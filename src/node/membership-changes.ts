@@ -295,8 +295,8 @@ export class MembershipChanges {
     const match = follower?.match ?? 0;
     const behind = commit - match;
     const steady = follower?.state === 'replicate' && behind <= PROMOTION_LAG_MAX;
-    // Of what the leader found in its log it may have lost some, and only notices when it is to send it. A voter that can never have it
-    // would be waited for, for good.
+    // Of what the leader found in its log it may have lost some, and only notices when it is to send it. A voter that can
+    // never have it would be waited for, for good.
     if (follower?.recentlyActive && steady && match >= begunAt) return;
     const lacks = steady
       ? 'has not received all that stood in the log before its leader led'

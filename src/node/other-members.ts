@@ -1,19 +1,19 @@
 import { uuidBytes } from '../base/bytes.ts';
 import type { NodeOptions } from '../config/options.ts';
-import { formatAddress } from '../config/values.ts';
 import type { FoundingMember } from '../peer/founding-codec.ts';
 import { memberId } from '../peer/identity.ts';
 import { membershipIn } from '../peer/membership-codec.ts';
 import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts';
 import { allVoters } from '../raft/configuration.ts';
 import type { Identity } from '../storage/identity.ts';
+import { givenAddresses } from './members.ts';
 import type { NodeStorage } from './open-storage.ts';
 
 /** Node ids and peer addresses of the other members, as --cluster or the log give them. */
 export function otherMembers(options: NodeOptions, storage: NodeStorage | undefined): Map<string, string> {
   const named = storage ? membersOf(storage) : [];
-  const peers = new Map(named.map(({ nodeId, peerAddress }) => [nodeId, peerAddress]));
-  for (const member of options.cluster ?? []) peers.set(member.nodeId, formatAddress(member));
+  const known = named.map(({ nodeId, peerAddress }): [string, string] => [nodeId, peerAddress]);
+  const peers = new Map([...known, ...givenAddresses(options)]);
   peers.delete(options.nodeId);
   return peers;
 }

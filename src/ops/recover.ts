@@ -90,8 +90,7 @@ export class Recovery {
   /** Carries it out, or goes on with it where it was interrupted; gives the id of the new cluster. */
   async carryOut(): Promise<string> {
     const { path } = this;
-    const { identity, memberships, note: begun } = this.opened;
-    const lineage = memberships.at(-1)?.lineage;
+    const { identity, lineage, note: begun } = this.opened;
     const note = begun ?? { clusterId: randomUUID(), directoryId: randomUUID() };
     if (!begun) await writeRecoveryNote(path, note);
     if (uuidOf(lineage?.clusterId) !== note.clusterId) await this.beginCluster(note);
@@ -131,7 +130,7 @@ export class Recovery {
     };
     const lineage = {
       clusterId: uuidBytes(clusterId) as Uint8Array,
-      ancestors: [...(memberships.at(-1)?.lineage?.ancestors ?? []), ancestor],
+      ancestors: [...(this.opened.lineage?.ancestors ?? []), ancestor],
     };
     const payload = encodeMembership(to, new Map([[id, node]]), lineage);
     // Above every term that this node knows of; who may know of higher ones is of another cluster from now on.
@@ -148,6 +147,8 @@ interface OpenedDirectory {
   readonly log: RaftLog;
   /** The configuration in force and those that may have come after it, the newest last. */
   readonly memberships: readonly Membership[];
+  /** That of the newest one; undefined: no cluster that was recovered. */
+  readonly lineage: Membership['lineage'];
   /** This node as a member of the cluster that is lost. */
   readonly self: MemberId;
   close(): Promise<void>;
@@ -189,6 +190,7 @@ async function openDirectory(path: string): Promise<OpenedDirectory> {
     note,
     log,
     memberships,
+    lineage: memberships.at(-1)?.lineage,
     self: memberId(identity.nodeId, directoryId),
     close: () => {
       closed ??= close();

@@ -37,8 +37,8 @@ const INDEX_WAY_OUT = ' (the index follows from the log: delete index/)';
 /**
  * Checks a data directory that no node runs on, end to end: identity, promises, every record, digest and chain hash of
  * the log, every row of the index, and that the index follows from this log. It changes nothing but what LevelDB does
- * when it opens a database, and finishes the change to a new log that a crash interrupted, as a start does. Ends in FAILED_PRECONDITION where there is none, or a node runs on it, and with the reason of
- * the signal once that is aborted.
+ * when it opens a database, and finishes the change to a new log that a crash interrupted, as a start does. Ends in
+ * FAILED_PRECONDITION where there is none, or a node runs on it, and with the reason of the signal once that is aborted.
  */
 export async function verifyDirectory(
   path: string,

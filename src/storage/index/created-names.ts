@@ -15,7 +15,7 @@ import { damagedIndex, decodeRow, type RowWriter } from './row-writer.ts';
 const NAMES_PER_ROW = 256;
 
 /** So many names in memory are looked at in a turn (rule C3). */
-export const NAMES_PER_TURN = 1_024;
+const NAMES_PER_TURN = 1_024;
 
 interface CreatedName {
   readonly name: Uint8Array;
@@ -116,20 +116,31 @@ export async function* createdStreams(
     yield found(block, look.names);
   }
   for (const block of view.blocks) {
-    yield { block: block.number, creations: (await begunIn(block, prefix, yieldTurn)).filter(isIn) };
+    const creations: Creation[] = [];
+    const begun = begunIn(block, (name) => name.startsWith(prefix), yieldTurn);
+    for await (const some of begun) creations.push(...some.filter(isIn));
+    yield { block: block.number, creations };
   }
 }
 
-/** The same of a block in memory, whose streams stand in the order in which they came. */
-async function begunIn(block: OpenBlock, prefix: string, yieldTurn: () => Promise<void>): Promise<Creation[]> {
-  const creations: Creation[] = [];
+/** The streams that begin in a block in memory and are wanted, in the order in which they came, those of a turn together. */
+export async function* begunIn(
+  block: OpenBlock,
+  isWanted: (name: string) => boolean,
+  yieldTurn: () => Promise<void>,
+): AsyncGenerator<readonly Creation[]> {
+  let creations: Creation[] = [];
   let looked = 0;
   for (const { name, id, prior } of block.streams.values()) {
-    if (++looked % NAMES_PER_TURN === 0) await yieldTurn();
-    if (prior || !name.startsWith(prefix)) continue;
+    if (++looked % NAMES_PER_TURN === 0) {
+      yield creations;
+      creations = [];
+      await yieldTurn();
+    }
+    if (prior || !isWanted(name)) continue;
     creations.push({ stream: name, firstPosition: block.firstPosition + block.lists.at(id, 0) });
   }
-  return creations;
+  yield creations;
 }
 
 /**

@@ -13,6 +13,16 @@ export interface BlockPlaces {
   readonly places: RowPlaces;
 }
 
+/** What a row by a name, or of a stream, tells of the block that it is of. */
+export function decodeBlockPlaces(
+  kind: BlockNameKind | typeof Kind.stream,
+  key: Uint8Array,
+  value: Uint8Array,
+): BlockPlaces {
+  if (kind === Kind.stream) return decodeRow(key, value, decodeStreamRowPlaces);
+  return { block: blockOfNameKey(key), places: decodeRow(key, value, decodeRowPlaces) };
+}
+
 /** What goes from block to block in which there is something, in one direction. */
 export interface BlockCursor {
   /** The first block at or behind this one, or backwards at or before it. The blocks asked for must go that way, too. */
@@ -85,7 +95,7 @@ export class PostingCursor implements BlockCursor {
   private async readTo(found: PlaceSet, key: Uint8Array): Promise<void> {
     const value = await this.view.store.get(key);
     this.reading.spend(1);
-    if (value) found.add(this.decode(key, value).places);
+    if (value) found.add(decodeBlockPlaces(this.kind, key, value).places);
   }
 
   private isPast(block: number, asked: number): boolean {
@@ -104,7 +114,7 @@ export class PostingCursor implements BlockCursor {
       const rows = await scan.next(count);
       spend(rows.length + 1);
       const decoded = rows.map(([key, value]): FoundRow => {
-        const row = this.decode(key, value);
+        const row = decodeBlockPlaces(this.kind, key, value);
         return { key, block: row.block, places: rowsAhead > 0 ? row.places : undefined };
       });
       this.rows = decoded.filter((row) => row.block < this.view.sealedBlocks);
@@ -129,11 +139,6 @@ export class PostingCursor implements BlockCursor {
     const behind = (blocks: number) => view.revisionAfterPosition(name, blocks * view.blockEvents);
     if (this.reading.backwards) return { from: streamKey(name, 0), to: streamKey(name, await behind(block + 1)) };
     return { from: streamKey(name, block === 0 ? 0 : await behind(block)), to: behindAllRows(name) };
-  }
-
-  private decode(key: Uint8Array, value: Buffer): BlockPlaces {
-    if (this.kind === Kind.stream) return decodeRow(key, value, decodeStreamRowPlaces);
-    return { block: blockOfNameKey(key), places: decodeRow(key, value, decodeRowPlaces) };
   }
 }
 

@@ -1,10 +1,13 @@
-import { decodeStreamRowPlaces } from './block-rows.ts';
 import type { IndexView } from './index-view.ts';
-import { blockOfNameKey, Kind, nameKey } from './keys.ts';
-import { decodeRowPlaces } from './place-rows.ts';
+import { type Kind, nameKey } from './keys.ts';
 import { PlaceSet } from './place-set.ts';
-import type { BlockCursor, BlockPlaces, Reading, SpendRows } from './posting-cursor.ts';
-import { decodeRow } from './row-writer.ts';
+import {
+  type BlockCursor,
+  type BlockPlaces,
+  decodeBlockPlaces,
+  type Reading,
+  type SpendRows,
+} from './posting-cursor.ts';
 
 const ROWS_AT_ONCE = 256;
 /** A scan has its price, too: it is not begun for less. */
@@ -101,7 +104,7 @@ export class PrefixScan implements BlockCursor {
     try {
       const rows = await scan.next(count);
       this.spend(rows.length + 1);
-      for (const [key, value] of rows) this.gather(this.decode(key, value));
+      for (const [key, value] of rows) this.gather(decodeBlockPlaces(this.kind, key, value));
       const last = rows.at(-1);
       if (last) this.from = Uint8Array.from([...last[0], 0]);
       else this.blocks = [...this.places.keys()].sort((a, b) => (this.backwards ? b - a : a - b));
@@ -123,10 +126,5 @@ export class PrefixScan implements BlockCursor {
     const own = this.places.get(block) ?? new PlaceSet(blockEvents);
     own.add(places);
     this.places.set(block, own);
-  }
-
-  private decode(key: Uint8Array, value: Uint8Array): BlockPlaces {
-    if (this.kind === Kind.stream) return decodeRow(key, value, decodeStreamRowPlaces);
-    return { block: blockOfNameKey(key), places: decodeRow(key, value, decodeRowPlaces) };
   }
 }

@@ -1,5 +1,5 @@
 import { isSystemName } from '../../model/stream.ts';
-import { type Creation, NAMES_PER_TURN } from './created-names.ts';
+import { begunIn, type Creation } from './created-names.ts';
 import { compareByBytes, FirstNames } from './first-names.ts';
 import { decodeHead, stateAt } from './head-rows.ts';
 import type { IndexView } from './index-view.ts';
@@ -36,13 +36,10 @@ export async function streamNames(
   { range, after, limit, yieldTurn }: NamesRequest,
 ): Promise<readonly Creation[]> {
   const found = new FirstNames(limit);
+  const isWanted = (name: string) => isIn(range, name) && (after === '' || compareByBytes(name, after) > 0);
   for (const block of view.blocks) {
-    let looked = 0;
-    for (const { name, id, prior } of block.streams.values()) {
-      if (++looked % NAMES_PER_TURN === 0) await yieldTurn();
-      if (prior || !isIn(range, name) || (after !== '' && compareByBytes(name, after) <= 0)) continue;
-      if (block.countUpTo(id, view.head) === 0) continue;
-      found.add({ stream: name, firstPosition: block.firstPosition + block.lists.at(id, 0) });
+    for await (const some of begunIn(block, isWanted, yieldTurn)) {
+      for (const creation of some) if (creation.firstPosition <= view.head) found.add(creation);
     }
   }
   const behind = after === '' ? undefined : Buffer.concat([nameKey(Kind.head, after), Uint8Array.of(0)]);

@@ -590,8 +590,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'names-in-one-turn',
     file: 'src/storage/index/created-names.ts',
-    search: 'export const NAMES_PER_TURN = 1_024;',
-    replacement: 'export const NAMES_PER_TURN = 1 << 20;',
+    search: 'const NAMES_PER_TURN = 1_024;',
+    replacement: 'const NAMES_PER_TURN = 1 << 20;',
     bug: 'a list of streams goes through all streams of a block in one go',
     rule: 'C3',
     test: 'storage/index/stream-names.test.ts',
