@@ -354,7 +354,7 @@ export class Node {
       join: async (request) => this.joined().join(request),
       stateDigests: async (request) => this.joined().projections.digests(request),
       state: (request) => this.joined().projections.state(request),
-      entries: (request) => (this.storage as NodeStorage).entries(request),
+      entries: (request) => (this.storage as NodeStorage).entries(request, this.member?.appliedIndex),
     };
   }
 

@@ -209,6 +209,11 @@ export class Member {
     return memberStatus({ replica, network, self, members, chainHash, clusterId, facts, notReady });
   }
 
+  /** The log index of the last entry that this node has applied. */
+  get appliedIndex(): number {
+    return this.replica.appliedIndex;
+  }
+
   /** The node id of the member that leads, as far as this one knows. */
   get leaderNodeId(): string | undefined {
     const { leader } = this.replica;

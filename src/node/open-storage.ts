@@ -242,14 +242,16 @@ export class NodeStorage {
 
   /**
    * Entries for a peer that has lost them, also while this node mends its own. Committed ones, unless the peer can tell those
-   * that it has lost from others: this node may learn that they are committed only when that peer takes part again.
+   * that it has lost from others: this node may learn that they are committed only when that peer takes part again. What
+   * it has `applied` is committed as well: the disk hears of a commit with the next batch only, and an idle cluster has none.
    */
-  async entries({ clusterId, from, to, uncommitted }: EntriesRequest): Promise<readonly EntryRecord[]> {
+  async entries({ clusterId, from, to, uncommitted }: EntriesRequest, applied = 0): Promise<readonly EntryRecord[]> {
     if (!this.founded || !bytesEqual(this.clusterId, clusterId))
       throw new FactstoreError('FAILED_PRECONDITION', 'this node is not of that cluster');
     if (this.opened) {
       const { lastIndex, hardState } = this.opened;
-      return this.opened.read(from, Math.min(to, uncommitted ? lastIndex : hardState.commit), ENTRIES_BYTES_MAX);
+      const committed = Math.max(hardState.commit, applied);
+      return this.opened.read(from, Math.min(to, uncommitted ? lastIndex : committed), ENTRIES_BYTES_MAX);
     }
     const reader = new RaftLogReader(this.store, this.directory.path);
     const { commit, lastIndex } = (await readHardState(reader)) ?? { commit: 0, lastIndex: 0 };

@@ -401,7 +401,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     id: 'uncommitted-entry-caught-up-with',
     file: 'src/node/open-storage.ts',
-    search: 'Math.min(to, uncommitted ? lastIndex : hardState.commit)',
+    search: 'Math.min(to, uncommitted ? lastIndex : committed)',
     replacement: 'Math.min(to, lastIndex)',
     bug: 'an entry that is not known to be committed is given to whoever asks for committed ones',
     rule: 'C5',
