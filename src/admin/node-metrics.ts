@@ -290,7 +290,7 @@ export class NodeMetrics {
       (queues) => queues.openAppendBytes,
     );
     queue('factstore_waiting_grants', 'Announced appends that wait for room', (queues) => queues.waitingGrants);
-    queue('factstore_incomplete_bytes', 'Bytes of messages that have not arrived whole', (q) => q.incompleteBytes);
+    queue('factstore_incomplete_bytes', 'Bytes of requests that have not arrived whole', (q) => q.incompleteBytes);
     queue('factstore_append_streams', 'AppendStream calls that are open', (queues) => queues.appendStreams);
     readings.gauge(
       'factstore_raft_unapplied_bytes',

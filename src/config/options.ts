@@ -268,7 +268,7 @@ const limits = {
     256 * MIB,
     20 * MIB,
     64 * GIB,
-    'The most bytes received from all clients together and not yet handled: of incomplete messages and, counted apart, of appends that are not answered.',
+    'The most bytes received from all clients together and not yet handled: of incomplete requests and, counted apart, of appends that are not answered.',
   ),
   projectionMemoryBytesMax: whole(
     'bytes',

@@ -103,7 +103,7 @@ export class Server {
     return this.listener.port;
   }
 
-  /** Bytes of messages that have not arrived whole. */
+  /** Bytes of requests that have not arrived whole. */
   get incompleteBytes(): number {
     return this.received.used;
   }

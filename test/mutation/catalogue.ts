@@ -3,6 +3,7 @@ import { DATABASE_MUTANTS } from './mutants/database.ts';
 import { ELECTION_MUTANTS } from './mutants/elections.ts';
 import { MEMBERSHIP_MUTANTS } from './mutants/membership.ts';
 import { PROJECTION_MUTANTS } from './mutants/projection.ts';
+import { RECEIVED_MUTANTS } from './mutants/received.ts';
 import { REPLICA_MUTANTS } from './mutants/replica.ts';
 import { REPLICATION_MUTANTS } from './mutants/replication.ts';
 import { SANDBOX_MUTANTS } from './mutants/sandbox.ts';
@@ -19,6 +20,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...SEQUENCER_MUTANTS,
   ...STORAGE_MUTANTS,
   ...SCAVENGE_MUTANTS,
+  ...RECEIVED_MUTANTS,
   ...REPLICA_MUTANTS,
   ...DATABASE_MUTANTS,
   ...SUBSCRIPTION_MUTANTS,
