@@ -17,33 +17,32 @@ const asIs = (bytes: Buffer) => bytes;
 
 /** A server on the loopback that answers with what it is sent, and connections to it that send what nobody should. */
 export class EchoServer {
-  /** The messages that gRPC has made of what came. */
-  readonly decoded: Buffer[] = [];
+  /** How many messages gRPC has made of what came. */
+  decoded = 0;
   readonly traffic: Traffic;
-  private readonly listener: Listener;
+  private listener: Listener | undefined;
   private readonly sessions: ClientHttp2Session[] = [];
 
-  private constructor(listener: Listener, traffic: Traffic, decoded: Buffer[]) {
-    this.listener = listener;
+  private constructor(traffic: Traffic) {
     this.traffic = traffic;
-    this.decoded = decoded;
   }
 
   static async start(
     interceptors: (traffic: Traffic) => ServerInterceptor[],
     duplex = (call: ServerDuplexStream<Buffer, Buffer>): unknown =>
       call.on('data', (message: Buffer) => call.write(message)),
+    decode: (bytes: Buffer) => unknown = asIs,
   ): Promise<EchoServer> {
     const traffic = new Traffic();
-    const decoded: Buffer[] = [];
+    const server = new EchoServer(traffic);
     const methodOf = (path: string, streams: boolean) => ({
       path,
       requestStream: streams,
       responseStream: streams,
       requestSerialize: asIs,
       requestDeserialize: (bytes: Buffer) => {
-        decoded.push(bytes);
-        return bytes;
+        server.decoded++;
+        return decode(bytes);
       },
       responseSerialize: asIs,
       responseDeserialize: asIs,
@@ -57,12 +56,12 @@ export class EchoServer {
       },
     );
     const options = { host: '127.0.0.1', port: 0, connectionsMax: 100, clock: systemClock, traffic };
-    const listener = await Listener.open(grpc, (_, response) => response.end(), options);
-    return new EchoServer(listener, traffic, decoded);
+    server.listener = await Listener.open(grpc, (_, response) => response.end(), options);
+    return server;
   }
 
   get address(): string {
-    return `127.0.0.1:${this.listener.port}`;
+    return `127.0.0.1:${this.listener?.port}`;
   }
 
   session(): ClientHttp2Session {
@@ -74,7 +73,7 @@ export class EchoServer {
 
   async dispose(): Promise<void> {
     for (const session of this.sessions) session.destroy();
-    await this.listener.close(0);
+    await this.listener?.close(0);
   }
 }
 

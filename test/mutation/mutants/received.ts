@@ -19,4 +19,13 @@ export const RECEIVED_MUTANTS: readonly Mutant[] = [
     rule: 'C8',
     test: 'server/receive-limit.test.ts',
   },
+  {
+    id: 'reads-ahead-while-held-back',
+    file: 'src/server/append-stream.ts',
+    search: 'if (state) state.highWaterMark = 0;',
+    replacement: 'if (state) state.highWaterMark = 16;',
+    bug: 'each call of appends that is held back holds 64 MiB that nobody counts',
+    rule: 'C8',
+    test: 'server/append-stream-reading.test.ts',
+  },
 ];
