@@ -35,8 +35,8 @@ const REQUESTS_PER_TURN = 256;
 const MESSAGE_BYTES_MAX = 256 << 10;
 /** An append in chunks is at most as large as an append may be, and the names and tags around its events. */
 const TOTAL_BYTES_MAX = LIMITS.appendBytesMax + (1 << 20);
-/** A client that was granted room and does not send loses it after this long. */
-const CHUNK_IDLE_MS = 30_000;
+/** A client that was granted room loses it where a chunk takes longer, or all of them together longer than full ones may. */
+const CHUNK_MS_MAX = 30_000;
 
 const NOTHING: Batch<AppendStreamRequest> = [];
 
@@ -49,7 +49,9 @@ interface Partial {
   received: number;
   /** When it was announced: what it says of its age was true then. */
   readonly sinceMs: number;
-  idle: Timer;
+  /** By when all of it is here, whatever the size of its chunks. */
+  readonly dueMs: number;
+  due: Timer;
 }
 
 /**
@@ -186,8 +188,10 @@ export class AppendStreamSession {
     this.ports.budget.reserve(totalBytes).then(() => {
       this.grantPending = false;
       if (this.closed) return this.ports.budget.release(totalBytes);
-      const idle = this.idleTimer(sequence);
-      this.partial = { sequence, bytes: Buffer.allocUnsafe(totalBytes), received: 0, sinceMs, idle };
+      const wholeMs = CHUNK_MS_MAX * Math.ceil(totalBytes / LIMITS.chunkBytesMax);
+      const dueMs = this.ports.clock.monotonicMs() + wholeMs;
+      const due = this.dueTimer(sequence, dueMs);
+      this.partial = { sequence, bytes: Buffer.allocUnsafe(totalBytes), received: 0, sinceMs, dueMs, due };
       this.write({ kind: 'granted', sequence });
     });
   }
@@ -195,6 +199,7 @@ export class AppendStreamSession {
   private chunk(sequence: number, chunk: Uint8Array): void {
     const { partial } = this;
     if (partial?.sequence !== sequence) return this.fail(invalid('chunk', `append ${sequence} was not granted room`));
+    if (chunk.length === 0) return this.fail(invalid('chunk', `one of append ${sequence} is empty`));
     if (chunk.length > LIMITS.chunkBytesMax) {
       return this.fail(overLimit('chunk', LIMITS.chunkBytesMax, chunk.length, 'bytes'));
     }
@@ -205,18 +210,20 @@ export class AppendStreamSession {
     }
     partial.bytes.set(chunk, partial.received);
     partial.received += chunk.length;
-    partial.idle.cancel();
+    partial.due.cancel();
     if (partial.received < partial.bytes.length) {
-      partial.idle = this.idleTimer(sequence);
+      partial.due = this.dueTimer(sequence, partial.dueMs);
       return;
     }
     this.partial = undefined;
     this.append(sequence, partial.bytes, this.ports.clock.monotonicMs() - partial.sinceMs);
   }
 
-  private idleTimer(sequence: number): Timer {
-    return this.ports.clock.setTimer(CHUNK_IDLE_MS, () => {
-      const text = `append ${sequence} was granted room and did not send a chunk for ${CHUNK_IDLE_MS / 1000} s`;
+  private dueTimer(sequence: number, dueMs: number): Timer {
+    const leftMs = Math.max(0, dueMs - this.ports.clock.monotonicMs());
+    return this.ports.clock.setTimer(Math.min(CHUNK_MS_MAX, leftMs), () => {
+      const seconds = CHUNK_MS_MAX / 1000;
+      const text = `append ${sequence} was granted room and did not come in time: a chunk within ${seconds} s of the one before, and all of it within ${seconds} s for each MiB. It is not written; send it again`;
       this.fail(new FactstoreError('DEADLINE_EXCEEDED', text, {}, { definite: true }));
     });
   }
@@ -300,7 +307,7 @@ export class AppendStreamSession {
       if (request.kind === 'append') this.ports.budget.release(request.append.length);
     this.arrived = NOTHING;
     if (!this.partial) return;
-    this.partial.idle.cancel();
+    this.partial.due.cancel();
     this.ports.budget.release(this.partial.bytes.length);
     this.partial = undefined;
   }

@@ -80,4 +80,57 @@ describe('a call of appends', () => {
       if (error) expect(String(errors[0])).toMatch(error);
     }
   });
+
+  describe('with an append in chunks', () => {
+    const MIB = 1 << 20;
+    const begun = async (totalBytes: number) => {
+      const session = aSession(new ReceiveBudget(64 * MIB));
+      session.receive({ kind: 'begin', sequence: 1, totalBytes });
+      await session.time.run(1);
+      expect(session.budget.used).toBe(totalBytes);
+      const chunk = (bytes: number) => session.receive({ kind: 'chunk', sequence: 1, chunk: new Uint8Array(bytes) });
+      return { ...session, chunk };
+    };
+
+    it('gives up the room of one that trickles, after 30 s for each MiB that was announced [C8]', async () => {
+      const { time, chunk, errors, budget } = await begun(2 * MIB + 1);
+      for (let n = 1; n <= 4; n++) {
+        await time.run(20_000);
+        chunk(1);
+      }
+      await time.run(9_998);
+      expect([errors, budget.used]).toEqual([[], 2 * MIB + 1]);
+      await time.run(1);
+      expect(String(errors)).toMatch(
+        /append 1 was granted room and did not come in time.*all of it within 30 s for each MiB/,
+      );
+      expect(budget.used).toBe(0);
+    });
+
+    it('gives up the room of one that stops [C8]', async () => {
+      const { time, chunk, errors, budget } = await begun(2 * MIB);
+      chunk(MIB);
+      await time.run(29_999);
+      expect(errors).toEqual([]);
+      await time.run(1);
+      expect(String(errors)).toMatch(/append 1 was granted room and did not come in time.*a chunk within 30 s/);
+      expect(budget.used).toBe(0);
+    });
+
+    it('takes one whose whole chunks are each in time', async () => {
+      const { time, chunk, errors, open } = await begun(3 * MIB);
+      for (let n = 1; n <= 3; n++) {
+        await time.run(29_990);
+        chunk(MIB);
+      }
+      expect([open.length, errors]).toEqual([1, []]);
+    });
+
+    it('refuses an empty chunk, which would only take time [C8]', async () => {
+      const { chunk, errors, budget } = await begun(MIB);
+      chunk(0);
+      expect(errors).toMatchObject([{ code: 3, message: expect.stringMatching(/^chunk: .*is empty/) }]);
+      expect(budget.used).toBe(0);
+    });
+  });
 });

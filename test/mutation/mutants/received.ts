@@ -28,4 +28,13 @@ export const RECEIVED_MUTANTS: readonly Mutant[] = [
     rule: 'C8',
     test: 'server/append-stream-reading.test.ts',
   },
+  {
+    id: 'trickle-keeps-room',
+    file: 'src/server/append-stream.ts',
+    search: 'Math.min(CHUNK_MS_MAX, leftMs)',
+    replacement: 'CHUNK_MS_MAX',
+    bug: 'a byte every 30 s keeps the room of 17 MiB for ever',
+    rule: 'C8',
+    test: 'server/append-stream.test.ts',
+  },
 ];
