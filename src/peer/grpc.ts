@@ -186,11 +186,11 @@ const ENDS: Partial<Record<ErrorCode, status>> = {
   NOT_READY: status.UNAVAILABLE,
 };
 
-/** With what a call ends that this error has ended. */
+/** With what a call ends that this error has ended. grpc-js throws at half a character, which a cut may leave. */
 function endOf(error: FactstoreError): { code: status; details: string } {
   return {
     code: ENDS[error.code] ?? status.FAILED_PRECONDITION,
-    details: error.message.slice(0, STATUS_TEXT_MAX),
+    details: error.message.slice(0, STATUS_TEXT_MAX).toWellFormed(),
   };
 }
 

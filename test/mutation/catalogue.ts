@@ -2,6 +2,7 @@ import type { Mutant } from './mutant.ts';
 import { DATABASE_MUTANTS } from './mutants/database.ts';
 import { ELECTION_MUTANTS } from './mutants/elections.ts';
 import { MEMBERSHIP_MUTANTS } from './mutants/membership.ts';
+import { PORT_MUTANTS } from './mutants/ports.ts';
 import { PROJECTION_MUTANTS } from './mutants/projection.ts';
 import { RECEIVED_MUTANTS } from './mutants/received.ts';
 import { REPLICA_MUTANTS } from './mutants/replica.ts';
@@ -24,6 +25,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...REPLICA_MUTANTS,
   ...DATABASE_MUTANTS,
   ...SUBSCRIPTION_MUTANTS,
+  ...PORT_MUTANTS,
   ...PROJECTION_MUTANTS,
   ...SANDBOX_MUTANTS,
 ];

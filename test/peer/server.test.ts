@@ -124,6 +124,21 @@ describe('the peer port', () => {
     expect(lines.map((line) => line.event)).toEqual(['peer.handlerFailed']);
   });
 
+  test('cuts a long reason short between characters, never within one, and serves on [C8]', async () => {
+    // The text is cut behind 1,000 units of UTF-16, and each of these characters has two of them.
+    const name = `n${'😀'.repeat(600)}`;
+    const { server } = await start(async () => {
+      throw new FactstoreError('FAILED_PRECONDITION', name);
+    });
+    const question = encodeFoundRequest({ record: Buffer.from('x'), clusterId: Buffer.alloc(0) });
+    await expect(ask(server.address, 'Found', question, timing)).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      message: `n${'😀'.repeat(499)}\ufffd`,
+    });
+    const answer = await ask(server.address, 'Identify', encodeIdentifyRequest('n2'), timing);
+    expect(decodeIdentification(answer)).toEqual(self);
+  });
+
   test('refuses streams until there is a cluster (DESIGN §6)', async () => {
     const { server } = await start(async () => undefined);
     for (const name of ['Messages', 'Forward'] as const) {
