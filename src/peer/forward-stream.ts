@@ -50,9 +50,11 @@ export class ForwardStream {
   private readonly cancel: () => void;
   private readonly connectTimer: Timer;
   private sweepTimer: Timer | undefined;
+  /** In the order in which they came, which is that of sending. */
   private readonly pending = new Map<number, Pending>();
-  private waiting: Pending[] = [];
   private sequence = 0;
+  /** The newest one whose turn to be sent has come. */
+  private reached = 0;
   private pendingBytes = 0;
   private writingBytes = 0;
   private writingCount = 0;
@@ -90,7 +92,6 @@ export class ForwardStream {
       const pending = { sequence, append, lane, expiresMs, sinceMs, resolve, reject, sent: false };
       this.pending.set(sequence, pending);
       this.pendingBytes += append.length;
-      this.waiting.push(pending);
       this.pump();
       this.sweepTimer ??= this.options.clock.setTimer(SWEEP_MS, () => this.sweep());
     });
@@ -100,9 +101,9 @@ export class ForwardStream {
   retire(): void {
     if (this.state === 'over') return;
     const { leader } = this.options;
-    const unsent = this.waiting;
-    this.waiting = [];
-    for (const pending of unsent) this.settle(pending)?.reject(unreachableLeader(leader, 'it leads no longer'));
+    for (const pending of [...this.pending.values()]) {
+      if (!pending.sent) this.settle(pending)?.reject(unreachableLeader(leader, 'it leads no longer'));
+    }
     if (this.state === 'connecting' || this.pending.size === 0) return this.close('it leads no longer');
     this.state = 'retired';
     this.call.end();
@@ -150,11 +151,10 @@ export class ForwardStream {
 
   private pump(): void {
     if (this.state !== 'accepted') return;
-    let next = this.waiting[0];
-    while (next && this.writingCount < WRITING_COUNT_MAX && this.writingBytes < WRITING_BYTES_MAX) {
-      this.waiting.shift();
-      if (this.pending.has(next.sequence)) this.write(next);
-      next = this.waiting[0];
+    const room = () => this.writingCount < WRITING_COUNT_MAX && this.writingBytes < WRITING_BYTES_MAX;
+    while (this.reached < this.sequence && room()) {
+      const next = this.pending.get(++this.reached);
+      if (next) this.write(next);
     }
   }
 
