@@ -1,7 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { Server as GrpcServer, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation } from 'grpc-health-check';
 import { LIMITS } from '../model/limits.ts';
 import { adminService, clientPackage, clusterService, projectionsService } from '../proto/load.ts';
 import { eventsService, streamsService } from '../proto/services.ts';
@@ -9,6 +8,7 @@ import { type AdminPorts, adminHandlers } from './admin-service.ts';
 import type { OpenSessions } from './append-stream.ts';
 import { type ClusterPorts, clusterHandlers } from './cluster-service.ts';
 import { type EventsPorts, eventsHandlers } from './events-service.ts';
+import { Health } from './health.ts';
 import { Listener } from './listener.ts';
 import { type NodeProjections, projectionsHandlers } from './projections-service.ts';
 import { meterCalls, ReceiveLimit } from './receive-limit.ts';
@@ -44,18 +44,13 @@ const ALWAYS = 'factstore.v1.Cluster';
 /** The face of a node for its clients: gRPC, health, reflection, and HTTP/1.1 on the same port. */
 export class Server {
   private readonly listener: Listener;
-  private readonly health: HealthImplementation;
+  private readonly health: Health;
 
   private readonly sessions: OpenSessions;
   private readonly received: ReceiveLimit;
   private serving = false;
 
-  private constructor(
-    listener: Listener,
-    health: HealthImplementation,
-    sessions: OpenSessions,
-    received: ReceiveLimit,
-  ) {
+  private constructor(listener: Listener, health: Health, sessions: OpenSessions, received: ReceiveLimit) {
     this.listener = listener;
     this.health = health;
     this.sessions = sessions;
@@ -92,8 +87,8 @@ export class Server {
     grpc.addService(clusterService, clusterHandlers(ports.cluster, logger) as unknown as UntypedServiceImplementation);
     grpc.addService(adminService, adminHandlers(ports.admin, logger) as unknown as UntypedServiceImplementation);
     const states = Object.fromEntries(SERVICES.map((name) => [name, 'NOT_SERVING'] as const));
-    const health = new HealthImplementation({ ...states, [ALWAYS]: 'SERVING' });
-    health.addToServer(grpc);
+    const health = new Health({ ...states, [ALWAYS]: 'SERVING' });
+    health.addTo(grpc, logger);
     new ReflectionService(clientPackage).addToServer(grpc);
     const listener = await Listener.open(grpc, ports.http, { host, port, connectionsMax, clock, traffic });
     return new Server(listener, health, sessions, received);
@@ -117,12 +112,12 @@ export class Server {
   setServing(serving: boolean): void {
     if (serving === this.serving) return;
     this.serving = serving;
-    for (const name of SERVICES) this.health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+    for (const name of SERVICES) this.health.set(name, serving ? 'SERVING' : 'NOT_SERVING');
   }
 
   close(graceMs: number): Promise<void> {
     this.setServing(false);
-    this.health.setStatus(ALWAYS, 'NOT_SERVING');
+    this.health.set(ALWAYS, 'NOT_SERVING');
     for (const session of [...this.sessions]) session.finish();
     return this.listener.close(graceMs);
   }
