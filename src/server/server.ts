@@ -1,8 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { Server as GrpcServer, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
 import { LIMITS } from '../model/limits.ts';
-import { adminService, clientPackage, clusterService, projectionsService } from '../proto/load.ts';
+import { adminService, clusterService, projectionsService } from '../proto/load.ts';
 import { eventsService, streamsService } from '../proto/services.ts';
 import { type AdminPorts, adminHandlers } from './admin-service.ts';
 import type { OpenSessions } from './append-stream.ts';
@@ -12,6 +11,7 @@ import { Health } from './health.ts';
 import { Listener } from './listener.ts';
 import { type NodeProjections, projectionsHandlers } from './projections-service.ts';
 import { meterCalls, ReceiveLimit } from './receive-limit.ts';
+import { addReflection } from './reflection.ts';
 import { streamsHandlers } from './streams-service.ts';
 import { countCalls } from './traffic.ts';
 import { UntakenBudget } from './untaken.ts';
@@ -89,7 +89,7 @@ export class Server {
     const states = Object.fromEntries(SERVICES.map((name) => [name, 'NOT_SERVING'] as const));
     const health = new Health({ ...states, [ALWAYS]: 'SERVING' });
     health.addTo(grpc, logger);
-    new ReflectionService(clientPackage).addToServer(grpc);
+    addReflection(grpc, logger);
     const listener = await Listener.open(grpc, ports.http, { host, port, connectionsMax, clock, traffic });
     return new Server(listener, health, sessions, received);
   }

@@ -11,4 +11,22 @@ export const PORT_MUTANTS: readonly Mutant[] = [
     rule: 'C8',
     test: 'peer/server.test.ts',
   },
+  {
+    id: 'reflection-reads-on',
+    file: 'src/server/reflection.ts',
+    search: 'call.pause();',
+    replacement: '',
+    bug: 'what the questions of a client that takes no answer come to is kept',
+    rule: 'C8',
+    test: 'server/reflection.test.ts',
+  },
+  {
+    id: 'long-name-kept',
+    file: 'src/server/short-requests.ts',
+    search: 'bytes.length > REQUEST_BYTES_MAX ?',
+    replacement: 'bytes.length < 0 ?',
+    bug: 'a name of any length is kept as long as somebody watches it',
+    rule: 'C8',
+    test: 'server/health.test.ts',
+  },
 ];
