@@ -24,7 +24,8 @@ export interface CatchUpPorts {
  * core then sees the append that the leader could have sent.
  *
  * One range at a time, which is the throttle. Nothing is told to the leader where the range is not to be had: after an
- * election timeout it would send a lost append again, and instead of naming the range again it sends the entries.
+ * election timeout it would send a lost append again, and instead of naming the range again it sends the entries
+ * (`Referrals`).
  */
 export class CatchUp {
   private readonly ports: CatchUpPorts;

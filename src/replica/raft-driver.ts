@@ -8,6 +8,7 @@ import { type EntryRecord, PIECE_BYTES } from '../storage/record.ts';
 import { entryOf } from './catch-up.ts';
 import { firstBreak } from './continuation.ts';
 import type { DurableLog, PeerMessage, SpaceGuard, Transport } from './ports.ts';
+import { Referrals } from './referrals.ts';
 
 export interface RaftDriverPorts {
   readonly log: DurableLog;
@@ -49,9 +50,7 @@ export class RaftDriver {
   private stopped = false;
   private idle: (() => void) | undefined;
   private announcing: Timer | undefined;
-  /** The index behind which a range was named to each follower that lags, and those that could not get one. */
-  private readonly named = new Map<MemberId, number>();
-  private readonly unhelped = new Set<MemberId>();
+  private readonly referrals = new Referrals();
   /** What those lack that cannot be sent it. */
   private readonly lost = new Map<MemberId, Damage>();
 
@@ -191,15 +190,12 @@ export class RaftDriver {
 
   /**
    * What is committed is the same everywhere (rule C5): where there is a third member, the follower is told the range and
-   * gets it there (`CatchUp`). One that is asked for the same again has not found it: it may not even know who the members
-   * are, since that is what it lacks. From then on this node sends it everything.
+   * gets it there (`CatchUp`).
    */
   private referOrLoad(message: Extract<PeerMessage, { type: 'append' }>): void {
     const committed = message.commit - message.index;
     const third = allMembers(this.core.status().configuration).size > 2;
-    if (this.named.get(message.to) === message.index) this.unhelped.add(message.to);
-    this.named.set(message.to, message.index);
-    if (committed <= 0 || !third || this.unhelped.has(message.to)) void this.loadAndSend(message);
+    if (committed <= 0 || !third || !this.referrals.name(message.to, message.index)) void this.loadAndSend(message);
     else this.ports.transport.send({ ...message, loadMax: Math.min(message.loadMax, committed) });
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FactstoreError } from '../../src/base/errors.ts';
-import { CatchUp } from '../../src/replica/catch-up.ts';
+import { CatchUp, isReferral } from '../../src/replica/catch-up.ts';
 import { type Deferred, deferred } from '../../src/runtime/deferred.ts';
 import { EntryRecord } from '../../src/storage/record.ts';
 import { EMPTY_LOG, entriesAfter } from '../storage/support.ts';
@@ -57,6 +57,18 @@ describe('a follower that lags', () => {
     await caughtUp(all);
     // It asked for one range, in vain.
     expect(all.cluster.fetches).toHaveLength(2);
+  });
+
+  it('gets later ranges from others again, once the leader has sent one that it missed [C5]', async () => {
+    const all = await behind();
+    await fallBehind(all);
+    let missed = 0;
+    all.cluster.loses = (message) => message.to === all.away.id && isReferral(message) && missed++ === 0;
+    await caughtUp(all);
+    expect([missed, all.cluster.fetches]).toEqual([1, []]);
+    await fallBehind(all);
+    await caughtUp(all);
+    expect(all.cluster.fetches).toEqual([`${all.away.id}<${all.helper.id}`]);
   });
 
   it('passes over a node whose entries do not continue its log, and is not harmed [C5] [D4]', async () => {
