@@ -4,7 +4,7 @@ import { varintLength } from '../model/wire.ts';
 import type { MessageReader } from '../proto/message-reader.ts';
 import { MessageWriter } from '../proto/message-writer.ts';
 import { type Acknowledged, type Entry, EntryType } from '../raft/types.ts';
-import type { PeerMessage } from '../replica/ports.ts';
+import type { MemberClock, PeerMessage } from '../replica/ports.ts';
 import { EntryRecord, recordDamage } from '../storage/record.ts';
 import type { Ends } from './codec.ts';
 
@@ -38,6 +38,7 @@ const Field = {
   entries: 12,
   acknowledged: 13,
   loadMax: 14,
+  clocks: 15,
 } as const;
 
 /** About how many bytes the message takes, rounded up. */
@@ -68,6 +69,7 @@ export function encodeRaftHeader(message: PeerMessage, clockUs: number): Buffer 
       for (const { member, index } of message.acknowledged) {
         writer.nested(Field.acknowledged, (nested) => nested.text(1, member).uint(2, index));
       }
+      for (const clock of message.clocks ?? []) writer.nested(Field.clocks, (nested) => writeClock(nested, clock));
       break;
     case 'heartbeatResponse':
       writer.uint(Field.context, message.context).uint(Field.applied, message.applied).uint(Field.clockUs, clockUs);
@@ -126,6 +128,7 @@ class RaftFields {
   loadMax = 0;
   readonly entries: Buffer[] = [];
   readonly acknowledged: Acknowledged[] = [];
+  readonly clocks: MemberClock[] = [];
 }
 
 /** Reads a RaftMessage. Fields that are not known are passed over: a later version may add some. */
@@ -183,6 +186,9 @@ function readField(reader: MessageReader, bytes: Buffer, fields: RaftFields): vo
       break;
     case Field.loadMax:
       fields.loadMax = reader.uint('load_max');
+      break;
+    case Field.clocks:
+      fields.clocks.push(decodeClock(reader.nested('clocks', 'MemberClock')));
   }
 }
 
@@ -195,6 +201,21 @@ function decodeAcknowledged(reader: MessageReader): Acknowledged {
   return acknowledged;
 }
 
+function writeClock(writer: MessageWriter, { member, aheadUs, ageMs }: MemberClock): void {
+  writer.text(1, member).uint(2, Math.max(0, aheadUs)).uint(3, Math.max(0, -aheadUs)).uint(4, ageMs);
+}
+
+function decodeClock(reader: MessageReader): MemberClock {
+  const clock = { member: '', aheadUs: 0, ageMs: 0 };
+  while (reader.next()) {
+    if (reader.field === 1) clock.member = reader.text('member');
+    else if (reader.field === 2) clock.aheadUs += reader.uint('ahead_us');
+    else if (reader.field === 3) clock.aheadUs -= reader.uint('behind_us');
+    else if (reader.field === 4) clock.ageMs = reader.uint('age_ms');
+  }
+  return clock;
+}
+
 function messageOf(fields: RaftFields, ends: Ends): PeerMessage {
   const { term, index, logTerm, commit, reject, rejectHint, context, applied, transfer, loadMax } = fields;
   const { from, to } = ends;
@@ -204,7 +225,16 @@ function messageOf(fields: RaftFields, ends: Ends): PeerMessage {
     case TYPE.appendResponse:
       return { type: 'appendResponse', from, to, term, index, reject, rejectHint, logTerm, applied };
     case TYPE.heartbeat:
-      return { type: 'heartbeat', from, to, term, commit, context, acknowledged: fields.acknowledged };
+      return {
+        type: 'heartbeat',
+        from,
+        to,
+        term,
+        commit,
+        context,
+        acknowledged: fields.acknowledged,
+        clocks: fields.clocks,
+      };
     case TYPE.heartbeatResponse:
       return { type: 'heartbeatResponse', from, to, term, context, applied };
     case TYPE.preVote:

@@ -1,6 +1,7 @@
 import type { MemberId } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { MemberClock } from './ports.ts';
 
 /** A wall clock that is further than this from the median is warned of (rule S15). */
 const WARN_US = 500_000;
@@ -19,8 +20,9 @@ interface Heard {
 }
 
 /**
- * Compares this node's wall clock with those that its peers send along with heartbeats and their answers (rule S15).
- * What was heard is carried on by the monotonic clock, so that a jump of the own clock does not move the others.
+ * Compares this node's wall clock with those that its peers send along with heartbeats and their answers (rule S15). A
+ * leader tells its followers what it hears, so that each of them knows of its own clock before it campaigns. What was heard
+ * is carried on by the monotonic clock, so that a jump of the own clock does not move the others.
  */
 export class ClockWatch {
   private readonly clock: Clock;
@@ -44,9 +46,26 @@ export class ClockWatch {
     return Math.abs(this.clock.nowUs() - this.startedWallUs - elapsedUs) > JUMP_US;
   }
 
-  /** `clockUs` 0: the message did not carry one. */
-  hear(member: MemberId, clockUs: number): void {
-    if (clockUs > 0) this.heard.set(member, { clockUs, atMs: this.clock.monotonicMs() });
+  /** A clock, and those that its node tells of. `clockUs` 0: the message did not carry one. */
+  hear(from: MemberId, clockUs: number, others: readonly MemberClock[] = []): void {
+    if (clockUs <= 0) return;
+    const nowMs = this.clock.monotonicMs();
+    this.heard.set(from, { clockUs, atMs: nowMs });
+    for (const { member, aheadUs, ageMs } of others) {
+      this.heard.set(member, { clockUs: clockUs + aheadUs - ageMs * 1000, atMs: nowMs - ageMs });
+    }
+  }
+
+  /** What a member is told: the clocks of all others that were heard. */
+  heardFor(to: MemberId): MemberClock[] {
+    const own = this.clock.nowUs();
+    const nowMs = this.clock.monotonicMs();
+    const told: MemberClock[] = [];
+    for (const [member, { clockUs, atMs }] of this.heard) {
+      const ageMs = Math.round(nowMs - atMs);
+      if (member !== to) told.push({ member, aheadUs: Math.round(clockUs + ageMs * 1000 - own), ageMs });
+    }
+    return told;
   }
 
   /** How far this node's clock is ahead of the median of all; 0 where there are too few to tell. */

@@ -1,4 +1,4 @@
-import type { MemberId, RaftCore } from '../raft/types.ts';
+import type { RaftCore } from '../raft/types.ts';
 import { type Clock, every, type Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { EntryRecord } from '../storage/record.ts';
@@ -60,9 +60,14 @@ export class Fitness {
     return this.clocks.jumped;
   }
 
-  /** The clock of another member, as a message carried it. */
-  hear(member: MemberId, clockUs: number): void {
-    this.clocks.hear(member, clockUs);
+  /** The clock of another member, as a message carried it, and those that it told of. */
+  hear(message: PeerMessage, clockUs: number): void {
+    this.clocks.hear(message.from, clockUs, message.type === 'heartbeat' ? message.clocks : undefined);
+  }
+
+  /** The message with what this node has heard of the clocks of others. */
+  telling(message: PeerMessage): PeerMessage {
+    return message.type === 'heartbeat' ? { ...message, clocks: this.clocks.heardFor(message.to) } : message;
   }
 
   /** A node that may not lead asks for no votes; it still gives them, and follows. */

@@ -1,8 +1,24 @@
 import type { Configuration, HardState, MemberId, Message } from '../raft/types.ts';
 import type { EntryRecord, LogPlace } from '../storage/record.ts';
 
-/** A Raft message between nodes: its entries are sealed records. */
-export type PeerMessage = Message<EntryRecord>;
+/** The clock of another member, as somebody has heard it. */
+export interface MemberClock {
+  readonly member: MemberId;
+  /** Against the clock of whoever tells of it. */
+  readonly aheadUs: number;
+  /** How long ago it was heard. */
+  readonly ageMs: number;
+}
+
+type Heartbeat = Extract<Message<EntryRecord>, { type: 'heartbeat' }>;
+
+/**
+ * A Raft message between nodes: its entries are sealed records. A heartbeat tells followers of each other's clocks, which
+ * the core does not look at.
+ */
+export type PeerMessage =
+  | Exclude<Message<EntryRecord>, Heartbeat>
+  | (Heartbeat & { readonly clocks?: readonly MemberClock[] });
 
 /** What the replica needs of the network. */
 export interface Transport {

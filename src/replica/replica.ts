@@ -206,7 +206,7 @@ export class Replica implements Inbound {
 
   receive(message: PeerMessage, clockUs: number): void {
     if (this.stopping) return;
-    this.fitness.hear(message.from, clockUs);
+    this.fitness.hear(message, clockUs);
     if (message.type === 'timeoutNow') void this.takeOver(message);
     else if (isReferral(message)) void this.catchUp.follow(message);
     else this.step(message);
@@ -411,7 +411,7 @@ export class Replica implements Inbound {
   }
 
   private send(message: PeerMessage): void {
-    if (this.fitness.maySend(message)) this.ports.transport.send(message);
+    if (this.fitness.maySend(message)) this.ports.transport.send(this.fitness.telling(message));
   }
 
   private requestRead(id: number): void {

@@ -73,10 +73,11 @@ const raftMessage: fc.Arbitrary<PeerMessage> = fc
     transfer: fc.boolean(),
     payloads: fc.array(fc.string({ maxLength: 300 }), { maxLength: 4 }),
     acknowledged: fc.array(fc.record({ member: name, index: uint }), { maxLength: 3 }),
+    clocks: fc.array(fc.record({ member: name, aheadUs: fc.integer(), ageMs: fc.nat() }), { maxLength: 3 }),
   })
   .map((all) => {
     const { type, term, index, logTerm, commit, reject, rejectHint, context, applied, transfer } = all;
-    const { payloads, acknowledged } = all;
+    const { payloads, acknowledged, clocks } = all;
     const envelope = { ...ends, term };
     switch (type) {
       case 'append': {
@@ -89,7 +90,7 @@ const raftMessage: fc.Arbitrary<PeerMessage> = fc
       case 'appendResponse':
         return { ...envelope, type, index, reject, rejectHint, logTerm, applied };
       case 'heartbeat':
-        return { ...envelope, type, commit, context, acknowledged };
+        return { ...envelope, type, commit, context, acknowledged, clocks };
       case 'heartbeatResponse':
         return { ...envelope, type, context, applied };
       case 'preVote':
@@ -154,6 +155,11 @@ function reflectedRaft(message: PeerMessage, clockUs: number): Record<string, un
     rest.entries = (message.entries ?? []).map((entry) => entry.payload?.bytes);
   }
   if (type === 'heartbeat' || type === 'heartbeatResponse') rest.clockUs = clockUs;
+  if (message.type === 'heartbeat') {
+    rest.clocks = (message.clocks ?? []).map(({ member, aheadUs, ageMs }) => {
+      return { member, aheadUs: Math.max(0, aheadUs), behindUs: Math.max(0, 0 - aheadUs), ageMs };
+    });
+  }
   return { ...rest, type: WIRE_NAMES[type] };
 }
 

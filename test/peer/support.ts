@@ -51,7 +51,7 @@ export function append(from: MemberId, to: MemberId, index: number, records: rea
 }
 
 export function heartbeat(from: MemberId, to: MemberId, context: number): PeerMessage {
-  return { type: 'heartbeat', from, to, term: 1, commit: 0, context, acknowledged: [] };
+  return { type: 'heartbeat', from, to, term: 1, commit: 0, context, acknowledged: [], clocks: [] };
 }
 
 export const random = (from: number, to: number) => randomInt(from, to);

@@ -15,6 +15,22 @@ describe('clocks that are compared', () => {
     expect([clocks.aheadUs(), clocks.check()]).toEqual([-MINUTE_US, false]);
   });
 
+  it('are as a leader has heard them, for one that hears of its leader alone [S15]', async () => {
+    const time = new VirtualTime();
+    const [leaders, followers] = [time.clock(() => -MINUTE_US), time.clock(() => 0)];
+    const [leader, follower] = [new ClockWatch(leaders, silent), new ClockWatch(followers, silent)];
+    leader.hear('n2', followers.nowUs());
+    leader.hear('n3', leaders.nowUs());
+    await time.run(4_000);
+    const told = leader.heardFor('n2');
+    expect(told).toEqual([{ member: 'n3', aheadUs: 0, ageMs: 4_000 }]);
+    follower.hear('n1', leaders.nowUs(), told);
+    expect([follower.aheadUs(), follower.check()]).toEqual([MINUTE_US, false]);
+    // It does not become younger by being passed on.
+    await time.run(6_001);
+    expect([follower.aheadUs(), follower.check()]).toEqual([0, true]);
+  });
+
   it('go on while nothing is heard of them, and are forgotten after ten seconds: they may have been set [S15]', async () => {
     const time = new VirtualTime();
     const clock = time.clock(() => 0);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EntryType } from '../../src/raft/types.ts';
 import { sealEntry } from '../../src/storage/record.ts';
-import { anAppend, ELECTION_MS, ReplicaCluster, TICK_MS, watch } from '../support/replica-cluster.ts';
+import { anAppend, ELECTION_MS, ReplicaCluster, type ReplicaNode, TICK_MS, watch } from '../support/replica-cluster.ts';
 
 const SECOND = 1_000_000;
 
@@ -402,6 +402,25 @@ describe('the clock of a node', () => {
       expect(asked).toEqual([]);
       const back = await cluster.restart(third);
       await cluster.time.until('the restarted one leads', () => back.leads, 30_000);
+    });
+  }
+
+  for (const skewUs of [11 * SECOND, -11 * SECOND]) {
+    it(`${skewUs / SECOND} s from the median is known to a node that has never led, and it does not campaign [S15]`, async () => {
+      const cluster = await ReplicaCluster.start(3);
+      const leader = await cluster.leader();
+      const [skewed, third] = cluster.followers(leader);
+      cluster.skewUs.set(skewed!.id, skewUs);
+      await cluster.time.run(3_000);
+      expect(skewed!.warnings).toHaveLength(1);
+      await cluster.crash(leader);
+      const led = new Set<ReplicaNode>();
+      const leads = () => {
+        for (const node of cluster.nodes) if (node.leads) led.add(node);
+        return third!.leads;
+      };
+      await cluster.time.until('the third one leads', leads, 30_000);
+      expect([...led]).toEqual([third]);
     });
   }
 

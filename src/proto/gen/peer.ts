@@ -20,6 +20,7 @@ import type { IdentifyResponse as _factstore_peer_v1_IdentifyResponse, IdentifyR
 import type { JoinRequest as _factstore_peer_v1_JoinRequest, JoinRequest__Output as _factstore_peer_v1_JoinRequest__Output } from './factstore/peer/v1/JoinRequest.ts';
 import type { JoinResponse as _factstore_peer_v1_JoinResponse, JoinResponse__Output as _factstore_peer_v1_JoinResponse__Output } from './factstore/peer/v1/JoinResponse.ts';
 import type { Lineage as _factstore_peer_v1_Lineage, Lineage__Output as _factstore_peer_v1_Lineage__Output } from './factstore/peer/v1/Lineage.ts';
+import type { MemberClock as _factstore_peer_v1_MemberClock, MemberClock__Output as _factstore_peer_v1_MemberClock__Output } from './factstore/peer/v1/MemberClock.ts';
 import type { Membership as _factstore_peer_v1_Membership, Membership__Output as _factstore_peer_v1_Membership__Output } from './factstore/peer/v1/Membership.ts';
 import type { MembershipMember as _factstore_peer_v1_MembershipMember, MembershipMember__Output as _factstore_peer_v1_MembershipMember__Output } from './factstore/peer/v1/MembershipMember.ts';
 import type { Part as _factstore_peer_v1_Part, Part__Output as _factstore_peer_v1_Part__Output } from './factstore/peer/v1/Part.ts';
@@ -94,6 +95,7 @@ export interface ProtoGrpcType {
         JoinRequest: MessageTypeDefinition<_factstore_peer_v1_JoinRequest, _factstore_peer_v1_JoinRequest__Output>
         JoinResponse: MessageTypeDefinition<_factstore_peer_v1_JoinResponse, _factstore_peer_v1_JoinResponse__Output>
         Lineage: MessageTypeDefinition<_factstore_peer_v1_Lineage, _factstore_peer_v1_Lineage__Output>
+        MemberClock: MessageTypeDefinition<_factstore_peer_v1_MemberClock, _factstore_peer_v1_MemberClock__Output>
         Membership: MessageTypeDefinition<_factstore_peer_v1_Membership, _factstore_peer_v1_Membership__Output>
         MembershipMember: MessageTypeDefinition<_factstore_peer_v1_MembershipMember, _factstore_peer_v1_MembershipMember__Output>
         Part: MessageTypeDefinition<_factstore_peer_v1_Part, _factstore_peer_v1_Part__Output>

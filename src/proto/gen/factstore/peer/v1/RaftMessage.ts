@@ -2,6 +2,7 @@
 
 import type { RaftMessageType as _factstore_peer_v1_RaftMessageType, RaftMessageType__Output as _factstore_peer_v1_RaftMessageType__Output } from '../../../factstore/peer/v1/RaftMessageType.ts';
 import type { Acknowledged as _factstore_peer_v1_Acknowledged, Acknowledged__Output as _factstore_peer_v1_Acknowledged__Output } from '../../../factstore/peer/v1/Acknowledged.ts';
+import type { MemberClock as _factstore_peer_v1_MemberClock, MemberClock__Output as _factstore_peer_v1_MemberClock__Output } from '../../../factstore/peer/v1/MemberClock.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface RaftMessage {
@@ -19,6 +20,7 @@ export interface RaftMessage {
   'entries'?: (Buffer | Uint8Array | string)[];
   'acknowledged'?: (_factstore_peer_v1_Acknowledged)[];
   'loadMax'?: (number | string | Long);
+  'clocks'?: (_factstore_peer_v1_MemberClock)[];
 }
 
 export interface RaftMessage__Output {
@@ -36,4 +38,5 @@ export interface RaftMessage__Output {
   'entries': (Buffer)[];
   'acknowledged': (_factstore_peer_v1_Acknowledged__Output)[];
   'loadMax': (number);
+  'clocks': (_factstore_peer_v1_MemberClock__Output)[];
 }
