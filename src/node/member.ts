@@ -392,6 +392,7 @@ export class Member {
       self,
       clusterId: storage.clusterId,
       record: storage.foundingBytes as Uint8Array,
+      hasLostPlace: () => this.place.lost !== '',
       ending: ending.signal,
     });
   }

@@ -20,13 +20,14 @@ import {
   sameConfiguration,
   simpleChange,
 } from '../raft/changer.ts';
-import { allVoters, isQuorum, isVoter } from '../raft/configuration.ts';
+import { allMembers, allVoters, isQuorum, isVoter } from '../raft/configuration.ts';
 import type { Configuration, MemberId } from '../raft/types.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { MembersChange } from '../server/cluster-service.ts';
 import type { Damage } from '../storage/damage.ts';
+import type { LogPlace } from '../storage/record.ts';
 import type { KnownMember, Members } from './members.ts';
 
 export interface MembershipChangesPorts {
@@ -40,9 +41,13 @@ export interface MembershipChangesPorts {
   readonly clusterId: Uint8Array;
   /** The founding record, as it is stored. */
   readonly record: Uint8Array;
+  /** True: this node has been told that it has no place in the cluster any more. */
+  hasLostPlace(): boolean;
   /** Aborted when the node stops. */
   readonly ending: Signal;
 }
+
+type LogEntry = Pick<LogPlace, 'index' | 'term'>;
 
 /** A learner becomes a voter when no more entries than these are missing: less than what is in flight under load. */
 const PROMOTION_LAG_MAX = 1_000;
@@ -328,16 +333,18 @@ export class MembershipChanges {
     const { replica, members, facts, clock, logger, ending } = this.ports;
     facts.checkLevel(MEMBERS_CHANGED);
     let to: Configuration;
+    let entry: LogEntry | undefined;
     for (;;) {
       to = this.next(change);
       const { members: known, lineage } = members.inForce;
       const payload = encodeMembership(to, new Map([...known, ...joining]), lineage);
-      if (replica.proposeMembers(payload)) break;
+      entry = replica.proposeMembers(payload);
+      if (entry) break;
       // The sealer needs the event loop, which a wait that is over at once would not give it.
       if (ending.aborted) throw new FactstoreError('NOT_READY', 'the node is stopping. Nothing was changed.');
       await clock.sleep(POLL_MS, ending);
     }
-    await this.settled(isJoint(to) ? leaveJoint(to) : to);
+    await this.settled(entry, isJoint(to) ? leaveJoint(to) : to);
     const names = Array.from(members.inForce.voters[0], nodeIdOf).sort().join(', ');
     logger.info({ event: 'members.changed' }, `the members have changed: ${names} vote now`);
   }
@@ -356,19 +363,13 @@ export class MembershipChanges {
     return to;
   }
 
-  private async settled(final: Configuration): Promise<void> {
+  /** Resolves once this entry has put the final configuration in force, or begun to, and a quorum knows it for good. */
+  private async settled(entry: LogEntry, final: Configuration): Promise<void> {
     const { replica, clock, ending } = this.ports;
-    const term = replica.term;
     const until = clock.monotonicMs() + CHANGE_MS;
-    const inForce = () => {
-      const [now, ...changes] = replica.configurations;
-      const { changeSettled, role } = replica.status();
-      // A leader that was removed has handed over, and its successor settles what is left.
-      const settled = changeSettled || role !== 'leader';
-      return now !== undefined && changes.length === 0 && sameConfiguration(now, final) && settled;
-    };
-    while (!inForce()) {
-      if (replica.term !== term || ending.aborted)
+    while (!this.isSettled(entry, final)) {
+      const leads = replica.term === entry.term || this.hasLeft(entry, final);
+      if (!leads || ending.aborted)
         throw new FactstoreError(
           'LEADERSHIP_LOST',
           'leadership was lost meanwhile: factstore cluster status tells whether the members have changed',
@@ -376,10 +377,25 @@ export class MembershipChanges {
       if (clock.monotonicMs() >= until)
         throw new FactstoreError(
           'DEADLINE_EXCEEDED',
-          'the change was not committed in time and may still come: factstore cluster status tells',
+          'the change was not settled in time and may still come: factstore cluster status tells',
         );
       await clock.sleep(POLL_MS, ending);
     }
+  }
+
+  private isSettled(entry: LogEntry, final: Configuration): boolean {
+    const { replica, hasLostPlace } = this.ports;
+    const [now, ...changes] = replica.configurations;
+    const inForce = now !== undefined && changes.length === 0 && sameConfiguration(now, final);
+    // A configuration may be in force without the entry: where only an address is to change it is, from the beginning.
+    if (!inForce || !replica.hasCommitted(entry)) return false;
+    return replica.status().changeSettled || (this.hasLeft(entry, final) && hasLostPlace());
+  }
+
+  /** Whether this leader has removed itself. Its successor settles that, and tells it so when it asks for its place. */
+  private hasLeft(entry: LogEntry, final: Configuration): boolean {
+    const { replica, self } = this.ports;
+    return !allMembers(final).has(self) && replica.hasCommitted(entry);
   }
 
   private whoLeads(): Pick<JoinResponse, 'leader' | 'waits'> {

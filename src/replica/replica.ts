@@ -269,13 +269,19 @@ export class Replica implements Inbound {
   }
 
   /**
-   * Proposes a change of members against which there is no refusal. False: not at this moment, as a large entry is being
-   * sealed, whose hash this one would continue. The change is in force once `configurations` tells of it alone.
+   * Proposes a change of members against which there is no refusal. In force once the entry is committed. Undefined: not
+   * at this moment, as a large entry is being sealed, whose hash this one would continue.
    */
-  proposeMembers(payload: Uint8Array): boolean {
-    if (this.stopping || !this.sealer.idle) return false;
-    this.driver.propose(EntryType.membership, sealMembership(this.core.term, this.logEnd(), payload), true);
-    return true;
+  proposeMembers(payload: Uint8Array): LogPlace | undefined {
+    if (this.stopping || !this.sealer.idle) return undefined;
+    const entry = sealMembership(this.core.term, this.logEnd(), payload);
+    this.driver.propose(EntryType.membership, entry, true);
+    return entry;
+  }
+
+  /** Whether an entry is committed. Where it is not, another leader's may be, in its place. */
+  hasCommitted({ index, term }: Pick<LogPlace, 'index' | 'term'>): boolean {
+    return index <= this.core.commit && this.core.termAt(index) === term;
   }
 
   status(): RaftStatus {

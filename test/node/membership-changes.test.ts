@@ -8,11 +8,12 @@ import type { Lineage } from '../../src/peer/lineage.ts';
 import { encodeMembership, type Membership, membershipEntries, membershipIn } from '../../src/peer/membership-codec.ts';
 import { PeerServer } from '../../src/peer/peer-server.ts';
 import { isJoint, stepRefusal } from '../../src/raft/changer.ts';
-import type { Configuration } from '../../src/raft/types.ts';
+import type { Configuration, Role } from '../../src/raft/types.ts';
 import type { Replica } from '../../src/replica/replica.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import type { Damage } from '../../src/storage/damage.ts';
+import { emptyLog } from '../../src/storage/record.ts';
 import { until } from '../support/wait.ts';
 
 const logger = createLogger('silent', {});
@@ -38,6 +39,12 @@ class Leader {
   asked = 0;
   /** What is proposed is not committed. */
   stalled = false;
+  /** A quorum has it on disk that the last change is committed. */
+  settled = true;
+  role: Role = 'leader';
+  term = 5;
+  /** The others have told it that it has no place any more. */
+  lostPlace = false;
   /** The entry with which its term began. */
   begunAt = 1;
   /** What it cannot send to anybody. */
@@ -49,6 +56,10 @@ class Leader {
   readonly members: Members;
   readonly changes: MembershipChanges;
   private inForce: Membership;
+  private proposals = 0;
+  private committed = 0;
+  /** How often its status was looked at. */
+  looked = 0;
   pending: Membership | undefined;
 
   constructor(voters: readonly FoundingMember[], learners: readonly FoundingMember[] = [], lineage?: Lineage) {
@@ -70,6 +81,7 @@ class Leader {
       self: idOf(n1),
       clusterId,
       record: Buffer.from('the record'),
+      hasLostPlace: () => this.lostPlace,
       ending: this.ending.signal,
     });
   }
@@ -85,8 +97,12 @@ class Leader {
   private replica(): Partial<Replica> {
     const leader = this;
     return {
-      role: 'leader',
-      term: 5,
+      get role() {
+        return leader.role;
+      },
+      get term() {
+        return leader.term;
+      },
       get configurations() {
         return leader.configurations;
       },
@@ -94,25 +110,41 @@ class Leader {
         this.pending ? 'another change of the members is under way (entry 9)' : stepRefusal(this.inForce, to),
       lostFor: () => this.lost,
       confirm: async () => undefined,
-      status: () =>
-        ({
-          ...{ commit: 10_000, begunAt: this.begunAt, changeSettled: true, role: 'leader' },
+      hasCommitted: ({ index }) => index === this.committed,
+      status: () => {
+        this.looked++;
+        return {
+          ...{
+            commit: 10_000,
+            begunAt: this.begunAt,
+            changeSettled: this.settled && this.role === 'leader',
+            role: this.role,
+          },
           progress: this.progress(),
-        }) as unknown as ReturnType<Replica['status']>,
+        } as unknown as ReturnType<Replica['status']>;
+      },
       proposeMembers: (payload) => {
         if (this.sealing) return this.refuseToPropose();
+        this.proposals++;
         if (this.stalled) this.append(payload);
         else this.commit(payload);
-        return true;
+        return { ...emptyLog(clusterId), index: this.proposals, term: this.term };
       },
     };
   }
 
-  private refuseToPropose(): false {
+  /** Another one has led, whose log did not have what this one was about to commit, and by now this one leads again. */
+  deposedMeanwhile(): void {
+    this.term += 2;
+    this.pending = undefined;
+    this.members.update(this.configurations);
+  }
+
+  private refuseToPropose(): undefined {
     this.asked++;
     // Whoever asks so often in one turn asks for ever.
     if (this.ending.signal.aborted && this.asked > ASKED_MAX) throw new Error('asked for ever');
-    return false;
+    return undefined;
   }
 
   private get configurations(): readonly Membership[] {
@@ -128,6 +160,7 @@ class Leader {
   /** In force at once, and a joint configuration is left at once. */
   commit(payload: Uint8Array): void {
     this.inForce = this.read(payload);
+    this.committed = this.proposals;
     this.proposed.push(`${this.votes}${isJoint(this.inForce) ? ' joint' : ''}`);
     if (isJoint(this.inForce)) this.inForce = this.read(membershipEntries.leaveJoint(this.inForce));
     this.members.update([this.inForce]);
@@ -351,6 +384,30 @@ describe('a member that was started elsewhere', () => {
 });
 
 describe('what an operator asks for', () => {
+  it('is done where a leader has removed itself only once it was told by those who are left [C7]', async () => {
+    const leader = new Leader([n1, n2]);
+    leader.settled = false;
+    const removing = leader.changes.change({ kind: 'remove', name: 'n1' }).then(() => 'done');
+    // Nobody took over from it in time, or the quorum did not answer: whoever is left may have lost the news.
+    leader.role = 'follower';
+    const looked = leader.looked;
+    const looksOn = until('it looks on', () => leader.looked > looked + 2 && 'looks on');
+    expect(await Promise.race([removing, looksOn])).toBe('looks on');
+    leader.lostPlace = true;
+    expect(await removing).toBe('done');
+    expect(leader.votes).toBe('n2-2');
+  });
+
+  it('is not told as done where another leader has cut it off, also where it only tells of an address [C7]', async () => {
+    const leader = new Leader([n1, n2, n3]);
+    leader.stalled = true;
+    const there = await joiner('n3', 3, clusterId);
+    const moving = leader.changes.change({ kind: 'move', name: 'n3', peerAddress: there.peerAddress });
+    await until('it is proposed', () => leader.pending);
+    leader.deposedMeanwhile();
+    await expect(moving).rejects.toThrow(/leadership was lost meanwhile/);
+  });
+
   it('is refused where the rest could not go on', async () => {
     const leader = new Leader([n1, n2, n3]);
     leader.unreachable.add(idOf(n3));

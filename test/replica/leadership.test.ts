@@ -87,6 +87,23 @@ describe('a leader', () => {
     for (const node of cluster.nodes) expect(await cluster.settled(node.types('a'))).toEqual([]);
   });
 
+  it('that was deposed knows what it proposed from what another leader has put in its place [C7]', async () => {
+    const cluster = await ReplicaCluster.start(3);
+    const leader = await cluster.leader();
+    cluster.isolate(leader);
+    const refusal = cluster.refused(leader.append(anAppend('a', ['Lost'])));
+    await cluster.time.run(1);
+    const lost = leader.replica.logEnd();
+    expect(leader.replica.hasCommitted(lost)).toBe(false);
+    const successor = await cluster.leader(leader);
+    cluster.heal();
+    await refusal;
+    await cluster.time.until('the place is taken', () => leader.replica.status().commit >= lost.index);
+    expect(leader.replica.hasCommitted(lost)).toBe(false);
+    await cluster.settled(successor.append(anAppend('b', ['Kept'])));
+    expect(successor.replica.hasCommitted(successor.replica.logEnd())).toBe(true);
+  });
+
   it('that was deposed and hears nothing says within seconds that the fate is open [S8]', async () => {
     const cluster = await ReplicaCluster.start(3);
     const leader = await cluster.leader();

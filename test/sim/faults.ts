@@ -341,7 +341,7 @@ export class Faults {
       if (!replica || !from || isJoint(from)) return;
       const to = attempt(() => step(from, changes));
       if (!to || replica.changeRefusal(to) !== undefined || !this.hasQuorum(to)) return;
-      proposed = replica.proposeMembers(membersPayload(to));
+      proposed = replica.proposeMembers(membersPayload(to)) !== undefined;
       if (!proposed) return;
       this.proposed = [...this.proposed.slice(-PROPOSED_KEPT), to];
       this.note(() => `${leading.id} proposes ${configurationText(to)}`);
