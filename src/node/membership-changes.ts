@@ -178,7 +178,8 @@ export class MembershipChanges {
     const owner = members.all.find((other) => other.memberId !== id && other.address === address);
     if (owner)
       throw refused(`clients reach ${owner.nodeId} at ${address}, so not ${nodeId}: set --advertise of ${nodeId}`);
-    if (id !== self) await this.checkReachable(id, node);
+    // A lone node is found by nobody, and need not find itself.
+    if (id !== self || members.all.length > 1) await this.checkReachable(id, node);
     await this.make((from) => from, new Map([[id, node]]));
   }
 

@@ -363,6 +363,19 @@ describe('a member that was started elsewhere', () => {
     expect(leader.proposed).toEqual([]);
   });
 
+  it('is not recorded where nobody answers, also where it leads: the others would look for it there [C7]', async () => {
+    const moved = { ...n1, peerAddress: '127.0.0.1:2' };
+    const leader = new Leader([n1, n2]);
+    expect((await asks(leader, moved, clusterId)).waits).toMatch(
+      /n1 cannot reach 127.0.0.1:2: connection refused.*is --peer-advertise of n1 right/,
+    );
+    expect(leader.proposed).toEqual([]);
+    // Nobody else has to find it.
+    const alone = new Leader([n1]);
+    expect((await asks(alone, moved, clusterId)).waits).toBe('');
+    expect(alone.members.byId(idOf(n1))?.recordedAddress).toBe('127.0.0.1:2');
+  });
+
   it('is moved by an operator, and never to where another node answers, or one of another cluster', async () => {
     const leader = new Leader([n1, n2, n3]);
     const move = (peerAddress: string, name = 'n3') => leader.changes.change({ kind: 'move', name, peerAddress });

@@ -399,4 +399,13 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     rule: 'C7',
     test: 'replica/leadership.test.ts',
   },
+  {
+    id: 'own-address-unchecked',
+    file: 'src/node/membership-changes.ts',
+    search: 'if (id !== self || members.all.length > 1) await',
+    replacement: 'if (id !== self) await',
+    bug: 'a leader records an address at which nobody answers as its own, and the others lose it',
+    rule: 'C7',
+    test: 'node/membership-changes.test.ts',
+  },
 ];
