@@ -11,6 +11,7 @@ import { allMembers, allVoters, isQuorum, isVoter } from '../raft/configuration.
 import type { MemberId } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { DirectoryLock } from '../storage/directory-lock.ts';
+import { refuseOtherUser } from '../storage/directory-owner.ts';
 import { removeDivergenceNote } from '../storage/divergence-note.ts';
 import { isThere } from '../storage/files.ts';
 import { type Identity, readIdentity, writeIdentity } from '../storage/identity.ts';
@@ -69,9 +70,11 @@ export class Recovery {
 
   /**
    * Ends in FAILED_PRECONDITION where there is nothing to recover: no such directory, one in use, of no cluster or of its
-   * only voter, of a node that is no member any more, or where a majority answers; in DATA_LOSS where it is damaged.
+   * only voter, of another user, of a node that is no member any more, or where a majority answers; in DATA_LOSS where it
+   * is damaged.
    */
   static async open(path: string, clock: Clock, signal: Signal): Promise<Recovery> {
+    await refuseOtherUser(path);
     if (!(await isThere(join(path, 'identity.json'))))
       throw refused(path, 'is not a data directory: it has no identity.json');
     const lock = await DirectoryLock.take(path);

@@ -3,6 +3,7 @@ import { uuidBytes } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { DirectoryLock } from '../storage/directory-lock.ts';
+import { refuseOtherUser } from '../storage/directory-owner.ts';
 import { isThere } from '../storage/files.ts';
 import { type Identity, readIdentity } from '../storage/identity.ts';
 import { newestSeal } from '../storage/index/open-index.ts';
@@ -38,13 +39,15 @@ const INDEX_WAY_OUT = ' (the index follows from the log: delete index/)';
  * Checks a data directory that no node runs on, end to end: identity, promises, every record, digest and chain hash of
  * the log, every row of the index, and that the index follows from this log. It changes nothing but what LevelDB does
  * when it opens a database, and finishes the change to a new log that a crash interrupted, as a start does. Ends in
- * FAILED_PRECONDITION where there is none, or a node runs on it, and with the reason of the signal once that is aborted.
+ * FAILED_PRECONDITION where there is none, a node runs on it, or its files are another user's, and with the reason of the
+ * signal once that is aborted.
  */
 export async function verifyDirectory(
   path: string,
   onProgress: (checked: number, of: number) => void,
   signal?: AbortSignal,
 ): Promise<DirectoryReport> {
+  await refuseOtherUser(path);
   if (!(await isThere(join(path, 'identity.json'))) && !(await isThere(join(path, 'log'))))
     throw new FactstoreError(
       'FAILED_PRECONDITION',

@@ -68,3 +68,8 @@ export function codeOf(error: unknown): unknown {
 export function isMissing(error: unknown): boolean {
   return codeOf(error) === 'ENOENT';
 }
+
+/** Whether an error is that of a file which the user of this process may not touch. */
+export function isDenied(error: unknown): boolean {
+  return codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM';
+}

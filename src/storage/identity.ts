@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { FactstoreError } from '../base/errors.ts';
-import { isMissing, replaceFile } from './files.ts';
+import { isDenied, isMissing, replaceFile } from './files.ts';
 
 /** The version of the layout of a data directory. */
 export const DIRECTORY_FORMAT = 2;
@@ -76,6 +76,13 @@ export async function readIdentity(path: string): Promise<Identity | undefined> 
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (isMissing(error)) return undefined;
+    if (isDenied(error))
+      throw new FactstoreError(
+        'FAILED_PRECONDITION',
+        `${path} cannot be read by user ${process.geteuid?.()}: ${(error as Error).message}. Nothing is known to be damaged: give all files of the directory to the user that runs factstore (chown -R)`,
+        { path },
+        { cause: error },
+      );
     throw new FactstoreError(
       'DATA_LOSS',
       `${path} cannot be read: ${(error as Error).message}`,

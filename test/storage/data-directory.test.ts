@@ -1,16 +1,20 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { Recovery } from '../../src/ops/recover.ts';
+import { verifyDirectory } from '../../src/ops/verify.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { DataDirectory } from '../../src/storage/data-directory.ts';
-import { decodeIdentity, encodeIdentity } from '../../src/storage/identity.ts';
+import { decodeIdentity, encodeIdentity, readIdentity } from '../../src/storage/identity.ts';
 import { failure, temporaryDirectory } from './support.ts';
 
 const CLUSTER = '0b9ed1b4-5d7c-4f0f-9a52-2d3c0a6d4a11';
 const OTHER = '11111111-5d7c-4f0f-9a52-2d3c0a6d4a11';
+const NOBODY = 65_534;
 const SMALL = { nodeId: 'n1', ballastBytes: 1 << 16 };
 
 async function fresh(): Promise<string> {
@@ -148,6 +152,28 @@ describe('a data directory', () => {
     await writeFile(file, good);
     await opened(path);
   });
+
+  test.skipIf(process.geteuid?.() !== 0)(
+    'of another user is no damaged one, and neither verified nor recovered: root alone can try it',
+    async () => {
+      const path = await created();
+      execFileSync('chown', ['-R', `${NOBODY}`, path]);
+      const refused = expect.stringContaining(`belong to user ${NOBODY}, and this runs as user 0`);
+      const { signal } = new AbortController();
+      const checks = [() => verifyDirectory(path, () => {}), () => Recovery.open(path, systemClock, signal)];
+      for (const check of checks)
+        expect(await failure(check())).toMatchObject({ code: 'FAILED_PRECONDITION', message: refused });
+      expect(execFileSync('find', [path, '-not', '-uid', `${NOBODY}`], { encoding: 'utf8' })).toBe('');
+      const file = join(path, 'identity.json');
+      onTestFinished(() => process.seteuid?.(0));
+      process.seteuid?.(NOBODY + 1);
+      const unseen = expect.stringContaining(`are not to be seen by user ${NOBODY + 1}`);
+      for (const check of checks)
+        expect(await failure(check())).toMatchObject({ code: 'FAILED_PRECONDITION', message: unseen });
+      const denied = await failure(readIdentity(file));
+      expect(denied).toMatchObject({ code: 'FAILED_PRECONDITION', message: expect.stringContaining('chown') });
+    },
+  );
 
   test('with a log but without an identity is refused [D7]', async () => {
     const path = await created();
