@@ -3,6 +3,7 @@ import { type ServerInterceptor, status } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Tally } from '../runtime/tally.ts';
+import { ALARMING_CALLS, ALARMING_REFUSALS } from './alarming.ts';
 import { type Call, isReserved, passesOverload, Reserve } from './reserve.ts';
 import { statusOf } from './status.ts';
 
@@ -12,9 +13,9 @@ const CALLS_RESERVED = 64;
 /** What has come in on the client port since the start. */
 export class Traffic {
   /** Calls that have ended, by `method code`. */
-  readonly calls = new Tally();
+  readonly calls = new Tally(ALARMING_CALLS);
   /** Appends of AppendStream calls that were answered with an error, by its code. */
-  readonly refusedAppends = new Tally();
+  readonly refusedAppends = new Tally(ALARMING_REFUSALS);
   openCalls = 0;
   connections = 0;
   /** Connections that came while connectionsMax were open. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { formatAddress } from '../../src/config/values.ts';
 import { scrape } from '../support/metrics.ts';
@@ -13,7 +13,7 @@ const deploy = (path: string) => readFileSync(fileURLToPath(new URL(`../../deplo
 const OF_PROMETHEUS = new Set(['up']);
 /** Labels that Prometheus adds when it scrapes. */
 const OF_SCRAPES = new Set(['job', 'instance']);
-const WORDS = new Set(['by', 'sum', 'max', 'rate', 'increase', 'histogram_quantile', 'label_values', 'le']);
+const WORDS = new Set(['by', 'or', 'sum', 'max', 'rate', 'increase', 'histogram_quantile', 'label_values', 'le']);
 
 /** The metrics of an expression, and the labels by which it chooses among each. */
 function selectorsOf(expression: string): { metric: string; labels: string[] }[] {
@@ -40,6 +40,22 @@ const alerts = (
     groups: { rules: { alert: string; expr: string; annotations: Record<string, string> }[] }[];
   }
 ).groups.flatMap(({ rules }) => rules);
+
+it('has every counter of an alert from the start: the first thing that it counts could not be seen to rise', async () => {
+  const nodes = await TestNodes.start(1);
+  onTestFinished(() => nodes.dispose());
+  const told = [...(await scrape(formatAddress(nodes.node(0).address))).keys()];
+  const counters = alerts.flatMap(({ expr }) => [...expr.matchAll(/(\w+_total)(?:\{([^}]*)\})?/g)]);
+  expect(counters.length).toBeGreaterThan(5);
+  for (const [selector, metric = '', labels = ''] of counters) {
+    const series = told.filter((name) => name.startsWith(metric) && labels.split(',').every((l) => name.includes(l)));
+    expect(series, selector).not.toEqual([]);
+  }
+  for (const method of ['Events/Append', 'Streams/', 'Projections/', 'Cluster/', 'Admin/']) {
+    const calls = told.filter((name) => name.includes(`method="/factstore.v1.${method}`));
+    expect(calls.join(), method).toContain('code="INTERNAL"');
+  }
+});
 
 describe('what watches a cluster', () => {
   let nodes: TestNodes;
