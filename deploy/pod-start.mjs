@@ -2,16 +2,15 @@
 // joins their cluster, as a learner first, and votes once it has caught up.
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { data, factstore, founders, nodeId, program, removedNote, sleep } from './pod.mjs';
+import { data, founders, members, nodeId, program, removedNote, sleep } from './pod.mjs';
 
 const SAY_MS = 10_000;
 
 /** Whether the cluster that removed the former member of this volume goes on, without that one. */
 async function goesOnWithout(clusterId) {
-  const lines = (await factstore('cluster', 'status')).trim().split('\n');
-  const members = lines.map((line) => JSON.parse(line));
-  const led = members.some((member) => member.clusterId === clusterId && member.role === 'leader');
-  return led && !members.some((member) => member.nodeId === nodeId);
+  const all = await members();
+  const led = all.some((member) => member.clusterId === clusterId && member.role === 'leader');
+  return led && !all.some((member) => member.nodeId === nodeId);
 }
 
 /**

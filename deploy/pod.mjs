@@ -28,6 +28,12 @@ export function factstore(...args) {
   });
 }
 
+/** All members of the cluster, and how each is. */
+export async function members() {
+  const lines = (await factstore('cluster', 'status')).trim().split('\n');
+  return lines.map((line) => JSON.parse(line));
+}
+
 export function sleep(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,12 +1,12 @@
-// What Kubernetes runs before it stops a container. Where this node leads, another one takes over. Where its pod is scaled
-// away, its member is removed from the cluster. Then it goes on serving until clients and services have had the time to
-// hear that this pod goes. A restart without all this is safe as well; a pod that is scaled away without it leaves a
+// What Kubernetes runs before it stops a container. Where this node leads others, one of them takes over. Where its pod is
+// scaled away, its member is removed from the cluster. Then it goes on serving until clients and services have had the time
+// to hear that this pod goes. A restart without all this is safe as well; a pod that is scaled away without it leaves a
 // member behind, to be removed by hand.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { join } from 'node:path';
 import { here } from './own-address.mjs';
-import { data, factstore, nodeId, removedNote, sleep } from './pod.mjs';
+import { data, factstore, members, nodeId, removedNote, sleep } from './pod.mjs';
 
 const HEARD_MS = 3_000;
 const REMOVED_WITHIN_MS = 40_000;
@@ -15,6 +15,11 @@ const ACCOUNT = process.env.SERVICE_ACCOUNT ?? '/var/run/secrets/kubernetes.io/s
 async function leads() {
   const response = await fetch(`http://${here}/metrics`, { signal: AbortSignal.timeout(3_000) });
   return (await response.text()).includes('factstore_raft_role{role="leader"} 1');
+}
+
+/** Whether anybody could take over. */
+async function hasOtherVoters() {
+  return (await members()).some((member) => member.voter && member.nodeId !== nodeId);
 }
 
 /** The StatefulSet of this pod as Kubernetes has it now; undefined: it is deleted. */
@@ -76,7 +81,7 @@ async function attempt(what, action) {
 
 const began = performance.now();
 await attempt('leadership was not handed over before the stop, which does it too', async () => {
-  if (await leads()) await factstore('cluster', 'transfer');
+  if ((await leads()) && (await hasOtherVoters())) await factstore('cluster', 'transfer');
 });
 await attempt(`if this pod was scaled away, remove its member: factstore cluster remove ${nodeId}`, async () => {
   if (await isScaledAway()) await removeMember();

@@ -67,6 +67,14 @@ describe.skipIf(reason !== undefined)(`pods of the manifests${reason ? ` (not re
     expect(existsSync(join(pods.volume(1), 'removed.json'))).toBe(false);
   }, 60_000);
 
+  it('stop without a complaint where they are alone, and there is nobody to take over', async () => {
+    const { pods, client } = await started('single');
+    await members(client, 1);
+    await pods.restart(0);
+    await members(client, 1);
+    expect(pods.output).not.toContain('FailedPreStopHook factstore-0');
+  }, 60_000);
+
   it('grow from one, and none that restarts, loses its volume or pauses is taken for one that is scaled away', async () => {
     const { pods, client } = await started('single');
     await members(client, 1);
