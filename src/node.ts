@@ -244,16 +244,13 @@ export class Node {
 
   private watchDamage(storage: NodeStorage): DamageWatch {
     const { directory, logger } = this;
-    const damages = new DamageWatch({
-      ...{ directory, storage, logger },
+    return new DamageWatch({
+      ...{ directory, storage, logger, returning: this.returning !== undefined },
       mayBeMended: (damage) => this.mayBeMended(damage),
       mayAsk: () => !this.unmended && this.otherPeers().size > 0,
       handOver: async () => this.member?.handOver(HAND_OVER_MS),
       fail: (error) => this.fail(error),
     });
-    storage.onDamage = (damage) => damages.log(damage);
-    storage.onIndexDamage = (error) => damages.index(error);
-    return damages;
   }
 
   private newIntegrity(storage: NodeStorage, member: Member): Integrity {
@@ -390,6 +387,7 @@ export class Node {
       disk: this.reserve,
       ready: () => this.notReady() === undefined,
       repairPercent: () => this.repair?.percentDone,
+      damages: () => this.damages?.count ?? 0,
       member: () => {
         const { member, integrity, nodeId: self } = this;
         if (!member || !integrity) return undefined;

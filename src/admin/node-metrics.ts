@@ -14,6 +14,8 @@ export interface NodeReadings {
   ready(): boolean;
   /** Undefined while the log is whole. */
   repairPercent(): number | undefined;
+  /** Damages of its disk that were met since the start, and those that the start was to mend. */
+  damages(): number;
   /** Undefined until the node belongs to a cluster. */
   member(): MemberReadings | undefined;
   queues(): QueueReadings;
@@ -214,6 +216,11 @@ export class NodeMetrics {
       'factstore_log_repair_percent',
       'How far the repair of the damaged log is; absent: none is needed',
       () => node.repairPercent(),
+    );
+    readings.counter(
+      'factstore_damages_total',
+      'Damages of log and index that the node has met, whoever read them, and those that its start was to mend',
+      () => node.damages(),
     );
     readings.counter(
       'factstore_scrub_bytes_total',

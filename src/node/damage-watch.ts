@@ -8,6 +8,8 @@ export interface DamageWatchPorts {
   readonly directory: DataDirectory;
   readonly storage: NodeStorage;
   readonly logger: Logger;
+  /** It comes back as another member, as its log was damaged beyond what it may mend. */
+  readonly returning: boolean;
   /** Whether there are other members, whom this process has not asked in vain. */
   mayAsk(): boolean;
   /** Whether they may have what this node has lost. */
@@ -24,12 +26,24 @@ export interface DamageWatchPorts {
  */
 export class DamageWatch {
   private readonly ports: DamageWatchPorts;
+  private met = 0;
   private note: Promise<void> | undefined;
   /** The damaged entry that was told of last. */
   private told = -1;
 
   constructor(ports: DamageWatchPorts) {
     this.ports = ports;
+    const { storage, returning } = ports;
+    // Who has met it is another node, which ended for it: figures that begin anew would not tell of it.
+    if (storage.damage !== undefined || returning) this.met++;
+    storage.onDamage = (damage) => this.log(damage);
+    storage.onIndexDamage = (error) => this.index(error);
+    storage.onIndexRebuilt = () => this.met++;
+  }
+
+  /** Damages that were met since the start, and those that this start is to mend. */
+  get count(): number {
+    return this.met;
   }
 
   /** Settles once what was met is noted, or cannot be. */
@@ -42,8 +56,10 @@ export class DamageWatch {
     const { logger, mayAsk, mayBeMended, storage, directory } = this.ports;
     if (this.note) return;
     // Whoever needs it asks again and again.
-    if (damage.index !== this.told)
+    if (damage.index !== this.told) {
+      this.met++;
       logger.error({ event: 'log.damaged', index: damage.index }, `the raft log is damaged: ${damage.text}`);
+    }
     this.told = damage.index;
     if (damage.kind !== 'belowCommit' || !mayAsk() || !mayBeMended(damage)) return;
     this.leave(damageError(directory.path, damage), storage.noteDamage(damage));
@@ -52,6 +68,7 @@ export class DamageWatch {
   /** The index follows from the log: also a lone node has it built anew. */
   index(error: Error): void {
     if (this.note) return;
+    this.met++;
     this.ports.logger.error({ event: 'index.damaged', err: error }, error.message);
     this.leave(error, this.ports.storage.noteIndexDamage(error.message));
   }

@@ -61,6 +61,8 @@ export class NodeStorage {
   onDamage: (damage: Damage) => void = () => undefined;
   /** Told of damage that is met in the index: it is built anew at the next start. */
   onIndexDamage: (error: Error) => void = () => undefined;
+  /** Told when an index that is damaged is built anew. One that is only short of rows may have lost them with the power. */
+  onIndexRebuilt: () => void = () => undefined;
   private readonly directory: DataDirectory;
   private readonly incarnation: number;
   private readonly measured: (store: Store) => Store;
@@ -306,6 +308,7 @@ export class NodeStorage {
       // disk has no room for that note, removing makes some.
       await writeIndexDamageNote(path, why).catch(() => undefined);
     }
+    this.onIndexRebuilt();
     ports.logger.warn({ event: 'index.rebuilt' }, `the index is damaged and is built anew from the log: ${why}`);
     await removeDamagedIndex(path);
     return this.openExistingIndex(ports);

@@ -143,6 +143,7 @@ describe('what watches a cluster', () => {
       'factstore_raft_follower_match_index',
       'factstore_raft_has_leader',
       'factstore_scrub_bytes_total',
+      'factstore_scrub_damages_total',
       'factstore_scrub_log_percent',
       'factstore_scrub_passes_total',
       'factstore_waiting_grants',

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { FactstoreClient } from '../../src/client/index.ts';
+import { formatAddress } from '../../src/config/values.ts';
 import { encodeReadRequest } from '../../src/proto/read.ts';
 import { eventsService } from '../../src/proto/services.ts';
 import { encodeSubscribeRequest } from '../../src/proto/subscribe.ts';
@@ -13,6 +14,7 @@ import { readHardState } from '../../src/storage/raft-log-recovery.ts';
 import { encodeHardState, entryKey, hardStateKey } from '../../src/storage/raft-log-rows.ts';
 import { type EntryRecord, sealEntry } from '../../src/storage/record.ts';
 import { eachRow, type Operation } from '../../src/storage/store.ts';
+import { scrape } from '../support/metrics.ts';
 import { RawClient, type RawOutcome } from '../support/raw-client.ts';
 import { TestNodes } from '../support/test-node.ts';
 import { until } from '../support/wait.ts';
@@ -25,6 +27,11 @@ afterEach(() => nodes.dispose());
 async function fill(client: FactstoreClient, appends: number, events: number): Promise<void> {
   const batch = Array.from({ length: events }, (_, i) => ({ type: 'Counted', data: { i }, tags: [`tag:${i % 10}`] }));
   await Promise.all(Array.from({ length: appends }, (_, i) => client.append(`s-${i % 10}`, batch)));
+}
+
+/** Also once it is mended: whoever watches may not have looked in the moment between. */
+async function damagesTold(n: number): Promise<number | undefined> {
+  return (await scrape(formatAddress(nodes.node(n).address))).get('factstore_damages_total');
 }
 
 describe('a scrubber', () => {
@@ -45,6 +52,7 @@ describe('a scrubber', () => {
     await nodes.startNode(0);
     const client = await nodes.client();
     expect(await client.query({ tags: ['tag:0'] }).toArray()).toHaveLength(5_100);
+    expect(await damagesTold(0)).toBe(1);
   });
 
   test('finds a damaged entry that nobody reads, and peers mend it [D7]', async () => {
@@ -69,6 +77,7 @@ describe('a scrubber', () => {
       const member = members.find(({ nodeId }) => nodeId === `n${n + 1}`);
       return member?.reachable && member.notReady === '';
     });
+    expect(await damagesTold(n)).toBe(1);
   });
 });
 

@@ -12,7 +12,7 @@ const SHORT = new FactstoreError('DATA_LOSS', 'index: a block is short of rows',
 const LOST: Damage = { kind: 'belowCommit', index: 40, text: 'entry 40: its checksum is wrong' };
 
 /** Watches over a node whose disk takes a note when the test lets it, and which others can mend, or not. */
-function watching(mayBeMended = true, mayAsk = true) {
+function watching(mayBeMended = true, mayAsk = true, known: { damage?: Damage; returning?: boolean } = {}) {
   const done: string[] = [];
   const disk = deferred<void>();
   const left = deferred<unknown>();
@@ -21,19 +21,22 @@ function watching(mayBeMended = true, mayAsk = true) {
     done.push(text);
   };
   const { logger, lines } = logging();
+  const storage = {
+    damage: known.damage,
+    noteIndexDamage: (text: string) => note(`index: ${text}`),
+    noteDamage: ({ text }: { text: string }) => note(`log: ${text}`),
+  } as unknown as NodeStorage;
   const damages = new DamageWatch({
     directory: { path: '/d', indexPath: '/d/index', logPath: '/d/log' } as DataDirectory,
-    storage: {
-      noteIndexDamage: (text: string) => note(`index: ${text}`),
-      noteDamage: ({ text }: { text: string }) => note(`log: ${text}`),
-    } as unknown as NodeStorage,
+    storage,
     logger,
+    returning: known.returning ?? false,
     mayBeMended: ({ index }) => mayBeMended && index === LOST.index,
     mayAsk: () => mayAsk,
     handOver: async () => void done.push('handed over'),
     fail: (error) => left.resolve(error),
   });
-  return { damages, done, disk, lines, left: left.promise };
+  return { damages, storage, done, disk, lines, left: left.promise };
 }
 
 describe('damage that a running node meets', () => {
@@ -83,5 +86,20 @@ describe('damage that a running node meets', () => {
       await damages.noted;
       expect(done).toEqual(noted);
     }
+  });
+
+  test('is counted once, be it met by a read, by the start before it is mended, or by a return [D5, D7]', () => {
+    const { damages: alone } = watching(false);
+    expect(alone.count).toBe(0);
+    for (let asked = 0; asked < 3; asked++) alone.log(LOST);
+    expect(alone.count).toBe(1);
+    const { damages: short } = watching();
+    for (let met = 0; met < 3; met++) short.index(SHORT);
+    expect(short.count).toBe(1);
+    expect(watching(true, true, { damage: LOST }).damages.count).toBe(1);
+    expect(watching(true, true, { returning: true }).damages.count).toBe(1);
+    const { damages: rebuilt, storage } = watching();
+    storage.onIndexRebuilt();
+    expect(rebuilt.count).toBe(1);
   });
 });

@@ -444,6 +444,15 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     test: 'node/open-storage.test.ts',
   },
   {
+    id: 'damage-forgotten-that-a-start-mends',
+    file: 'src/node/damage-watch.ts',
+    search: 'if (storage.damage !== undefined || returning) this.met++;',
+    replacement: '',
+    bug: 'a node that mends itself tells of no damage, as the one that met it has ended with its figures',
+    rule: 'D7',
+    test: 'node/damage-watch.test.ts',
+  },
+  {
     id: 'verified-before-the-swap-is-settled',
     file: 'src/ops/verify.ts',
     search: '    await settleSwap(path);\n',
