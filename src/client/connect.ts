@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events';
-import { FactstoreError } from '../base/errors.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { AppendPipeline } from './append-pipeline.ts';
 import { FactstoreClient } from './client.ts';
 import { ClusterClient } from './cluster.ts';
+import { firstContact } from './first-contact.ts';
 import { LeaderFinder } from './leader-finder.ts';
-import { Attempts, Nodes } from './nodes.ts';
+import { Nodes } from './nodes.ts';
 import type { ConnectOptions } from './options.ts';
 import { Seen, type Session } from './session.ts';
 import { Turns } from './turns.ts';
@@ -17,10 +17,13 @@ import { parseUrl } from './url.ts';
  *
  * @param url One or more nodes of it, such as `factstore://127.0.0.1:2113` or `factstore://a:2113,b:2113`; the others
  * are learned from them. The port is 2113 unless given.
- * @returns A client, once one node has answered; the cluster need not have a leader yet.
+ * @returns A client, once one node has answered; the cluster need not have a leader yet. It stays with that cluster: a node
+ * that is found to be of another one, also of one that `factstore recover` has made of it, is as one that cannot be reached,
+ * and the reason says so. To go on there, connect anew.
  *
  * Ends in a FactstoreError: INVALID_ARGUMENT (the URL), UNREACHABLE (no node answered within `connectTimeoutMs`; the
- * text names each of them and why).
+ * text names each of them and why), FAILED_PRECONDITION (its nodes are of several clusters, of which more than one has a
+ * leader; where one alone has, that is taken), NO_LEADER (none of these came to have one within `connectTimeoutMs`).
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<FactstoreClient> {
   const clock = systemClock;
@@ -56,18 +59,4 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
     upcasting,
   );
   return new FactstoreClient({ session, pipeline, cluster: new ClusterClient(session, leaders), closed });
-}
-
-/** Looks for the leader once; it is enough that somebody answered. */
-async function firstContact({ nodes, clock, closing }: Session, leaders: LeaderFinder, timeoutMs: number) {
-  const attempts = new Attempts('connecting', nodes, { timeoutMs, signal: closing }, clock);
-  for (;;) {
-    try {
-      await leaders.search(closing);
-      return;
-    } catch (error) {
-      if (error instanceof FactstoreError && error.code === 'NO_LEADER') return;
-      await attempts.failed(undefined, error);
-    }
-  }
 }

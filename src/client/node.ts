@@ -14,6 +14,7 @@ import type { StatusResponse__Output } from '../proto/gen/factstore/v1/StatusRes
 import { clusterService } from '../proto/load.ts';
 import type { WireMethod } from '../proto/services.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { OneCluster } from './one-cluster.ts';
 import { aborted, fromGrpc } from './status-error.ts';
 
 /** What of a method a client needs. */
@@ -55,26 +56,36 @@ const NO_METADATA = new Metadata();
 /** One node of the cluster, and the one channel to it. Connects when it is first used. */
 export class Node {
   readonly address: string;
+  private readonly cluster: OneCluster;
   private readonly clock: Clock;
   private client: Client | undefined;
+  /** Whether the node has said over this very connection that it is of the cluster: behind the next may be another one. */
+  private confirmed = false;
 
-  constructor(address: string, clock: Clock) {
+  constructor(address: string, cluster: OneCluster, clock: Clock) {
     this.address = address;
+    this.cluster = cluster;
     this.clock = clock;
   }
 
-  /** Resolves when the node has shown that it is there; ends in UNREACHABLE where it has not within 2 s. */
+  /**
+   * Resolves when the node has shown that it is there, and of no other cluster; ends in UNREACHABLE where it has not within
+   * 2 s. Comes before every call that is more than a question for its status.
+   */
   async reach(limits: CallLimits): Promise<void> {
-    if (this.isReady()) return;
+    if (this.confirmed) return;
     await this.status({ ...limits, timeoutMs: Math.min(limits.timeoutMs, PROBE_TIMEOUT_MS) });
   }
 
-  isReady(): boolean {
-    return this.client?.getChannel().getConnectivityState(false) === connectivityState.READY;
+  /** Cluster.Status of this node. Ends in UNREACHABLE where it is of another cluster. */
+  async status(limits: CallLimits): Promise<StatusResponse__Output> {
+    const status = await this.anyStatus(limits);
+    if (this.cluster.holds(this.address, status.clusterId)) this.confirm();
+    return status;
   }
 
-  /** Cluster.Status of this node. */
-  async status(limits: CallLimits): Promise<StatusResponse__Output> {
+  /** Cluster.Status of this node, whichever cluster it is of. */
+  async anyStatus(limits: CallLimits): Promise<StatusResponse__Output> {
     try {
       return await this.unary(clusterService.Status, {}, limits);
     } catch (error) {
@@ -130,6 +141,16 @@ export class Node {
   close(): void {
     this.client?.close();
     this.client = undefined;
+  }
+
+  /** Until the connection is lost. */
+  private confirm(): void {
+    const channel = this.client?.getChannel();
+    if (this.confirmed || channel?.getConnectivityState(false) !== connectivityState.READY) return;
+    this.confirmed = true;
+    channel.watchConnectivityState(connectivityState.READY, Number.POSITIVE_INFINITY, () => {
+      this.confirmed = false;
+    });
   }
 
   private open(): Client {

@@ -2,6 +2,7 @@ import { FactstoreError } from '../base/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { backoffMs } from './backoff.ts';
 import { type CallLimits, Node } from './node.ts';
+import { isOfAnother, OneCluster } from './one-cluster.ts';
 import { aborted, isRetryable, unreachable } from './status-error.ts';
 
 /** A node that has not begun to answer after this long, because it lags behind perhaps, is left for another. */
@@ -9,6 +10,8 @@ export const FIRST_ANSWER_MS = 5_000;
 
 /** The nodes that are known: those of the URL, and the members that they named. */
 export class Nodes {
+  /** The one that all of them must be of. */
+  readonly cluster = new OneCluster();
   private readonly byAddress = new Map<string, Node>();
   private readonly clock: Clock;
   /** Calls that any node can answer go to this one until it fails. */
@@ -32,7 +35,7 @@ export class Nodes {
   add(address: string): Node {
     let node = this.byAddress.get(address);
     if (!node) {
-      node = new Node(address, this.clock);
+      node = new Node(address, this.cluster, this.clock);
       this.byAddress.set(address, node);
     }
     return node;
@@ -82,6 +85,9 @@ export class Nodes {
 /** A node that restarts is back by then. */
 const AWAY_MS = 5_000;
 
+/** A cluster that restarts as a whole is back by then: where another one answers alone for that long, it has taken its place. */
+const STRANGERS_ALONE_MS = 30_000;
+
 /** The bookkeeping of repeated attempts: who failed and why, how long to wait, and when to give up. */
 export class Attempts {
   private readonly what: string;
@@ -96,6 +102,8 @@ export class Attempts {
   private lostMs: number | undefined;
   /** The nodes that could not be reached since then. */
   private readonly away = new Set<string>();
+  /** Since when nodes of another cluster have answered, and none of this one; undefined: it is not so. */
+  private strangersMs: number | undefined;
   /** Undefined: the time stands still until something fails. */
   private deadlineMs: number | undefined;
   private failures = 0;
@@ -133,6 +141,7 @@ export class Attempts {
    * not run before the node is lost.
    */
   found(): void {
+    this.strangersMs = undefined;
     this.failures = 0;
     this.errors.clear();
     this.deadlineMs = undefined;
@@ -147,6 +156,7 @@ export class Attempts {
     if (signal?.aborted) throw aborted(this.what, signal);
     if (this.nodes.isClosed) throw new FactstoreError('CANCELLED', `${this.what}: the client was closed`);
     if (!(error instanceof FactstoreError) || !this.mayBeMended(node, error)) throw error;
+    this.noteStrangers(error);
     if (node) {
       this.nodes.failed(node);
       if (error.code !== 'UNREACHABLE') this.away.delete(node.address);
@@ -178,6 +188,16 @@ export class Attempts {
     this.damaged.add(node.address);
     const others = this.nodes.all.filter(({ address }) => !this.damaged.has(address));
     return others.some(({ address }) => !this.away.has(address)) || (others.length > 0 && now < this.lostMs + AWAY_MS);
+  }
+
+  /** Who waits without an end would never hear that the cluster was given up, and goes on as another one. */
+  private noteStrangers(error: FactstoreError): void {
+    if (isAnswer(error)) this.strangersMs = undefined;
+    if (!isOfAnother(error)) return;
+    const now = this.clock.monotonicMs();
+    this.strangersMs ??= now;
+    if (now < this.strangersMs + STRANGERS_ALONE_MS) return;
+    throw new FactstoreError('FAILED_PRECONDITION', `${this.what}: ${error.message}`, error.details, { cause: error });
   }
 
   /** What a node said in its last answer (that it is behind, say) tells more than that another one said nothing. */

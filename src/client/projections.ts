@@ -188,6 +188,7 @@ export class ProjectionsClient {
           try {
             const node = this.session.nodes.add(address);
             const limits = { timeoutMs: PROBE_TIMEOUT_MS, signal };
+            await node.reach(limits);
             return { address, info: infoOf(await node.unary(projectionsService.Get, request, limits)) };
           } catch (thrown) {
             const error = asFactstoreError(thrown);

@@ -47,7 +47,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/ETIMEDOUT|timed out/i, 'timed out'],
   [/ENOTFOUND|EAI_AGAIN|[Nn]ame resolution failed/, 'the name cannot be resolved'],
   [/EHOSTUNREACH|ENETUNREACH/, 'no route to it'],
-  [/ECONNRESET|Connection dropped|EPIPE|socket hang up|Call cancelled|RST_STREAM/i, 'connection lost'],
+  [/ECONNRESET|Connection dropped|EPIPE|socket hang up|Call cancelled|RST_STREAM|Stream refused/i, 'connection lost'],
   [/Protocol error|ERR_HTTP2|Parse Error/, 'it does not speak gRPC'],
 ];
 

@@ -23,7 +23,7 @@ export type SubscriptionMessage<E extends EventShape = EventShape> =
  * it. It fetches no more than a few messages ahead of its consumer. `break`, `return()` and the signal end it quietly.
  *
  * Ends in a FactstoreError: INVALID_ARGUMENT, OUT_OF_RANGE (a checkpoint beyond the head), UNREACHABLE (only with
- * `reconnectTimeoutMs`), DATA_LOSS (every node that can be reached has lost what is to come next; one that is behind is
+ * `reconnectTimeoutMs`), FAILED_PRECONDITION (nodes of another cluster alone have answered for half a minute), DATA_LOSS (every node that can be reached has lost what is to come next; one that is behind is
  * waited for).
  */
 export class Subscription<E extends EventShape> implements AsyncIterableIterator<SubscriptionMessage<E>> {

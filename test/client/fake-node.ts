@@ -37,8 +37,9 @@ export class FakeCluster {
   readonly answers = new Map<string, { readonly content: string; readonly answer: Uint8Array }>();
   readonly producers = new Map<string, { readonly current: number; readonly appendId: Uint8Array }>();
   readonly nodes: FakeNode[] = [];
-  readonly id = randomUUID();
+  id: string = randomUUID();
   leader: FakeNode | undefined;
+  term = 1;
   /** Conflicts say that something was hidden, too, since what was known. */
   hidesMeanwhile = false;
   /** Who is a member, as changes of the members have left it; none of them stops a node. */
@@ -49,9 +50,16 @@ export class FakeCluster {
   private watchers: (() => void)[] = [];
 
   async start(count: number): Promise<void> {
-    for (let i = 1; i <= count; i++) this.nodes.push(new FakeNode(this, `n${i}`));
-    for (const node of this.nodes) await node.start();
+    for (let i = 1; i <= count; i++) await this.join(`n${i}`);
     this.leader = this.nodes[0];
+  }
+
+  /** One more node, which does not lead. */
+  async join(id: string): Promise<FakeNode> {
+    const node = new FakeNode(this, id);
+    await node.start();
+    this.nodes.push(node);
+    return node;
   }
 
   async stop(): Promise<void> {
@@ -166,9 +174,11 @@ export class FakeNode {
   advertised: string | undefined;
   /** True: it takes connections and calls, and answers no question about its status. */
   mute = false;
+  /** The term of which it says that it leads, whoever does. */
+  leadsTerm: number | undefined;
   private readonly cluster: FakeCluster;
   private server: Server | undefined;
-  private port = 0;
+  port = 0;
   private index = 0;
 
   constructor(cluster: FakeCluster, id: string) {
@@ -176,7 +186,8 @@ export class FakeNode {
     this.id = id;
   }
 
-  async start(): Promise<void> {
+  /** At the port that it had before, or that another one had. */
+  async start(port = this.port): Promise<void> {
     const server = new Server({ 'grpc.max_receive_message_length': 32 << 20, 'grpc-node.flow_control_window': 65_535 });
     const add = server.addService.bind(server) as (service: object, handlers: object) => void;
     add(eventsService, {
@@ -231,8 +242,8 @@ export class FakeNode {
         }),
     });
     this.port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync(`127.0.0.1:${this.port}`, ServerCredentials.createInsecure(), (error, port) =>
-        error ? reject(error) : resolve(port),
+      server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
+        error ? reject(error) : resolve(bound),
       );
     });
     this.address = `127.0.0.1:${this.port}`;
@@ -274,8 +285,8 @@ export class FakeNode {
     return {
       clusterId: id,
       nodeId: this.id,
-      role: leader === this ? 'ROLE_LEADER' : 'ROLE_FOLLOWER',
-      term: 1,
+      role: leader === this || this.leadsTerm ? 'ROLE_LEADER' : 'ROLE_FOLLOWER',
+      term: this.leadsTerm ?? this.cluster.term,
       leader: leader?.id ?? '',
       head: this.cluster.rows.length,
       chainHash: Buffer.alloc(32, 7),

@@ -11,11 +11,13 @@ import { Bench, failure } from './helpers.ts';
 /** Time passes where somebody sleeps, or where a test says so; gRPC has its own, which is the machine's. */
 class SkippedTime {
   nowMs = 0;
+  slept = () => {};
   readonly clock: Clock = {
     ...systemClock,
     monotonicMs: () => this.nowMs,
     sleep: async (ms) => {
       this.nowMs += ms;
+      this.slept();
     },
   };
 }
@@ -90,6 +92,41 @@ describe('without a time to reconnect', () => {
     time.nowMs += SILENCE_MS;
     bench.node(0).kill();
     expect(await subscription.next()).toEqual(FOUND);
+    await subscription.return();
+  });
+
+  /** The first node is found to be of another cluster, once nobody is connected to it any more. */
+  async function loseToAnother(): Promise<void> {
+    for (const node of bench.cluster.nodes) node.kill();
+    bench.cluster.id = 'another';
+    await bench.node(0).start();
+  }
+
+  test('a subscription ends where another cluster alone has answered for half a minute [R3]', async () => {
+    const subscription = new Subscription(session, { all: true, fromNow: true });
+    const { id } = bench.cluster;
+    expect(await subscription.next()).toEqual(FOUND);
+    await loseToAnother();
+    const error = await failure(subscription.next());
+    expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', definite: true });
+    expect(error.message).toContain(`it belongs to cluster another, and this client is connected to cluster ${id}`);
+    expect(time.nowMs).toBeGreaterThanOrEqual(30_000);
+    expect(time.nowMs).toBeLessThan(31_000);
+  });
+
+  test('a subscription goes on where its own cluster is back before, each time [R3]', async () => {
+    const subscription = new Subscription(session, { all: true, fromNow: true });
+    const { cluster } = bench;
+    const { id } = cluster;
+    expect(await subscription.next()).toEqual(FOUND);
+    for (let i = 0; i < 2; i++) {
+      await loseToAnother();
+      const backMs = time.nowMs + 20_000;
+      time.slept = () => {
+        if (time.nowMs >= backMs) cluster.id = id;
+      };
+      expect(await subscription.next()).toEqual(FOUND);
+    }
     await subscription.return();
   });
 

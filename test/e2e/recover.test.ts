@@ -143,7 +143,7 @@ describe('factstore recover', () => {
     expect(await numbers(await nodes.client(1))).toEqual([0, 1, 2, 3]);
   });
 
-  it('keeps the old members that come back together apart: they are the old cluster, and never merge', async () => {
+  it('keeps the old members that come back together apart: they are the old cluster, and never merge, nor do their clients [R3]', async () => {
     const { nodes, data, clusterId } = await majorityLost();
     await run(['recover', data, '--give-up', clusterId]);
     for (const n of [1, 2]) await nodes.startNode(n);
@@ -157,6 +157,17 @@ describe('factstore recover', () => {
       [0, 1, 2, 'new'],
       [0, 1, 2, 'old', 'old'],
     ]);
+    const later = (await client.cluster.status()).clusterId;
+    const refused = await nodes.client().catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'FAILED_PRECONDITION', definite: true });
+    for (const id of [clusterId, later]) expect(String(refused)).toContain(`${id} (`);
+    // One of before stays with its cluster, and says why it goes no further.
+    for (const n of [1, 2]) await nodes.stopNode(n);
+    const append = old.append('s', [{ type: 'Counted', data: { n: 'astray' } }], { timeoutMs: 2_000 });
+    await expect(append).rejects.toThrow(
+      `belongs to cluster ${later}, and this client is connected to cluster ${clusterId}`,
+    );
+    expect(await numbers(client)).toEqual([0, 1, 2, 'new']);
   });
 
   it.each(['before the log', 'before the identity', 'at its very end'])(

@@ -1,4 +1,5 @@
 import type { Mutant } from './mutant.ts';
+import { CLIENT_MUTANTS } from './mutants/client.ts';
 import { DATABASE_MUTANTS } from './mutants/database.ts';
 import { ELECTION_MUTANTS } from './mutants/elections.ts';
 import { MEMBERSHIP_MUTANTS } from './mutants/membership.ts';
@@ -28,4 +29,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...PORT_MUTANTS,
   ...PROJECTION_MUTANTS,
   ...SANDBOX_MUTANTS,
+  ...CLIENT_MUTANTS,
 ];
