@@ -13,7 +13,7 @@ import { LogRepair } from './node/log-repair.ts';
 import { measuredStore } from './node/measured-store.ts';
 import { Member } from './node/member.ts';
 import { NodeStorage } from './node/open-storage.ts';
-import { otherMembers, someoneElseHas, votesAlone } from './node/other-members.ts';
+import { isNoMember, otherMembers, someoneElseHas, votesAlone } from './node/other-members.ts';
 import type { Scavenging } from './node/scavenging.ts';
 import { Founding } from './peer/founding.ts';
 import { clusterOf, type FoundingMember } from './peer/founding-codec.ts';
@@ -333,6 +333,7 @@ export class Node {
       formerCluster: this.returning && uuidBytes(this.returning.clusterId),
       currentRecord: () => storage.foundingBytes,
       clusterId: () => storage.clusterId,
+      isGone: (founder) => isNoMember(storage, founder),
     });
   }
 

@@ -5,6 +5,7 @@ import { memberId } from '../peer/identity.ts';
 import { membershipIn } from '../peer/membership-codec.ts';
 import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts';
 import { allVoters } from '../raft/configuration.ts';
+import type { MemberId } from '../raft/types.ts';
 import type { Identity } from '../storage/identity.ts';
 import { givenAddresses } from './members.ts';
 import type { NodeStorage } from './open-storage.ts';
@@ -30,6 +31,11 @@ export function votesAlone({ memberships }: NodeStorage, { nodeId, directoryId }
   const self = memberId(nodeId, uuidBytes(directoryId) as Uint8Array);
   const voters = new Set(memberships.flatMap((entry) => [...allVoters(membershipIn(entry))]));
   return voters.size === 1 && voters.has(self);
+}
+
+/** Whether this node's log tells of members, and one is none of them, also under a change that is under way. */
+export function isNoMember({ memberships }: NodeStorage, id: MemberId): boolean {
+  return memberships.length > 0 && memberships.every((entry) => !membershipIn(entry).members.has(id));
 }
 
 /** Whether a member has acknowledged this entry, as far as the leader that tells of its status knows. */

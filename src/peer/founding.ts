@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { bytesEqual, uuidText } from '../base/bytes.ts';
 import { FactstoreError } from '../base/errors.ts';
 import type { Signal } from '../base/signal.ts';
+import type { MemberId } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Deferred, deferred } from '../runtime/deferred.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -41,6 +42,8 @@ export interface FoundingOptions {
   readonly formerCluster?: Uint8Array | undefined;
   /** The founding record of this data directory; undefined while it belongs to no cluster. */
   readonly currentRecord: () => Uint8Array | undefined;
+  /** True: the members have changed since the founding, and this founder is none any more. */
+  readonly isGone?: (founder: MemberId) => boolean;
   /** The cluster that the directory belongs to, where that is not the one of the record any more. */
   readonly clusterId?: () => Uint8Array;
 }
@@ -74,7 +77,7 @@ export class Founding {
     return this.waiting || this.handOver.waitingFor();
   }
 
-  /** Resolves once every member has the record, or the signal is aborted. For tests. */
+  /** Resolves once every founder has the record or is gone, or the signal is aborted. For tests. */
   get handedOver(): Promise<void> {
     return this.handOver.done;
   }

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { bytesEqual, uuidText } from '../base/bytes.ts';
 import type { Signal } from '../base/signal.ts';
+import type { MemberId } from '../raft/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { deferred } from '../runtime/deferred.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -8,6 +9,7 @@ import { decodeError } from './codec.ts';
 import { decodeFoundingRecord, encodeFoundRequest, type FoundingMember } from './founding-codec.ts';
 import { identify } from './founding-survey.ts';
 import { ask } from './grpc.ts';
+import { memberId } from './identity.ts';
 import { RareLog } from './rare-log.ts';
 
 export interface HandOverOptions {
@@ -17,6 +19,8 @@ export interface HandOverOptions {
   readonly logger: Logger;
   readonly signal: Signal;
   readonly random?: (from: number, to: number) => number;
+  /** True: the members have changed since the founding, and this founder is none any more. */
+  readonly isGone?: (founder: MemberId) => boolean;
 }
 
 const LOG_MS = 5000;
@@ -26,8 +30,8 @@ const POLL_MAX_MS = 5000;
 const FOUND_TIMEOUT_MS = 10_000;
 
 /**
- * Gives the founding record to every member that lacks it. Each node that has the record does this after every start,
- * so that it reaches all of them even if the proposer died after it gave it to one.
+ * Gives the founding record to every founder that lacks it and has not been removed. Each node that has the record does
+ * this after every start, so that it reaches all of them even if the proposer died after it gave it to one.
  */
 export class HandOver {
   private readonly options: HandOverOptions;
@@ -41,7 +45,7 @@ export class HandOver {
     this.log = new RareLog(options.clock, LOG_MS);
   }
 
-  /** Resolves once every member has it, or the signal is aborted. */
+  /** Resolves once every founder has it or is gone, or the signal is aborted. */
   get done(): Promise<void> {
     return this.finished.promise;
   }
@@ -59,15 +63,13 @@ export class HandOver {
   }
 
   private async give(member: FoundingMember, clusterId: Uint8Array, bytes: Uint8Array): Promise<void> {
-    const { clock, random = randomInt, signal, logger, founders } = this.options;
+    const { clock, random = randomInt, signal, logger, founders, isGone = () => false } = this.options;
+    const id = memberId(member.nodeId, member.directoryId);
     // What the operator says now goes before what was true when the cluster was founded.
     const address = founders.get(member.nodeId) ?? member.peerAddress;
-    for (let pollMs = POLL_MIN_MS; !signal.aborted; pollMs = Math.min(POLL_MAX_MS, pollMs * 1.5)) {
+    for (let pollMs = POLL_MIN_MS; !signal.aborted && !isGone(id); pollMs = Math.min(POLL_MAX_MS, pollMs * 1.5)) {
       const reason = await this.attempt(member, address, clusterId, bytes);
-      if (reason === undefined) {
-        this.missing.delete(member.nodeId);
-        return;
-      }
+      if (reason === undefined) break;
       if (signal.aborted) return;
       this.missing.set(member.nodeId, reason);
       this.log.once(member.nodeId, () =>
@@ -78,6 +80,7 @@ export class HandOver {
       );
       await clock.sleep(random(Math.ceil(pollMs / 2), Math.ceil(pollMs) + 1), signal);
     }
+    this.missing.delete(member.nodeId);
   }
 
   /** Why the member may not have the record; undefined where it has. */

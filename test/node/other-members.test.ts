@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { uuidText } from '../../src/base/bytes.ts';
 import type { NodeStorage } from '../../src/node/open-storage.ts';
-import { someoneElseHas, votesAlone } from '../../src/node/other-members.ts';
+import { isNoMember, someoneElseHas, votesAlone } from '../../src/node/other-members.ts';
 import type { FoundingMember } from '../../src/peer/founding-codec.ts';
 import { memberId } from '../../src/peer/identity.ts';
 import { encodeMembership } from '../../src/peer/membership-codec.ts';
@@ -41,6 +41,16 @@ describe('a node votes alone', () => {
     expect(alone(members([node('n1', 9)], [n1]))).toBe(false);
     expect(alone()).toBe(false);
   });
+});
+
+test('a founder is no member any more where neither what is in force nor a change under way names it (DESIGN §6)', () => {
+  const gone = (...memberships: EntryRecord[]) => isNoMember({ memberships } as unknown as NodeStorage, idOf(n2));
+  expect(gone(members([n1], []))).toBe(true);
+  // It has come back on another disk.
+  expect(gone(members([n1, node('n2', 9)], []))).toBe(true);
+  expect(gone(members([n1], [n2]))).toBe(false);
+  expect(gone(members([n1], []), members([n1], [n2]))).toBe(false);
+  expect(gone()).toBe(false);
 });
 
 test('an entry is had by whoever has acknowledged it or one behind it, oneself aside [D7]', () => {

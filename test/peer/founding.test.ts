@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Founding, type FoundingOptions } from '../../src/peer/founding.ts';
 import { decodeFoundingRecord, encodeFoundingRecord, encodeFoundRequest } from '../../src/peer/founding-codec.ts';
 import { ask } from '../../src/peer/grpc.ts';
+import { memberId } from '../../src/peer/identity.ts';
 import { PeerServer } from '../../src/peer/peer-server.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { type Line, logging, random, until } from './support.ts';
@@ -46,6 +47,7 @@ async function freeAddresses(...nodeIds: string[]): Promise<Map<string, string>>
 interface Start {
   readonly founders?: Map<string, string>;
   readonly knownFeatureLevel?: number;
+  readonly isGone?: FoundingOptions['isGone'];
   /** Replaces what happens when a record is adopted. */
   readonly adopt?: (record: Uint8Array, stop: () => void) => Promise<void>;
 }
@@ -72,6 +74,7 @@ async function start(nodeId: string, disk: Directory, all: Map<string, string>, 
       await how.adopt?.(bytes, () => founder.stop());
     },
     currentRecord: () => disk.record,
+    ...(how.isGone && { isGone: how.isGone }),
   };
   const founding = new Founding(options);
   const server = await PeerServer.start(
@@ -225,6 +228,25 @@ describe('a crash while founding', () => {
     const again = await start('n1', disks[0]!, all);
     await Promise.all([again, n2, back].map((founder) => founder.founding.handedOver));
     expect(disks.map((disk) => disk.adoptions)).toEqual([1, 1, 1]);
+  });
+
+  test('of a founder for good: the record is held out to it until it is a member no more (DESIGN §6)', async () => {
+    const all = await freeAddresses(...names);
+    const disks = names.map(directory);
+    const first = await Promise.all(names.map((nodeId, i) => start(nodeId, disks[i]!, all)));
+    await Promise.all(first.map((founder) => founder.outcome));
+    for (const founder of first) founder.stop();
+    const gone = new Set<string>();
+    const [n1, n2] = [memberId('n1', disks[0]!.id), memberId('n2', disks[1]!.id)];
+    const n3 = await start('n3', disks[2]!, all, { isGone: (member) => gone.has(member) });
+    const waitsFor = (nodeId: string) => n3.founding.waitingFor().includes(`${nodeId} (connection refused`);
+    await until(() => waitsFor('n1') && waitsFor('n2'));
+    gone.add(n1);
+    await until(() => !waitsFor('n1'));
+    expect(waitsFor('n2')).toBe(true);
+    gone.add(n2);
+    await n3.founding.handedOver;
+    expect(n3.founding.waitingFor()).toBe('');
   });
 });
 

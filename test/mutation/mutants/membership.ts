@@ -408,4 +408,13 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     rule: 'C7',
     test: 'node/membership-changes.test.ts',
   },
+  {
+    id: 'record-held-out-for-ever',
+    file: 'src/peer/hand-over.ts',
+    search: '!signal.aborted && !isGone(id)',
+    replacement: '!signal.aborted',
+    bug: 'a founder that was removed is asked for ever whether it has the founding record',
+    rule: 'DESIGN §6',
+    test: 'peer/founding.test.ts',
+  },
 ];
