@@ -4,7 +4,7 @@ import { NodeMetrics } from './admin/node-metrics.ts';
 import { uuidBytes, uuidText } from './base/bytes.ts';
 import { FactstoreError } from './base/errors.ts';
 import type { NodeOptions } from './config/options.ts';
-import { type Address, formatAddress } from './config/values.ts';
+import { type Address, formatAddress, tellable } from './config/values.ts';
 import { FEATURE_LEVEL } from './model/fact.ts';
 import { leaveMember } from './node/coming-back.ts';
 import { DamageWatch } from './node/damage-watch.ts';
@@ -309,8 +309,8 @@ export class Node {
     return {
       nodeId: options.nodeId,
       directoryId: this.directoryId,
-      address: formatAddress(options.advertise ?? this.address),
-      peerAddress: formatAddress(options.peerAdvertise ?? this.peerAddress),
+      address: formatAddress(options.advertise ?? tellable(this.address)),
+      peerAddress: formatAddress(options.peerAdvertise ?? tellable(this.peerAddress)),
     };
   }
 

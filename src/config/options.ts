@@ -127,7 +127,8 @@ const addresses = {
     meta({
       description: 'The address under which clients reach this node, where it differs from listen.',
       unit: 'HOST:PORT',
-      defaultText: 'listen; where that is 0.0.0.0 or ::, its port at the host of peerAdvertise',
+      defaultText:
+        'listen; where that is 0.0.0.0 or ::, its port at the host of peerAdvertise, or of a node alone at the name of its machine',
       common: true,
     }),
   ),
@@ -135,7 +136,8 @@ const addresses = {
     meta({
       description: 'The address under which the other nodes reach this one, where it differs from peerListen.',
       unit: 'HOST:PORT',
-      defaultText: "this node's address in cluster, else peerListen",
+      defaultText:
+        "this node's address in cluster, else peerListen; where that is 0.0.0.0 or ::, of a node alone its port at the name of its machine",
       common: true,
     }),
   ),

@@ -1,3 +1,5 @@
+import { hostname } from 'node:os';
+
 /** How values that a person writes are read. Each gives the value, or a text that says what is wrong with it. */
 
 /** A host and a port, as in `10.0.0.7:2113`, `db.example:2113` or `[::1]:2113`. */
@@ -27,6 +29,11 @@ export function formatAddress(address: Address): string {
 /** Whether it means "every interface": good to listen on, useless to tell others. */
 export function isWildcard(address: Address): boolean {
   return address.host === '0.0.0.0' || address.host === '::';
+}
+
+/** What others are told of an address that a node listens on: every interface is reached by the name of the machine. */
+export function tellable(address: Address): Address {
+  return isWildcard(address) ? { ...address, host: hostname() } : address;
 }
 
 /** Whether only this machine can connect to it. */
