@@ -41,6 +41,7 @@ export class Listener {
   private readonly reserve: Reserve<Socket, Socket>;
   /** Of connections that owe the rest of what they began to say. */
   private readonly timers = new Map<Socket, Timer>();
+  private closing = false;
 
   private constructor(grpc: GrpcServer, http: HttpServer, options: ListenerOptions) {
     this.options = options;
@@ -56,7 +57,7 @@ export class Listener {
     http.prependListener('request', ({ socket }, response) => {
       if (this.reserve.has(socket)) response.shouldKeepAlive = false;
       this.unlimit(socket);
-      response.on('close', () => this.limit(socket));
+      response.on('close', () => (this.closing ? socket.destroy() : this.limit(socket)));
     });
   }
 
@@ -86,7 +87,9 @@ export class Listener {
   async close(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.net.close(() => resolve()));
     for (const injector of [this.injector, this.reservedInjector]) injector.drain(graceMs);
-    this.http.closeIdleConnections();
+    this.closing = true;
+    // Nobody waits for an answer on these. `closeIdleConnections` of node:http knows none where it does not itself listen.
+    for (const socket of this.timers.keys()) socket.destroy();
     const cut = this.options.clock.setTimer(graceMs, () => {
       for (const socket of this.sockets) socket.destroy();
     });

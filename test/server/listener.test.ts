@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { Server as GrpcServer } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Deferred, deferred } from '../../src/runtime/deferred.ts';
 import { Listener } from '../../src/server/listener.ts';
 import { Traffic } from '../../src/server/traffic.ts';
 import { callAndReset } from '../support/raw-http2.ts';
@@ -13,14 +14,18 @@ let time: VirtualTime;
 let traffic: Traffic;
 let listener: Listener;
 let requests: number;
+/** What answers wait for. */
+let answering: Deferred<void> | undefined;
 const sockets: Socket[] = [];
 
 beforeEach(async () => {
   time = new VirtualTime();
   traffic = new Traffic();
   requests = 0;
-  const answer = (_: IncomingMessage, response: ServerResponse) => {
+  answering = undefined;
+  const answer = async (_: IncomingMessage, response: ServerResponse) => {
     requests++;
+    await answering?.promise;
     response.end('answer');
   };
   const options = { host: '127.0.0.1', port: 0, connectionsMax: 10, clock: time.clock(), traffic };
@@ -82,6 +87,39 @@ describe('a connection that does not say the whole of anything', () => {
     await until('the second one is answered', () => requests === 2);
     await time.run(9_000);
     expect(traffic.connections).toBe(1);
+  });
+});
+
+describe('a listener that closes', () => {
+  const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+
+  it.each([
+    ['that waits between two requests', GET, 1],
+    ['with half a request', GET.slice(0, -2), 0],
+    ['that has said nothing', '', 0],
+  ])('does not wait for a connection %s', async (_, text, answered) => {
+    const socket = await say(text);
+    await until('the request is answered', () => requests === answered);
+    if (answered > 0) await until('the answer is there', () => socket.bytesRead > 0);
+    await listener.close(5_000);
+    await until('it is closed', () => socket.closed);
+  });
+
+  it('answers the requests that are under way, and closes their connections', async () => {
+    answering = deferred<void>();
+    const socket = connect(listener.port, '127.0.0.1');
+    sockets.push(socket);
+    let answer = '';
+    socket.on('data', (bytes: Buffer) => {
+      answer += bytes.toString();
+    });
+    socket.write(GET);
+    await until('the request is there', () => requests === 1);
+    const closed = listener.close(5_000);
+    answering.resolve();
+    await closed;
+    await until('it is closed', () => socket.closed);
+    expect(answer).toMatch(/200 OK.*answer/s);
   });
 });
 

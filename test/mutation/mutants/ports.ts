@@ -29,4 +29,13 @@ export const PORT_MUTANTS: readonly Mutant[] = [
     rule: 'C8',
     test: 'server/health.test.ts',
   },
+  {
+    id: 'stop-waits-for-idle-connections',
+    file: 'src/server/listener.ts',
+    search: 'for (const socket of this.timers.keys()) socket.destroy();',
+    replacement: 'this.http.closeIdleConnections();',
+    bug: 'a stop takes all the time that it may where somebody keeps an idle connection',
+    rule: 'C8',
+    test: 'server/listener.test.ts',
+  },
 ];
