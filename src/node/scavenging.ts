@@ -70,7 +70,9 @@ export class Scavenging {
     const { state, point, through, to } = this.status;
     if (another) return refused('another one is being started or stopped at this moment. Try again', { state });
     if (kind === SCAVENGE_STOPPED) {
-      return state === 'none' || state === 'stopped' ? refused('none is running', { state }) : undefined;
+      if (this.ports.scavenger.canBeStopped) return undefined;
+      const goesOn = `the last one was stopped already. The one before it, up to position ${point}, others are through with, so this node does it, too`;
+      return refused(state === 'running' ? goesOn : 'none is running', { state });
     }
     if (state !== 'running') return undefined;
     const text = `one is running already, up to position ${point}: the leader is at log entry ${through} of ${to || '?'}. Wait until it is done, or stop it`;

@@ -1,6 +1,4 @@
 import { FactstoreError } from '../base/errors.ts';
-import { scanRecordedEvent } from '../model/event.ts';
-import { SCAVENGES_STREAM, startsScavenge } from '../model/scavenge-fact.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { damageIn } from '../storage/damage.ts';
@@ -11,6 +9,7 @@ import type { EntryRecord } from '../storage/record.ts';
 import type { ScavengeProgress } from '../storage/scavenge-row.ts';
 import { Eraser } from './erasing.ts';
 import { PointVisibility } from './point-visibility.ts';
+import { newestWords, type Word, wordAfter, wordIn } from './word.ts';
 
 export interface ScavengerPorts {
   readonly log: Pick<RaftLog, 'read' | 'replace' | 'scavengeProgress' | 'compact'>;
@@ -50,12 +49,6 @@ export interface ScavengeStatus {
   readonly waitsFor: string;
 }
 
-/** The last word about scavenges that was applied. */
-interface Word {
-  readonly position: number;
-  readonly starts: boolean;
-}
-
 /** One turn reads about this much (rule C3). */
 const TURN_BYTES = 64 << 10;
 const TURN_ENTRIES = 256;
@@ -91,29 +84,29 @@ export class Scavenger {
   /** Goes on with what the log says; call it once the index is open. */
   async start(): Promise<void> {
     this.progress = await this.ports.log.scavengeProgress();
-    const view = this.ports.index.view();
-    const newest = { backwards: true, limit: 1 };
-    for await (const { events } of this.ports.reader.readStream(view, SCAVENGES_STREAM, newest)) {
-      for (const { bytes } of events) this.hear(bytes);
-    }
+    for (const word of await newestWords(this.ports.reader, this.ports.index.view())) this.hear(word);
     this.started = true;
     this.wake();
   }
 
   /** An event of a system stream was applied, which may be one about scavenges. */
   hear(event: Uint8Array): void {
-    const starts = startsScavenge(event);
-    const position = starts === undefined ? 0 : (scanRecordedEvent(event)?.position ?? 0);
-    if (starts === undefined || position <= (this.word?.position ?? 0)) return;
-    this.word = { position, starts };
+    const word = wordIn(event);
+    if (!word || word.position <= (this.word?.position ?? 0)) return;
+    this.word = wordAfter(this.word, word.position, word.starts);
     this.waitsFor = '';
     this.wake();
   }
 
+  /** Whether there is one that can be stopped: what is gone on with behind a stop cannot. */
+  get canBeStopped(): boolean {
+    return this.word?.starts === true;
+  }
+
   get status(): ScavengeStatus {
     const { progress, word, to } = this;
-    const point = word?.starts ? word.position : (progress?.point ?? 0);
-    const known = progress?.point === point ? progress : undefined;
+    const point = word?.starts ? word.point : (this.pending() ?? progress?.point ?? 0);
+    const known = progress && progress.point >= point ? progress : undefined;
     const state = this.stateOf(known);
     const { through = 0, events = 0, bytes = 0 } = known ?? {};
     const waitsFor = state === 'running' ? this.waitsFor : '';
@@ -123,9 +116,10 @@ export class Scavenger {
   /** What was erased, as far as this node knows: by itself, or by others before an entry came here. */
   get erasures(): { point: number; erased: number; begun: boolean; pending: boolean; stub: number } {
     const { progress, stubAt } = this;
-    const point = Math.max(this.word?.starts ? this.word.position : 0, progress?.point ?? 0);
-    const pending = this.pending() !== undefined && this.erasedTo !== point;
-    const erased = progress?.done ? progress.point : 0;
+    const point = Math.max(this.word?.point ?? 0, progress?.point ?? 0);
+    const next = this.pending();
+    const pending = next !== undefined && this.erasedTo !== next;
+    const erased = isDone(progress) ? progress.point : 0;
     return { point, erased, begun: progress?.point === point && point > 0, pending, stub: stubAt };
   }
 
@@ -146,7 +140,8 @@ export class Scavenger {
   }
 
   private stateOf(progress: ScavengeProgress | undefined): ScavengeState {
-    if (progress?.done) return 'done';
+    if (this.pending() !== undefined) return 'running';
+    if (isDone(progress)) return 'done';
     if (this.word?.starts) return 'running';
     return this.word ? 'stopped' : 'none';
   }
@@ -184,12 +179,11 @@ export class Scavenger {
 
   /** The point that is to be scavenged up to; undefined: nothing is to be done. */
   private pending(): number | undefined {
-    const { word, progress } = this;
-    if (!word?.starts) return undefined;
+    const { word } = this;
+    const { point: begun = 0, doneTo = 0 } = this.progress ?? {};
     // A start hears of the newest one only when its entry is applied again, and may have begun with it before it ended.
-    const begun = progress?.point ?? 0;
-    if (begun > word.position || (begun === word.position && progress?.done)) return undefined;
-    return word.position;
+    if (!word || begun > word.position || doneTo >= word.point) return undefined;
+    return word.point;
   }
 
   private goesOn(point: number): boolean {
@@ -206,18 +200,21 @@ export class Scavenger {
     }
     const { logIndex } = await index.view().locate(point);
     this.to = logIndex;
-    if (this.progress?.point !== point) {
+    // What was begun at a later point, which was stopped, is what is hidden here and more: it goes on from there.
+    if ((this.progress?.point ?? 0) < point) {
       if (!(await this.isPassed(point))) return;
       // Where nothing is known of earlier scavenges, such as beside an index whose log was mended, one may have left it.
       const owesRewrite = this.progress?.owesRewrite ?? true;
-      this.progress = { point, through: 0, events: 0, bytes: 0, done: false, owesRewrite };
+      const doneTo = this.progress?.doneTo ?? 0;
+      this.progress = { point, doneTo, through: 0, events: 0, bytes: 0, owesRewrite };
     }
     if (this.waitsFor === '') logger.info({ event: 'scavenge.started', point }, `scavenging up to position ${point}`);
     if (!(await this.eraseTo(logIndex, point))) return;
     this.erasedTo = point;
-    if (!(await this.compact(logIndex, point))) return;
-    await this.keep([], { ...this.progress, done: true, owesRewrite: false });
-    const { events, bytes } = this.progress;
+    const progress = this.progress as ScavengeProgress;
+    if (!(await this.compact(Math.max(logIndex, progress.through), point))) return;
+    await this.keep([], { ...progress, doneTo: point, owesRewrite: false });
+    const { events, bytes } = progress;
     logger.info(
       { event: 'scavenge.done', point, events, bytes },
       `scavenged up to position ${point}: ${events} events erased, ${bytes} bytes freed`,
@@ -275,7 +272,7 @@ export class Scavenger {
     const rare = Math.floor(before.through / ENTRIES_PER_ROW) === Math.floor(progress.through / ENTRIES_PER_ROW);
     // Before the write: a read that begins while it is under way finds the old or the new entry, but asks the log.
     this.replacedTo = Math.max(this.replacedTo, stubs.at(-1)?.index ?? 0);
-    if (stubs.length > 0 || progress.done || !rare) await this.ports.log.replace(stubs, progress);
+    if (stubs.length > 0 || progress.doneTo !== before.doneTo || !rare) await this.ports.log.replace(stubs, progress);
     this.progress = progress;
     this.waitsFor = '';
   }
@@ -304,4 +301,8 @@ export class Scavenger {
     if (restMs >= 1) await clock.sleep(restMs, this.stopping.signal);
     else await clock.yieldTurn();
   }
+}
+
+function isDone(progress: ScavengeProgress | undefined): progress is ScavengeProgress {
+  return progress !== undefined && progress.doneTo === progress.point;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SCAVENGE_STARTED, SCAVENGE_STOPPED } from '../../src/model/scavenge-fact.ts';
-import { decodeScavengeProgress, SCAVENGE_KEY } from '../../src/storage/scavenge-row.ts';
+import { decodeScavengeProgress, encodeScavengeProgress, SCAVENGE_KEY } from '../../src/storage/scavenge-row.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { MemoryStore, turn } from '../storage/index/memory-store.ts';
 import { SmallNode, Time } from './small-node.ts';
@@ -164,11 +164,85 @@ test('a restart, which comes to the last scavenge only by and by, runs no earlie
   await node.sealed();
   await node.stop();
   const row = await logTables.get(SCAVENGE_KEY);
+  // As if it had left the earlier one for the last, and was at that when it was stopped.
+  const left = { point: 4, doneTo: 0, through: 1, events: 0, bytes: 0, owesRewrite: true };
+  logTables.poke(SCAVENGE_KEY, encodeScavengeProgress(left));
   await node.open(async () => {
     for (let turns = 0; turns < 100; turns++) await turn();
-    expect(await logTables.get(SCAVENGE_KEY)).toEqual(row);
+    expect(decodeScavengeProgress((await logTables.get(SCAVENGE_KEY)) as Buffer)).toEqual(left);
   });
   await node.through();
   expect(node.status).toMatchObject({ state: 'done', point: 4, events: 0 });
   expect(await logTables.get(SCAVENGE_KEY)).toEqual(row);
+});
+
+describe('a stop of a scavenge', () => {
+  const [START, STOP] = [SCAVENGE_STARTED, SCAVENGE_STOPPED] as const;
+
+  test.each<[string, (typeof START | typeof STOP)[]]>([
+    ['and it alone', [START, START, STOP]],
+    ['also where it is said twice', [START, START, STOP, STOP]],
+    ['also behind another one that was stopped', [START, START, STOP, START, STOP]],
+  ])('has a node that was away do the one before it, which the others have done, %s [R2]', async (_, words) => {
+    const bench = new Bench();
+    const { node } = bench;
+    await node.open();
+    await node.say(...words);
+    await node.through();
+    expect(node.status).toMatchObject({ state: 'done', point: 3, events: 1 });
+    expect(await bench.progress()).toMatchObject({ doneTo: 3 });
+  });
+
+  test('ends one on a node that was away, where there was none before it that was not stopped [R2]', async () => {
+    const bench = new Bench();
+    const { node } = bench;
+    await node.open();
+    await node.say(START, STOP, START, STOP);
+    await node.through();
+    expect(node.status).toMatchObject({ state: 'stopped', events: 0 });
+  });
+
+  test('has a node that is started with it do the one before it [R2]', async () => {
+    const parts = { time: new Time(), logTables: new Tables(), indexTables: new Tables(), bytesPerSecond: 1e9 };
+    const node = new SmallNode({ ...parts, blockEvents: 1 });
+    await node.open();
+    await node.stop();
+    await node.say(START, START, STOP, START, STOP);
+    await node.sealed();
+    await node.open();
+    await node.through();
+    expect(node.status).toMatchObject({ state: 'done', point: 3, events: 1 });
+  });
+
+  test('has a node go back to the one before it that it had left for it [R2]', async () => {
+    const bench = new Bench();
+    const { node, time } = bench;
+    await node.open();
+    let turns = 0;
+    time.onTurn = async () => {
+      turns++;
+      // In the first turn of the one, and of the other.
+      if (turns === 1) await node.say(START);
+      if (turns === 3) await node.say(STOP);
+      await turn();
+    };
+    await node.say(START);
+    await node.through();
+    expect(await bench.progress()).toMatchObject({ point: 4, doneTo: 3, owesRewrite: false });
+    expect(node.status).toMatchObject({ state: 'stopped', point: 4 });
+    expect(bench.rewritten).toEqual([true, true]);
+  });
+
+  test('leaves nothing to be done where the one before it was done already [R2]', async () => {
+    const bench = new Bench();
+    const { node, time } = bench;
+    await node.open();
+    await node.say(START);
+    await node.through();
+    time.onTurn = once(() => node.say(STOP));
+    await node.say(START);
+    await node.through();
+    expect(node.status).toMatchObject({ state: 'stopped', point: 4 });
+    expect(await bench.progress()).toMatchObject({ point: 3, doneTo: 3 });
+  });
 });

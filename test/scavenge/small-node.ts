@@ -101,10 +101,12 @@ export class SmallNode {
     await this.apply();
   }
 
-  /** Somebody starts a scavenge, or stops it: the fact is applied once this returns. */
-  async say(kind: typeof SCAVENGE_STARTED | typeof SCAVENGE_STOPPED): Promise<void> {
-    const fact = encodeFact(uuid(100 + this.words), { kind, data: {} });
-    this.seal(SCAVENGES_STREAM, this.words++, fact);
+  /** Somebody starts a scavenge, or stops it: the facts are applied once this returns. */
+  async say(...kinds: readonly (typeof SCAVENGE_STARTED | typeof SCAVENGE_STOPPED)[]): Promise<void> {
+    for (const kind of kinds) {
+      const fact = encodeFact(uuid(100 + this.words), { kind, data: {} });
+      this.seal(SCAVENGES_STREAM, this.words++, fact);
+    }
     await this.apply();
   }
 

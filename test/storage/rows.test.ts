@@ -117,8 +117,8 @@ describe('the row of hard state', () => {
 
 describe('the row of a scavenge', () => {
   const progresses = fc.record({
-    ...{ point: place, through: place, events: place, bytes: place },
-    ...{ done: fc.boolean(), owesRewrite: fc.boolean() },
+    ...{ point: place, doneTo: place, through: place, events: place, bytes: place },
+    owesRewrite: fc.boolean(),
   });
 
   test('is read as it was written, and no bit of it may flip', () => {
@@ -132,21 +132,23 @@ describe('the row of a scavenge', () => {
     expect(decodeScavengeProgress(Buffer.alloc(0))).toBeUndefined();
   });
 
-  test('of the former format does not tell whether tables have to be rewritten, so they are [R2]', () => {
-    const written = (done: boolean) =>
-      Buffer.from(
-        `01${done ? '01' : '00'}${['03', '02', '01', '64'].map((byte) => byte.padEnd(16, '0')).join('')}`,
-        'hex',
-      );
-    for (const done of [true, false]) {
+  test.each([
+    ['0101', { doneTo: 3, owesRewrite: true }],
+    ['0100', { doneTo: 0, owesRewrite: true }],
+    ['020100', { doneTo: 3, owesRewrite: false }],
+    ['020001', { doneTo: 0, owesRewrite: true }],
+  ])(
+    'of a former format (%s) is read, and rewrites tables where it does not tell whether it has to [R2]',
+    (head, told) => {
+      const figures = ['03', '02', '01', '64'].map((byte) => byte.padEnd(16, '0')).join('');
+      const written = Buffer.from(`${head}${figures}`, 'hex');
       const checksum = Buffer.alloc(4);
-      checksum.writeUInt32LE(crc32(written(done)));
-      const row = Buffer.concat([written(done), checksum]);
-      const progress = { point: 3, through: 2, events: 1, bytes: 100, done, owesRewrite: true };
-      expect(decodeScavengeProgress(row)).toEqual(progress);
+      checksum.writeUInt32LE(crc32(written));
+      const row = Buffer.concat([written, checksum]);
+      expect(decodeScavengeProgress(row)).toEqual({ point: 3, through: 2, events: 1, bytes: 100, ...told });
       expect(decodeScavengeProgress(row.subarray(1))).toBeUndefined();
-    }
-  });
+    },
+  );
 });
 
 describe('a record', () => {
