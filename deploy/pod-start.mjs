@@ -6,11 +6,14 @@ import { data, founders, members, nodeId, program, removedNote, sleep } from './
 
 const SAY_MS = 10_000;
 
-/** Whether the cluster that removed the former member of this volume goes on, without that one. */
-async function goesOnWithout(clusterId) {
-  const all = await members();
-  const led = all.some((member) => member.clusterId === clusterId && member.role === 'leader');
-  return led && !all.some((member) => member.nodeId === nodeId);
+/** Why the former member of this volume is not given up yet; undefined: the cluster that removed it goes on without it. */
+async function reasonToWait(clusterId) {
+  const all = await members().catch(() => []);
+  const other = all.map((member) => member.clusterId).find((one) => one !== '' && one !== clusterId);
+  if (other !== undefined)
+    return `cluster ${other} answers, and not ${clusterId}, which has removed it. If that one was given up for it (factstore recover), delete the volume claim of ${nodeId}, and the pod: it then joins with an empty volume`;
+  const goesOn = all.some((member) => member.role === 'leader') && !all.some((member) => member.nodeId === nodeId);
+  return goesOn ? undefined : `it is emptied once cluster ${clusterId} has a leader and answers`;
 }
 
 /**
@@ -22,11 +25,10 @@ async function giveUpFormerData() {
   // Scaled away before it had joined, by a version that noted that as well: nobody can wait for no cluster.
   if (clusterId === null) return rmSync(removedNote);
   let saidAt = Number.NEGATIVE_INFINITY;
-  while (!(await goesOnWithout(clusterId).catch(() => false))) {
+  for (let why = await reasonToWait(clusterId); why !== undefined; why = await reasonToWait(clusterId)) {
     if (performance.now() - saidAt > SAY_MS) {
       saidAt = performance.now();
-      const text = `${data} is what a removed member left: it is emptied once cluster ${clusterId} has a leader and answers`;
-      process.stderr.write(`${text}\n`);
+      process.stderr.write(`${data} is what a removed member left: ${why}\n`);
     }
     await sleep(1_000);
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFailed, onTestFinished } from 'vitest';
@@ -65,6 +66,19 @@ describe.skipIf(reason !== undefined)(`pods of the manifests${reason ? ` (not re
     await pods.scale(2);
     await members(client, 2);
     expect(existsSync(join(pods.volume(1), 'removed.json'))).toBe(false);
+  }, 60_000);
+
+  it('say what to do where the cluster that has removed them is another one by now', async () => {
+    const { pods, client } = await started('single');
+    await members(client, 1);
+    const { clusterId } = await client.cluster.status();
+    mkdirSync(pods.volume(1), { recursive: true });
+    writeFileSync(join(pods.volume(1), 'removed.json'), JSON.stringify({ clusterId: randomUUID() }));
+    await pods.scale(2);
+    const told = /^factstore-1 .*cluster (\S+) answers.*factstore recover.*delete the volume claim of factstore-1/;
+    const other = await until('it is told', () => pods.output.map((line) => told.exec(line)?.[1]).find(Boolean));
+    expect(other).toBe(clusterId);
+    expect(existsSync(join(pods.volume(1), 'removed.json'))).toBe(true);
   }, 60_000);
 
   it('stop without a complaint where they are alone, and there is nobody to take over', async () => {
