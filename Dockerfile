@@ -26,7 +26,8 @@ COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/dist dist
 COPY package.json LICENSE ./
 COPY proto proto
-COPY deploy/health-check.mjs deploy/own-address.mjs deploy/pod.mjs deploy/pod-start.mjs deploy/pre-stop.mjs ./
+COPY deploy/health-check.mjs deploy/own-address.mjs deploy/pod.mjs deploy/pod-start.mjs deploy/pre-stop.mjs deploy/siblings.mjs \
+    deploy/stateful-set.mjs ./
 # A new volume takes over the owner of the directory that it covers.
 RUN mkdir /data && chown 1000:1000 /data && ln -s /app/dist/main.js /usr/local/bin/factstore
 USER 1000:1000

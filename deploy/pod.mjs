@@ -6,6 +6,8 @@ import { here, port } from './own-address.mjs';
 
 const { FACTSTORE_NODE_ID, FACTSTORE_CLUSTER } = process.env;
 
+const SAY_MS = 10_000;
+
 export const program = fileURLToPath(new URL('dist/main.js', import.meta.url));
 export const nodeId = FACTSTORE_NODE_ID;
 export const data = process.env.FACTSTORE_DATA;
@@ -18,10 +20,15 @@ const others = [...founders.values()].map((address) => `${address.slice(0, addre
 
 /** Runs the CLI against this node and the founders. Resolves with what it says; rejects with its `stderr`. */
 export function factstore(...args) {
-  const url = `factstore://${[here, ...others].join(',')}`;
+  return factstoreAt([here, ...others].join(','), ...args);
+}
+
+/** The same against the nodes at these addresses. */
+export function factstoreAt(addresses, ...args) {
+  const command = [program, ...args, '--json', '--url', `factstore://${addresses}`];
   const options = { timeout: 10_000 };
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [program, ...args, '--json', '--url', url], options, (error, stdout, stderr) => {
+    execFile(process.execPath, command, options, (error, stdout, stderr) => {
       if (error) reject(Object.assign(error, { stderr }));
       else resolve(stdout);
     });
@@ -32,6 +39,15 @@ export function factstore(...args) {
 export async function members() {
   const lines = (await factstore('cluster', 'status')).trim().split('\n');
   return lines.map((line) => JSON.parse(line));
+}
+
+let saidAt = Number.NEGATIVE_INFINITY;
+
+/** Says what is waited for, now and then. */
+export function sayWaiting(text) {
+  if (performance.now() - saidAt < SAY_MS) return;
+  saidAt = performance.now();
+  process.stderr.write(`${text}\n`);
 }
 
 export function sleep(ms) {

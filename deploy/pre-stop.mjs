@@ -3,14 +3,13 @@
 // to hear that this pod goes. A restart without all this is safe as well; a pod that is scaled away without it leaves a
 // member behind, to be removed by hand.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { get } from 'node:https';
 import { join } from 'node:path';
 import { here } from './own-address.mjs';
 import { data, factstore, members, nodeId, removedNote, sleep } from './pod.mjs';
+import { ordinal, replicas } from './stateful-set.mjs';
 
 const HEARD_MS = 3_000;
 const REMOVED_WITHIN_MS = 40_000;
-const ACCOUNT = process.env.SERVICE_ACCOUNT ?? '/var/run/secrets/kubernetes.io/serviceaccount';
 
 async function leads() {
   const response = await fetch(`http://${here}/metrics`, { signal: AbortSignal.timeout(3_000) });
@@ -22,33 +21,11 @@ async function hasOtherVoters() {
   return (await members()).some((member) => member.voter && member.nodeId !== nodeId);
 }
 
-/** The StatefulSet of this pod as Kubernetes has it now; undefined: it is deleted. */
-function statefulSet(name) {
-  const [token, ca, namespace] = ['token', 'ca.crt', 'namespace'].map((file) =>
-    readFileSync(join(ACCOUNT, file), 'utf8'),
-  );
-  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env;
-  const path = `/apis/apps/v1/namespaces/${namespace}/statefulsets/${name}`;
-  const options = { host, port, path, ca, headers: { authorization: `Bearer ${token}` }, timeout: 5_000 };
-  return new Promise((resolve, reject) => {
-    const request = get(options, async (response) => {
-      let text = '';
-      for await (const chunk of response) text += chunk;
-      if (response.statusCode === 200) resolve(JSON.parse(text));
-      else if (response.statusCode === 404) resolve(undefined);
-      else reject(new Error(`Kubernetes answered ${response.statusCode} for ${path}: ${text}`));
-    });
-    request.on('timeout', () => request.destroy(new Error(`Kubernetes did not answer at ${host}:${port}`)));
-    request.on('error', reject);
-  });
-}
-
 /** Whether the pod will not come back. A set of no pods at all is one that pauses: its members stay what they are. */
 async function isScaledAway() {
   if (process.env.KUBERNETES_SERVICE_HOST === undefined) return false;
-  const [, name, ordinal] = /^(.*)-(\d+)$/.exec(nodeId);
-  const replicas = (await statefulSet(name))?.spec.replicas ?? 0;
-  return replicas > 0 && Number(ordinal) >= replicas;
+  const count = await replicas();
+  return count > 0 && ordinal >= count;
 }
 
 /** Asks until the member is none any more: another one may be on its way out at the same time. */

@@ -12,7 +12,7 @@ import { environmentOf, type Overlay, render } from './manifests.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Where the scripts of the image come from; they stand in its /app, beside the program. */
-const SCRIPTS = ['own-address.mjs', 'pod.mjs', 'pod-start.mjs', 'pre-stop.mjs'];
+const SCRIPTS = ['own-address.mjs', 'pod.mjs', 'pod-start.mjs', 'pre-stop.mjs', 'siblings.mjs', 'stateful-set.mjs'];
 const TOKEN = 'a token of the service account';
 
 /**
@@ -98,6 +98,10 @@ export class Pods {
     return `factstore://${[...this.running.keys()].map((ordinal) => `${this.address(ordinal)}:2113`).join(',')}`;
   }
 
+  urlOf(ordinal: number): string {
+    return `factstore://${this.address(ordinal)}:2113`;
+  }
+
   volume(ordinal: number): string {
     return join(this.directory, `data-factstore-${ordinal}`);
   }
@@ -151,9 +155,9 @@ export class Pods {
     const own = environmentOf(this.container.env, `factstore-${ordinal}`, this.settings);
     const { port } = this.api.address() as AddressInfo;
     const resolved = Object.entries(own).map(([name, value]) => {
-      const text = value.replace(/factstore-(\d+)\.factstore-peers(\.prod\.svc)?/g, (_, one) =>
-        this.address(Number(one)),
-      );
+      const text = value
+        .replace(/factstore-(\d+)\.factstore-peers(\.prod\.svc)?/g, (_, one) => this.address(Number(one)))
+        .replace('factstore-*.factstore-peers', this.address(0).replace(/0$/, '*'));
       return [name, text.replace('0.0.0.0', this.address(ordinal))];
     });
     return {

@@ -117,6 +117,25 @@ describe.skipIf(reason !== undefined)(`pods of the manifests${reason ? ` (not re
     expect(await client.read('kept').toArray()).toHaveLength(1);
   }, 120_000);
 
+  it('join the others where the only founder has lost its volume, and found nothing beside them', async () => {
+    const { pods, client } = await started('single');
+    await members(client, 1);
+    await pods.scale(3);
+    await members(client, 3);
+    await client.append('kept', [{ type: 'Kept', data: {} }]);
+    const before = await directoryOf(client, 'factstore-0');
+    await pods.loseVolume(0);
+    await until('another one is in its place', async () => (await directoryOf(client, 'factstore-0')) !== before);
+    await members(client, 3);
+    expect(pods.output.filter((line) => line.includes('"founding.proposed"'))).toHaveLength(1);
+    // With a volume that says where it belongs it needs nobody to start.
+    await pods.restart(0);
+    await members(client, 3);
+    const own = await connect(pods.urlOf(0));
+    onTestFinished(() => own.close());
+    expect(await own.read('kept').toArray()).toHaveLength(1);
+  }, 120_000);
+
   it('say so where Kubernetes does not tell whether they are scaled away, and leave their members in place', async () => {
     const { pods, client } = await started('three');
     await members(client, 3);
