@@ -122,6 +122,7 @@ export interface ReadOptions {
 
 export interface SubscribeOptions {
   readonly after?: bigint;
+  readonly lineage?: string;
   readonly fromNow?: boolean;
   readonly resolveLinks?: boolean;
   readonly signal?: AbortSignal;

@@ -11,6 +11,7 @@ interface Flags extends ConnectionFlags, QueryFlags {
   readonly all?: boolean;
   readonly userEvents?: boolean;
   readonly after?: string;
+  readonly lineage?: string;
   readonly fromNow?: boolean;
   readonly resolveLinks?: boolean;
 }
@@ -25,6 +26,7 @@ export function addSubscribe(program: Command, context: Context): void {
     .option('--all', 'every stream, system streams included')
     .option('--user-events', 'with --all: leave out system streams (their names begin with $)')
     .option('--after <POSITION>', 'begin behind this position, a checkpoint')
+    .option('--lineage <CLUSTER-ID>', 'the cluster that --after was told by, as cluster status names it')
     .option('--from-now', 'begin behind the head as it is now')
     .option('--resolve-links', 'show what each link leads to')
     .action((stream: string | undefined, flags: Flags) => subscribe(context, stream, flags));
@@ -51,8 +53,10 @@ function targetOf(stream: string | undefined, flags: Flags): Target {
 async function subscribe(context: Context, stream: string | undefined, flags: Flags): Promise<void> {
   const target = targetOf(stream, flags);
   if (flags.after !== undefined && flags.fromNow) throw new UsageError('give --after or --from-now, not both');
+  if (flags.lineage !== undefined && flags.after === undefined) throw new UsageError('--lineage goes with --after');
   const options = {
     ...(flags.after === undefined ? {} : { after: parseWhole('--after', flags.after) }),
+    ...(flags.lineage === undefined ? {} : { lineage: flags.lineage }),
     fromNow: flags.fromNow ?? false,
     resolveLinks: flags.resolveLinks ?? false,
     signal: context.signal,

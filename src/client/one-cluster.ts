@@ -5,12 +5,16 @@ import { FactstoreError } from '../base/errors.ts';
  * an address may come to another cluster: what was acknowledged there would be missing here.
  */
 export class OneCluster {
-  /** Empty: no node that has a cluster was met yet. */
-  private id = '';
+  private known = '';
+
+  /** A UUID; empty: no node that has a cluster was met yet. */
+  get id(): string {
+    return this.known;
+  }
 
   /** Says which one it is, for as long as the client lives. */
   settle(id: string): void {
-    this.id = id;
+    this.known = id;
   }
 
   /**
@@ -20,9 +24,9 @@ export class OneCluster {
    */
   holds(address: string, id: string): boolean {
     if (id === '') return false;
-    this.id ||= id;
-    if (id === this.id) return true;
-    const reason = `it belongs to cluster ${id}, and this client is connected to cluster ${this.id}: connect anew if that is meant`;
+    this.known ||= id;
+    if (id === this.known) return true;
+    const reason = `it belongs to cluster ${id}, and this client is connected to cluster ${this.known}: connect anew if that is meant`;
     const details = { address, reason, otherCluster: id };
     throw new FactstoreError('UNREACHABLE', `${address}: ${reason}`, details, { definite: true });
   }

@@ -157,6 +157,13 @@ export interface SubscribeOptions {
   readonly query?: Query | undefined;
   /** Begin behind this position: a checkpoint. 0, or not given: with the first event. */
   readonly after?: bigint | undefined;
+  /**
+   * The cluster by which `after` was told: what {@link Subscription.lineage} was then. After `factstore recover` the store is
+   * another cluster, in which a position means the same only up to the last that was taken over: the subscription goes on
+   * where `after` is not beyond that, and ends in OUT_OF_RANGE where it is. Without it, what the store has written
+   * anew up to `after` would be skipped. A node of an earlier version refuses one that is not its own.
+   */
+  readonly lineage?: string | undefined;
   /** True: begin behind the head as it is now. */
   readonly fromNow?: boolean | undefined;
   /** True: leave out events of streams whose names begin with "$"; only with `all`. */

@@ -157,6 +157,8 @@ class ReadLoop<E extends EventShape> {
           : await stream.next(timeoutMs);
         if (signal.aborted) throw aborted('the read', signal);
         if (!message) return;
+        // The connection may have been lost since the node was asked for its cluster, and have come to another one.
+        this.session.nodes.cluster.holds(node.address, message.start?.clusterId ?? '');
         const { events, last } = this.take(message);
         if (events.length > 0) attempts.advanced();
         yield events;

@@ -1,9 +1,11 @@
+import { uuidText } from '../base/bytes.ts';
 import { FactstoreError, invalid } from '../base/errors.ts';
 import type { Target } from '../proto/read.ts';
 import { eventsService } from '../proto/services.ts';
 import { encodeSubscribeRequest, type SubscribeResponse } from '../proto/subscribe.ts';
 import { placeArgument } from './arguments.ts';
 import type { EventShape, RecordedEvent } from './event-types.ts';
+import { uuidArgument } from './identifiers.ts';
 import { head } from './lookups.ts';
 import type { CallLimits, Node } from './node.ts';
 import { Attempts, FIRST_ANSWER_MS } from './nodes.ts';
@@ -22,7 +24,8 @@ export type SubscriptionMessage<E extends EventShape = EventShape> =
  * A subscription: every matching event once, in order, from its checkpoint on, whatever becomes of the node that serves
  * it. It fetches no more than a few messages ahead of its consumer. `break`, `return()` and the signal end it quietly.
  *
- * Ends in a FactstoreError: INVALID_ARGUMENT, OUT_OF_RANGE (a checkpoint beyond the head), UNREACHABLE (only with
+ * Ends in a FactstoreError: INVALID_ARGUMENT, OUT_OF_RANGE (a checkpoint beyond the head, or of another cluster and beyond
+ * what was taken over from that), UNREACHABLE (only with
  * `reconnectTimeoutMs`), FAILED_PRECONDITION (nodes of another cluster alone have answered for half a minute), DATA_LOSS (every node that can be reached has lost what is to come next; one that is behind is
  * waited for).
  */
@@ -34,6 +37,8 @@ export class Subscription<E extends EventShape> implements AsyncIterableIterator
   private readonly messages: AsyncGenerator<SubscriptionMessage<E>, void, undefined>;
   /** Everything up to here has been given; undefined until the head is known that "from now" means. */
   private after: number | undefined;
+  /** The cluster that the checkpoint was told by, until this one has taken it; undefined: this one. */
+  private toldBy: string | undefined;
 
   /** @internal */
   constructor(session: Session, options: SubscribeOptions) {
@@ -42,6 +47,8 @@ export class Subscription<E extends EventShape> implements AsyncIterableIterator
     this.target = targetOf(options);
     if (options.fromNow && options.after !== undefined) throw invalid('after', 'give after or fromNow, not both');
     this.after = options.fromNow ? undefined : placeArgument('after', options.after ?? 0n);
+    if (options.lineage !== undefined && options.after === undefined) throw invalid('lineage', 'goes with after');
+    if (options.lineage !== undefined) this.toldBy = uuidText(uuidArgument('lineage', options.lineage));
     this.messages = this.run();
   }
 
@@ -51,6 +58,14 @@ export class Subscription<E extends EventShape> implements AsyncIterableIterator
    */
   get checkpoint(): bigint | undefined {
     return this.after === undefined ? undefined : BigInt(this.after);
+  }
+
+  /**
+   * The cluster in which the checkpoint means what it does, a UUID: keep it beside the checkpoint, and give both when this
+   * subscription is taken up again. Undefined until a node was found.
+   */
+  get lineage(): string | undefined {
+    return this.toldBy ?? (this.session.nodes.cluster.id || undefined);
   }
 
   next(): Promise<IteratorResult<SubscriptionMessage<E>, undefined>> {
@@ -109,7 +124,10 @@ export class Subscription<E extends EventShape> implements AsyncIterableIterator
   private async *follow(node: Node, signal: AbortSignal, attempts: Attempts): AsyncGenerator<SubscriptionMessage<E>> {
     const start = { kind: 'after' as const, position: this.after ?? 0 };
     const { userEvents = false, resolveLinks } = this.options;
-    const request = encodeSubscribeRequest({ target: this.target, start, userEvents, resolveLinks });
+    const { cluster } = this.session.nodes;
+    // An older node does not know the field, which says nothing where the cluster is the same.
+    const afterClusterId = this.toldBy === cluster.id ? undefined : this.toldBy;
+    const request = encodeSubscribeRequest({ target: this.target, start, userEvents, resolveLinks, afterClusterId });
     const stream = new ServerStream(
       node.serverStream(eventsService.Subscribe, request),
       node.address,
@@ -123,6 +141,9 @@ export class Subscription<E extends EventShape> implements AsyncIterableIterator
         if (signal.aborted) return;
         // A node that ends a subscription without a word is stopping; another one takes over.
         if (!message) throw endedByNode(node);
+        // The connection may have been lost since the node was asked for its cluster, and have come to another one.
+        cluster.holds(node.address, message.clusterId ?? '');
+        this.toldBy = undefined;
         attempts.found();
         if (message.checkpoint > (this.after ?? 0)) attempts.advanced();
         yield* this.give(message, signal);

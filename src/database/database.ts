@@ -1,8 +1,10 @@
+import { uuidText } from '../base/bytes.ts';
 import type { Signal } from '../base/signal.ts';
 import type { Append } from '../model/append.ts';
 import { LIMITS } from '../model/limits.ts';
 import { isProjectionProducer } from '../model/projection.ts';
 import { checkName } from '../model/stream.ts';
+import type { Lineage } from '../peer/lineage.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
@@ -27,6 +29,8 @@ export interface DatabasePorts {
   readonly clock: Clock;
   readonly calls: OpenCalls;
   lookup(streams: readonly string[], producers: readonly string[]): Lookup | Promise<Lookup>;
+  /** The cluster, and those that it goes on from, as far as this node has the log. */
+  lineage(): Lineage;
 }
 
 /** How long a call waits for freshness at most, whatever its own deadline. */
@@ -40,7 +44,12 @@ export class Database {
 
   constructor(ports: DatabasePorts) {
     this.ports = ports;
-    this.subscribing = new Subscribing(ports.replica, ports.reads);
+    this.subscribing = new Subscribing(ports.replica, ports.reads, () => ports.lineage());
+  }
+
+  /** The cluster in which positions mean what they do here, a UUID (rule R3). */
+  get clusterId(): string {
+    return uuidText(this.ports.lineage().clusterId);
   }
 
   /**

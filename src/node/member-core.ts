@@ -4,6 +4,7 @@ import { Appender } from '../database/appender.ts';
 import { Conditions } from '../database/conditions.ts';
 import { Database } from '../database/database.ts';
 import { Reads } from '../database/reads.ts';
+import type { Lineage } from '../peer/lineage.ts';
 import type { Transport } from '../replica/ports.ts';
 import { Replica, type ReplicaOptions, type ReplicaPorts } from '../replica/replica.ts';
 import type { OpenCalls } from '../runtime/open-calls.ts';
@@ -46,6 +47,8 @@ export interface MemberCorePorts
   readonly index: EventIndex;
   readonly transport: Transport;
   readonly calls: OpenCalls;
+  /** The cluster, and those that it goes on from, as far as this node has the log. */
+  lineage(): Lineage;
   /** Why the feature level does not allow a kind of fact yet (rule S16); undefined: it does. */
   refusalOfLevel(kind: string): FactstoreError | undefined;
   /** Why a kind of fact cannot be written now, another one of its stream being in flight or not; undefined: it can. */
@@ -126,6 +129,7 @@ export class MemberCore {
       conditions: new Conditions(index, reader, clock),
     });
     const lookup = (streams: readonly string[], producers: readonly string[]) => index.lookup(streams, producers);
-    return new Database({ replica, appender, reads, clock, lookup, limits, calls });
+    const lineage = () => ports.lineage();
+    return new Database({ replica, appender, reads, clock, lookup, limits, calls, lineage });
   }
 }

@@ -450,6 +450,7 @@ export class Member {
       fetchEntries: (last) => this.fetchEntries(last),
       fatal,
       calls: this.calls,
+      lineage: () => this.members.inForce.lineage ?? { clusterId: storage.clusterId, ancestors: [] },
       refusalOfLevel: (kind) => this.facts.refusalOf(kind),
       refusalOfFact: (kind, another) => this.scavenging.refusalOf(kind, another),
       diskHasRoom: () => !reserve.short,

@@ -24,6 +24,14 @@ export function ancestorOf(lineage: Lineage | undefined, clusterId: Uint8Array):
   return lineage?.ancestors.find((ancestor) => bytesEqual(ancestor.clusterId, clusterId));
 }
 
+/** The last position up to which the history of one cluster is that of another, too; 0: nothing is known of it. */
+export function sharedUpTo(lineage: Lineage, clusterId: Uint8Array): number {
+  if (bytesEqual(lineage.clusterId, clusterId)) return Number.MAX_SAFE_INTEGER;
+  const at = lineage.ancestors.findIndex((ancestor) => bytesEqual(ancestor.clusterId, clusterId));
+  // One that came later may have taken over less.
+  return at < 0 ? 0 : Math.min(...lineage.ancestors.slice(at).map(({ position }) => position));
+}
+
 const LineageField = { clusterId: 1, ancestor: 2 } as const;
 const AncestorField = { clusterId: 1, position: 2 } as const;
 

@@ -53,6 +53,8 @@ export interface ReadStart {
   readonly state?: StreamState | undefined;
   /** Only for a stream; -1 where no event was ever written. */
   readonly headRevision?: number | undefined;
+  /** The cluster, a UUID. */
+  readonly clusterId?: string | undefined;
 }
 
 /** Neighbours in the answer to a read that one append wrote. */
@@ -160,6 +162,7 @@ export function encodeReadResponse(response: ReadResponse): Buffer {
     writer.nested(1, (nested) => {
       nested.uint(1, start.head);
       if (start.state) nested.uint(2, stateNumber(start.state)).uint(3, Math.max(start.headRevision ?? 0, 0));
+      nested.text(4, start.clusterId ?? '');
     });
   }
   for (const event of response.events) writer.dataAlways(2, event);
@@ -208,12 +211,15 @@ function decodeRun(reader: MessageReader): AppendRun {
 
 function decodeStart(reader: MessageReader): ReadStart {
   let [head, state, headRevision] = [0, 0, 0];
+  let clusterId: string | undefined;
   while (reader.next()) {
     if (reader.field === 1) head = reader.uint('head');
     else if (reader.field === 2) state = reader.enumeration('state', STREAM_STATE_MAX);
     else if (reader.field === 3) headRevision = reader.uint('head_revision');
+    else if (reader.field === 4) clusterId = reader.text('cluster_id');
   }
-  if (state === 0) return { head };
+  const told = clusterId && { clusterId };
+  if (state === 0) return { head, ...told };
   const named = stateOf(state);
-  return { head, state: named, headRevision: named === 'none' ? -1 : headRevision };
+  return { head, state: named, headRevision: named === 'none' ? -1 : headRevision, ...told };
 }

@@ -15,6 +15,8 @@ export interface SubscribeRequest {
   readonly userEvents: boolean;
   /** True: links are followed. */
   readonly resolveLinks?: boolean | undefined;
+  /** The cluster that has told the position to begin behind, a UUID; undefined: the one that is asked. */
+  readonly afterClusterId?: string | undefined;
 }
 
 /** A SubscribeResponse; each event is a RecordedEvent as bytes. */
@@ -26,10 +28,21 @@ export interface SubscribeResponse {
   readonly checkpoint: number;
   /** Only where it was asked for: what the links among the events lead to. */
   readonly links?: readonly FollowedLink[] | undefined;
+  /** Only in the first message: the cluster, a UUID. */
+  readonly clusterId?: string | undefined;
 }
 
-const Request = { stream: 1, all: 2, afterPosition: 3, fromNow: 4, userEvents: 5, query: 6, resolveLinks: 7 } as const;
-const Response = { events: 1, caughtUp: 2, checkpoint: 3, links: 4 } as const;
+const Request = {
+  stream: 1,
+  all: 2,
+  afterPosition: 3,
+  fromNow: 4,
+  userEvents: 5,
+  query: 6,
+  resolveLinks: 7,
+  afterClusterId: 8,
+} as const;
+const Response = { events: 1, caughtUp: 2, checkpoint: 3, links: 4, clusterId: 5 } as const;
 
 export function encodeSubscribeRequest(request: SubscribeRequest): Buffer {
   const writer = new MessageWriter();
@@ -39,6 +52,7 @@ export function encodeSubscribeRequest(request: SubscribeRequest): Buffer {
   return writer
     .bool(Request.userEvents, request.userEvents)
     .bool(Request.resolveLinks, request.resolveLinks ?? false)
+    .text(Request.afterClusterId, request.afterClusterId ?? '')
     .finish();
 }
 
@@ -49,6 +63,7 @@ export function decodeSubscribeRequest(bytes: Uint8Array): SubscribeRequest {
   let start: SubscribeRequest['start'];
   let userEvents = false;
   let resolveLinks = false;
+  let afterClusterId: string | undefined;
   while (reader.next()) {
     if (reader.field === Request.stream) target = { kind: 'stream', stream: reader.text('stream') };
     else if (reader.field === Request.all) target = reader.bool('all') ? { kind: 'all' } : undefined;
@@ -58,10 +73,11 @@ export function decodeSubscribeRequest(bytes: Uint8Array): SubscribeRequest {
     else if (reader.field === Request.fromNow) start = reader.bool('from_now') ? { kind: 'now' } : undefined;
     else if (reader.field === Request.userEvents) userEvents = reader.bool('user_events');
     else if (reader.field === Request.resolveLinks) resolveLinks = reader.bool('resolve_links');
+    else if (reader.field === Request.afterClusterId) afterClusterId = reader.text('after_cluster_id') || undefined;
     else throw reader.foreign();
   }
   if (!target) throw invalid('target', 'is missing: name a stream, ask for all, or give a query');
-  return { target, start, userEvents, resolveLinks };
+  return { target, start, userEvents, resolveLinks, afterClusterId };
 }
 
 export function encodeSubscribeResponse(response: SubscribeResponse): Buffer {
@@ -73,7 +89,8 @@ export function encodeSubscribeResponse(response: SubscribeResponse): Buffer {
   const caughtUp = response.caughtUp;
   if (caughtUp !== undefined) writer.nested(Response.caughtUp, (nested) => nested.uint(1, caughtUp));
   writeLinks(writer, Response.links, links);
-  return writer.uint(Response.checkpoint, response.checkpoint).finish();
+  writer.uint(Response.checkpoint, response.checkpoint);
+  return writer.text(Response.clusterId, response.clusterId ?? '').finish();
 }
 
 /** Ends in INVALID_ARGUMENT where the bytes are not a SubscribeResponse. */
@@ -83,16 +100,18 @@ export function decodeSubscribeResponse(bytes: Uint8Array): SubscribeResponse {
   let caughtUp: number | undefined;
   let checkpoint = 0;
   let links: FollowedLink[] | undefined;
+  let clusterId: string | undefined;
   while (reader.next()) {
     if (reader.field === Response.events) events.push(reader.data('events'));
     else if (reader.field === Response.caughtUp) caughtUp = decodeCaughtUp(reader.nested('caught_up', 'CaughtUp'));
     else if (reader.field === Response.checkpoint) checkpoint = reader.uint('checkpoint');
+    else if (reader.field === Response.clusterId) clusterId = reader.text('cluster_id');
     else if (reader.field === Response.links) {
       links ??= [];
       links.push(decodeLink(reader.nested(`links[${links.length}]`, 'FollowedLink')));
     }
   }
-  return { events, caughtUp, checkpoint, ...(links && { links }) };
+  return { events, caughtUp, checkpoint, ...(links && { links }), ...(clusterId && { clusterId }) };
 }
 
 function decodeCaughtUp(reader: MessageReader): number {

@@ -57,10 +57,18 @@ export function eventsHandlers(ports: EventsPorts, sessions: OpenSessions, untak
     },
     Read: streaming<ReadRequest>(logger, untaken, async function* (request, signal, call) {
       const waitMs = patienceMs(call, clock.nowUs());
-      for await (const batch of database().read(request, signal, waitMs)) yield encodeReadResponse(batch);
+      const { clusterId } = database();
+      for await (const batch of database().read(request, signal, waitMs)) {
+        const { start } = batch;
+        yield encodeReadResponse(start ? { ...batch, start: { ...start, clusterId } } : batch);
+      }
     }),
     Subscribe: streaming<SubscribeRequest>(logger, untaken, async function* (request, signal) {
-      for await (const batch of database().subscribe(request, signal)) yield encodeSubscribeResponse(batch);
+      let clusterId: string | undefined = database().clusterId;
+      for await (const batch of database().subscribe(request, signal)) {
+        yield encodeSubscribeResponse({ ...batch, clusterId });
+        clusterId = undefined;
+      }
     }),
     Head: unary<HeadRequest, Uint8Array>(logger, async (request, signal, call) => {
       const waitMs = patienceMs(call, clock.nowUs());

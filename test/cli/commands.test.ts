@@ -47,6 +47,7 @@ describe('wrong usage ends with exit code 2 and says what is wrong', () => {
     [['append', 's', '--type', 'T', '--fail-if-events-match', 'x'], '--fail-if-events-match: is not JSON'],
     [['subscribe', 's', '--tag', 'x'], 'stand alone: give no STREAM'],
     [['subscribe', '--all', '--type', 'T'], 'stand alone: give no STREAM'],
+    [['subscribe', 's', '--lineage', '2aef7b09-5c26-438f-98b5-901364fa6eab'], '--lineage goes with --after'],
     [['subscribe', 's', '--after', '1', '--from-now'], 'give --after or --from-now, not both'],
     [['streams', 'get'], "missing required argument 'STREAM'"],
     [['import', '/nowhere/at/all'], '/nowhere/at/all: there is no such file'],

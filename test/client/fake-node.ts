@@ -40,6 +40,8 @@ export class FakeCluster {
   id: string = randomUUID();
   leader: FakeNode | undefined;
   term = 1;
+  /** The last position that it shares with any other cluster. */
+  takenOver = 0;
   /** Conflicts say that something was hidden, too, since what was known. */
   hidesMeanwhile = false;
   /** Who is a member, as changes of the members have left it; none of them stops a node. */
@@ -176,6 +178,8 @@ export class FakeNode {
   mute = false;
   /** The term of which it says that it leads, whoever does. */
   leadsTerm: number | undefined;
+  /** The cluster that reads and subscriptions name, where it is not the one of its status. */
+  answersAs: string | undefined;
   private readonly cluster: FakeCluster;
   private server: Server | undefined;
   port = 0;
@@ -381,12 +385,15 @@ export class FakeNode {
     const state = headRevision === undefined ? undefined : headRevision < 0 ? 'none' : 'exists';
     let given = 0;
     let first = true;
+    const clusterId = this.answersAs ?? this.cluster.id;
     for (let at = -this.quietMessages * this.readBatch; first || at < rows.length; at += this.readBatch) {
       if (at >= 0 && given >= this.failReadAfter) return void call.emit('error', statusOf(this.readFailure));
       const batch = at < 0 ? [] : rows.slice(at, at + this.readBatch);
       given += batch.length;
       const events = batch.map((row) => row.bytes);
-      const message = encodeReadResponse(first ? { start: { head, state, headRevision }, events } : { events });
+      const message = encodeReadResponse(
+        first ? { start: { head, state, headRevision, clusterId }, events } : { events },
+      );
       first = false;
       if (!(await this.write(call, message))) return;
     }
@@ -401,8 +408,12 @@ export class FakeNode {
       return void call.emit('error', statusOf(error));
     }
     this.subscriptions.push(request);
-    const { target, start } = request;
+    const { target, start, afterClusterId } = request;
     let after = start?.kind === 'after' ? start.position : 0;
+    if (afterClusterId && after > this.cluster.takenOver) {
+      const text = `after: position ${after} is of cluster ${afterClusterId}`;
+      return void call.emit('error', statusOf(new FactstoreError('OUT_OF_RANGE', text, { field: 'after' })));
+    }
     if (after > this.cluster.rows.length) {
       const error = new FactstoreError('OUT_OF_RANGE', `after: ${after} is beyond the head`, { field: 'after' });
       return void call.emit('error', statusOf(error));
@@ -416,7 +427,9 @@ export class FakeNode {
       given += matching.length;
       const caughtUp = after === this.cluster.rows.length ? after : undefined;
       const events = matching.map((row) => row.bytes);
-      if (!(await this.write(call, encodeSubscribeResponse({ events, caughtUp, checkpoint: after })))) return;
+      const clusterId = this.answersAs ?? this.cluster.id;
+      if (!(await this.write(call, encodeSubscribeResponse({ events, caughtUp, checkpoint: after, clusterId }))))
+        return;
       if (given < this.failReadAfter && caughtUp !== undefined && after === this.cluster.rows.length)
         await this.cluster.moved();
     }

@@ -132,6 +132,22 @@ describe('a node of another cluster at an address that a member had', () => {
   });
 });
 
+test('what comes from another cluster after all is not taken, be it read or followed [R3]', async () => {
+  const db = await open(5_000, own());
+  await db.append('a', [{ type: 'T' }]);
+  own().answersAs = theirs.cluster.id;
+  const reason = `it belongs to cluster ${theirs.cluster.id}`;
+  const outcomes = [
+    db.read('a', { timeoutMs: 300 }).toArray(),
+    db.readAll({ timeoutMs: 300 }).start(),
+    db.subscribe({ all: true, reconnectTimeoutMs: 300 }).next(),
+  ];
+  for (const error of await Promise.all(outcomes.map(failure))) {
+    expect(error.code).toBe('UNREACHABLE');
+    expect(error.message).toContain(reason);
+  }
+});
+
 describe('each connection', () => {
   let nodes: Nodes;
   const limits = { timeoutMs: 1_000 };

@@ -117,3 +117,37 @@ describe('subscribing', () => {
     expect(() => db.subscribe({ all: true, after: 1n, fromNow: true })).toThrow(/not both/);
   });
 });
+
+describe('a checkpoint', () => {
+  test('is of the cluster that has told it, which is named only to another one [R3]', async () => {
+    await db.append('a', numbered(0, 3));
+    const subscription = db.subscribe({ all: true, after: 2n, lineage: bench.cluster.id });
+    expect(await take(subscription, 2)).toEqual([2, '^3']);
+    expect(subscription.lineage).toBe(bench.cluster.id);
+    // A node of an earlier version would refuse the field.
+    expect(bench.node(0).subscriptions.map(({ afterClusterId }) => afterClusterId)).toEqual([undefined]);
+  });
+
+  test('of another cluster is taken up to where this one goes on, and is its own from then on [R3]', async () => {
+    await db.append('a', numbered(0, 3));
+    bench.cluster.takenOver = 2;
+    const before = '00000001-0000-4000-8000-000000000000';
+    const subscription = db.subscribe({ all: true, after: 2n, lineage: before.toUpperCase() });
+    expect(subscription.lineage).toBe(before);
+    expect(await take(subscription, 2)).toEqual([2, '^3']);
+    expect(subscription.lineage).toBe(bench.cluster.id);
+    bench.node(0).kill();
+    bench.cluster.leader = bench.node(1);
+    expect(await take(subscription, 1)).toEqual(['^3']);
+    const asked = bench.cluster.nodes.flatMap((node) => node.subscriptions.map((one) => one.afterClusterId));
+    expect(asked).toEqual([before, undefined]);
+    const beyond = db.subscribe({ all: true, after: 3n, lineage: before });
+    expect(await failure(beyond.next())).toMatchObject({ code: 'OUT_OF_RANGE', definite: true });
+    expect(beyond.lineage).toBe(before);
+  });
+
+  test('has its cluster only with a position, by its UUID', () => {
+    expect(() => db.subscribe({ all: true, lineage: bench.cluster.id })).toThrow(/lineage.*after/);
+    expect(() => db.subscribe({ all: true, after: 1n, lineage: 'n1' })).toThrow(/lineage.*UUID/);
+  });
+});

@@ -15,6 +15,7 @@ import { RAFT_LOG_DATABASE, RaftLog } from '../../src/storage/raft-log.ts';
 import { type EntryRecord, genesisChain, sealMembership } from '../../src/storage/record.ts';
 import { writeRecoveryNote } from '../../src/storage/recovery-note.ts';
 import { jsonLines, openPipe, run } from '../cli/harness.ts';
+import { runCli } from '../support/run-cli.ts';
 import { TestNodes } from '../support/test-node.ts';
 import { until } from '../support/wait.ts';
 
@@ -168,6 +169,31 @@ describe('factstore recover', () => {
       `belongs to cluster ${later}, and this client is connected to cluster ${clusterId}`,
     );
     expect(await numbers(client)).toEqual([0, 1, 2, 'new']);
+  });
+
+  it('lets consumers go on up to the position that was taken over, and refuses those that come from beyond it [R3]', async () => {
+    const { nodes, data, clusterId } = await majorityLost();
+    await run(['recover', data, '--give-up', clusterId]);
+    await nodes.startNode(0);
+    const client = await nodes.client(0);
+    for (const n of ['new', 'newer'])
+      await client.append('s', [{ type: 'Counted', data: { n } }], { timeoutMs: 20_000 });
+    const next = async (after: bigint) => {
+      const subscription = client.subscribe({ stream: 's', after, lineage: clusterId });
+      const { value } = await subscription.next();
+      const { lineage } = subscription;
+      await subscription.return();
+      return { n: value?.kind === 'event' && (value.event.data as { n: unknown }).n, lineage };
+    };
+    const { clusterId: later } = await client.cluster.status();
+    expect(await next(2n)).toEqual({ n: 2, lineage: later });
+    expect(await next(3n)).toEqual({ n: 'new', lineage: later });
+    await expect(next(4n)).rejects.toMatchObject({
+      code: 'OUT_OF_RANGE',
+      message: `after: position 4 is of cluster ${clusterId}, and cluster ${later} has gone on from that one's position 3, without what stood behind it. Take back what was made of that, and begin behind 3.`,
+    });
+    const told = await runCli(['subscribe', 's', '--after', '4', '--lineage', clusterId, '--url', nodes.url]);
+    expect(told).toMatchObject({ code: 1, stderr: expect.stringContaining("has gone on from that one's position 3") });
   });
 
   it.each(['before the log', 'before the identity', 'at its very end'])(

@@ -268,9 +268,16 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
 
   test('ReadResponse', () => {
     const start = fc
-      .record({ head: any.place, state: fc.option(any.state, { nil: undefined }), headRevision: any.place })
-      .map(({ head, state, headRevision }) =>
-        state === undefined ? { head } : { head, state, headRevision: state === 'none' ? -1 : headRevision },
+      .record({
+        head: any.place,
+        state: fc.option(any.state, { nil: undefined }),
+        headRevision: any.place,
+        told: fc.oneof(fc.constant({}), fc.record({ clusterId: fc.uuid() })),
+      })
+      .map(({ head, state, headRevision, told }) =>
+        state === undefined
+          ? { head, ...told }
+          : { head, state, headRevision: state === 'none' ? -1 : headRevision, ...told },
       );
     const response = fc.record({
       start: fc.option(start, { nil: undefined }),
@@ -285,12 +292,13 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
         const { length } = value.events;
         const counts = value.runs === 'each' ? value.events.map(() => 1) : length > 0 ? [length] : [];
         const appends = value.runs === 'none' ? [] : counts.map((events) => ({ appendId: value.appendId, events }));
-        const at = value.start as { head: number; state?: StreamState; headRevision?: number } | undefined;
+        const at = value.start as read.ReadStart | undefined;
         const theirs = reflectedEncode('factstore.v1.ReadResponse', {
           start: at && {
             head: at.head,
             state: at.state ? any.stateNumbers[at.state] : 0,
             headRevision: Math.max(at.headRevision ?? 0, 0),
+            clusterId: at.clusterId ?? '',
           },
           events: value.events,
           appends,
@@ -315,14 +323,19 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
       ),
       { nil: undefined },
     );
+    const request = fc.record({
+      ...{ target, start, userEvents: fc.boolean(), resolveLinks: fc.boolean() },
+      afterClusterId: fc.option(fc.uuid(), { nil: undefined }),
+    });
     fc.assert(
-      fc.property(fc.record({ target, start, userEvents: fc.boolean(), resolveLinks: fc.boolean() }), (value) => {
+      fc.property(request, (value) => {
         const begin = value.start?.kind === 'after' ? { afterPosition: value.start.position } : { fromNow: true };
         const theirs = reflectedEncode('factstore.v1.SubscribeRequest', {
           ...targetObject(value.target),
           ...(value.start ? begin : {}),
           userEvents: value.userEvents,
           resolveLinks: value.resolveLinks,
+          afterClusterId: value.afterClusterId ?? '',
         });
         expect(subscribe.decodeSubscribeRequest(theirs)).toEqual(value);
         agree('SubscribeRequest', subscribe.encodeSubscribeRequest(value), theirs);
@@ -333,17 +346,20 @@ describe('the codecs of reads, subscriptions and look-ups agree with protobufjs'
       caughtUp: fc.option(any.place, { nil: undefined }),
       checkpoint: any.place,
       links,
+      clusterId: fc.option(fc.uuid(), { nil: undefined }),
     });
     fc.assert(
       fc.property(response, (value) => {
         const caughtUp = value.caughtUp === undefined ? undefined : { position: value.caughtUp };
         const theirs = reflectedEncode('factstore.v1.SubscribeResponse', {
           ...value,
+          clusterId: value.clusterId ?? '',
           caughtUp,
           links: value.links.map(linkObject),
         });
         const back = subscribe.decodeSubscribeResponse(theirs);
-        expect(back).toMatchObject({ caughtUp: value.caughtUp, checkpoint: value.checkpoint });
+        const { caughtUp: position, checkpoint, clusterId } = value;
+        expect([back.caughtUp, back.checkpoint, back.clusterId]).toEqual([position, checkpoint, clusterId]);
         expect(back.events.map((event) => plain(decodeRecordedEvent(event)))).toEqual(plain(value.events));
         expect((back.links ?? []).map(shownLink)).toEqual(value.links.map(shownLink));
         const again = subscribe.decodeSubscribeResponse(subscribe.encodeSubscribeResponse(back));

@@ -142,6 +142,7 @@ export class Node {
       fetchEntries: (last) => fetchFrom(process, () => lastOf(ports.peers(), last)),
       fatal: (error) => ports.ended(error),
       calls: new OpenCalls(),
+      lineage: () => ({ clusterId: new Uint8Array(16), ancestors: [] }),
       refusalOfLevel: () => undefined,
       refusalOfFact: () => undefined,
       diskHasRoom: () => !this.reserve.short,

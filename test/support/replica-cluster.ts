@@ -10,6 +10,7 @@ import { Reads } from '../../src/database/reads.ts';
 import type { Append, Expectation, ProducerCursor } from '../../src/model/append.ts';
 import { LIMITS } from '../../src/model/limits.ts';
 import type { AppendCondition } from '../../src/model/query.ts';
+import type { Lineage } from '../../src/peer/lineage.ts';
 import { EntryType } from '../../src/raft/types.ts';
 import type { PeerMessage } from '../../src/replica/ports.ts';
 import { Replica } from '../../src/replica/replica.ts';
@@ -52,6 +53,8 @@ export interface ClusterOptions {
   readonly lookupMs?: number;
   /** How much of the end of the log stays in memory. */
   readonly tailBytesMax?: number;
+  /** What its nodes know of the clusters that it goes on from. */
+  readonly lineage?: (node: string) => Lineage;
 }
 
 export interface AppendOptions {
@@ -159,6 +162,7 @@ export class ReplicaNode {
       lookup,
       limits: LIMITS,
       calls,
+      lineage: () => cluster.options.lineage?.(id) ?? { clusterId: new Uint8Array(16), ancestors: [] },
     });
   }
 

@@ -4,7 +4,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
   {
     id: 'any-cluster-will-do',
     file: 'src/client/one-cluster.ts',
-    search: '    if (id === this.id) return true;',
+    search: '    if (id === this.known) return true;',
     replacement: '    return true;',
     bug: 'a client appends to another cluster that answers at an address it knows',
     rule: 'R3',
@@ -62,6 +62,24 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     replacement: "return role === 'ROLE_LEADER';",
     bug: 'a client goes back to a leader that was deposed and does not know it',
     rule: 'DESIGN §4',
+    test: 'client/one-cluster.test.ts',
+  },
+  {
+    id: 'checkpoint-without-its-cluster',
+    file: 'src/client/subscribe.ts',
+    search: 'userEvents, resolveLinks, afterClusterId }',
+    replacement: 'userEvents, resolveLinks }',
+    bug: 'a subscription that is begun again after a recovery skips what the new history has up to its checkpoint',
+    rule: 'R3',
+    test: 'client/subscribe.test.ts',
+  },
+  {
+    id: 'other-cluster-followed',
+    file: 'src/client/subscribe.ts',
+    search: "        cluster.holds(node.address, message.clusterId ?? '');\n",
+    replacement: '',
+    bug: 'a subscription goes on in another cluster, to which its connection came after the question for it',
+    rule: 'R3',
     test: 'client/one-cluster.test.ts',
   },
 ];

@@ -7,10 +7,12 @@ export interface ReadStart {
   'head'?: (number | string | Long);
   'state'?: (_factstore_v1_StreamState);
   'headRevision'?: (number | string | Long);
+  'clusterId'?: (string);
 }
 
 export interface ReadStart__Output {
   'head': (number);
   'state': (_factstore_v1_StreamState__Output);
   'headRevision': (number);
+  'clusterId': (string);
 }

@@ -11,6 +11,7 @@ export interface SubscribeRequest {
   'userEvents'?: (boolean);
   'query'?: (_factstore_v1_Query | null);
   'resolveLinks'?: (boolean);
+  'afterClusterId'?: (string);
   'target'?: "stream"|"all"|"query";
   'start'?: "afterPosition"|"fromNow";
 }
@@ -23,6 +24,7 @@ export interface SubscribeRequest__Output {
   'userEvents': (boolean);
   'query'?: (_factstore_v1_Query__Output | null);
   'resolveLinks': (boolean);
+  'afterClusterId': (string);
   'target'?: "stream"|"all"|"query";
   'start'?: "afterPosition"|"fromNow";
 }

@@ -10,6 +10,7 @@ export interface SubscribeResponse {
   'caughtUp'?: (_factstore_v1_CaughtUp | null);
   'checkpoint'?: (number | string | Long);
   'links'?: (_factstore_v1_FollowedLink)[];
+  'clusterId'?: (string);
 }
 
 export interface SubscribeResponse__Output {
@@ -17,4 +18,5 @@ export interface SubscribeResponse__Output {
   'caughtUp': (_factstore_v1_CaughtUp__Output | null);
   'checkpoint': (number);
   'links': (_factstore_v1_FollowedLink__Output)[];
+  'clusterId': (string);
 }
