@@ -10,6 +10,7 @@ import {
   type Target,
 } from '../proto/read.ts';
 import { eventsService } from '../proto/services.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { placeArgument } from './arguments.ts';
 import type { EventShape, RecordedEvent } from './event-types.ts';
 import { head } from './lookups.ts';
@@ -46,20 +47,26 @@ export interface ReadHead {
  */
 export class EventRead<E extends EventShape> implements AsyncIterable<RecordedEvent<E>> {
   private readonly source: ReadLoop<E>;
-  private readonly messages: AsyncGenerator<RecordedEvent<E>[], void, undefined>;
+  private readonly clock: Clock;
+  private messages: AsyncGenerator<RecordedEvent<E>[], void, undefined>;
   /** The first message, or its failure, for everyone who asks for it; undefined: nobody has. */
   private first: Promise<IteratorResult<RecordedEvent<E>[], void>> | undefined;
   private taken = false;
 
   /** @internal */
   constructor(session: Session, request: ReadRequest, options: CallOptions) {
+    this.clock = session.clock;
     this.source = new ReadLoop(session, request, options);
     this.messages = this.source.run();
   }
 
-  /** What the read sees; also of a stream without events. May be asked before the events are taken, and after. */
+  /**
+   * What the read sees; also of a stream without events. May be asked before the events are taken, and after. Where they are
+   * not taken at once, the call to the node ends; whoever takes them later begins another one, which sees the same.
+   */
   async start(): Promise<ReadHead> {
     await this.firstMessage();
+    if (!this.taken) this.clock.soon(() => this.letGo());
     const start = this.source.head;
     if (!start) throw new FactstoreError('INTERNAL', 'the node answered a read without its head');
     const revision = start.headRevision === undefined ? undefined : BigInt(start.headRevision);
@@ -92,6 +99,13 @@ export class EventRead<E extends EventShape> implements AsyncIterable<RecordedEv
     }
   }
 
+  /** What nobody takes would stay open at the node for as long as the client lives, and hold up its other calls. */
+  private letGo(): void {
+    if (this.taken) return;
+    void this.messages.return();
+    this.messages = this.source.run();
+  }
+
   private firstMessage(): Promise<IteratorResult<RecordedEvent<E>[], void>> {
     this.first ??= this.messages.next();
     return this.first;
@@ -110,6 +124,8 @@ class ReadLoop<E extends EventShape> {
   private readonly session: Session;
   private readonly options: CallOptions;
   private request: ReadRequest;
+  /** True: nothing is left to read. */
+  private over = false;
 
   constructor(session: Session, request: ReadRequest, options: CallOptions) {
     this.session = session;
@@ -117,8 +133,12 @@ class ReadLoop<E extends EventShape> {
     this.options = options;
   }
 
-  /** Gives a batch for every message, also an empty one: the first must come through for the sake of its head. */
+  /**
+   * Gives a batch for every message, also an empty one: the first must come through for the sake of its head. Run again, it
+   * goes on behind what it has given.
+   */
   async *run(): AsyncGenerator<RecordedEvent<E>[], void, undefined> {
+    if (this.over) return;
     const { nodes, clock, timeoutMs } = this.session;
     const { signal, unlink } = linkSignals(this.session.closing, this.options.signal);
     const attempts = new Attempts('the read', nodes, { timeoutMs: this.options.timeoutMs ?? timeoutMs, signal }, clock);
@@ -161,6 +181,7 @@ class ReadLoop<E extends EventShape> {
         this.session.nodes.cluster.holds(node.address, message.start?.clusterId ?? '');
         const { events, last } = this.take(message);
         if (events.length > 0) attempts.advanced();
+        this.over = last;
         yield events;
         if (last) return;
         // The time that the consumer took is not the node's.

@@ -167,6 +167,8 @@ export class FakeNode {
   /** Calls of Read and Subscribe that came. */
   reads: ReadRequest[] = [];
   subscriptions: SubscribeRequest[] = [];
+  /** Reads whose calls are not over. */
+  openReads = 0;
   /** Messages that a read or subscription has written. */
   written = 0;
   appendCalls = 0;
@@ -367,6 +369,15 @@ export class FakeNode {
       return void call.emit('error', statusOf(error));
     }
     this.reads.push(request);
+    this.openReads++;
+    try {
+      await this.give(call, request);
+    } finally {
+      this.openReads--;
+    }
+  }
+
+  private async give(call: ServerWritableStream<unknown, Uint8Array>, request: ReadRequest): Promise<void> {
     const { target, backwards, start, limit } = request;
     const head = this.cluster.rows.length;
     let rows = this.cluster.rows.filter((row) => isMeant(row, target));

@@ -68,6 +68,41 @@ describe('reading', () => {
     expect(data(await read.toArray())).toEqual([0, 1, 2, 3, 4]);
   });
 
+  describe('that is only asked what it sees', () => {
+    const large = Array.from({ length: 1_000 }, () => ({ type: 'T', data: Buffer.alloc(12_000) }));
+
+    beforeEach(async () => {
+      bench.node(0).readBatch = 10;
+      await db.append('a', large);
+    });
+
+    test('leaves no call open, and gives its events later all the same, each once', async () => {
+      const reads = Array.from({ length: 100 }, () => db.read('a'));
+      for (const read of reads) expect(await read.start()).toMatchObject({ head: 1_000n, revision: 999n });
+      await expect.poll(() => bench.node(0).openReads).toBe(0);
+      await db.append('a', numbered(0, 1));
+      const revisions = async (read: EventRead<EventShape>) =>
+        (await read.toArray()).map(({ revision }) => Number(revision));
+      const whole = Array.from(large, (_, n) => n);
+      expect(await revisions(reads[0] as EventRead<EventShape>)).toEqual(whole);
+      const backwards = db.read('a', { backwards: true });
+      const limited = db.read('a', { from: 990n, limit: 10 });
+      for (const read of [backwards, limited]) await read.start();
+      await expect.poll(() => bench.node(0).openReads).toBe(0);
+      expect(await revisions(backwards)).toEqual([1_000, ...whole.reverse()]);
+      const asked = bench.node(0).reads.length;
+      expect(await revisions(limited)).toEqual(Array.from({ length: 10 }, (_, n) => 990 + n));
+      expect(bench.node(0).reads).toHaveLength(asked);
+    });
+
+    test('and gives its events at once needs no second call', async () => {
+      const read = db.read('a');
+      await read.start();
+      expect(await read.toArray()).toHaveLength(1_000);
+      expect(bench.node(0).reads).toHaveLength(1);
+    });
+  });
+
   test('an event gives what was appended', async () => {
     await db.append('a', [
       { type: 'J', data: { a: 1 }, metadata: { cause: 'x' }, tags: ['k:v'], schemaVersion: 3 },

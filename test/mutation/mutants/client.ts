@@ -82,4 +82,13 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     rule: 'R3',
     test: 'client/one-cluster.test.ts',
   },
+  {
+    id: 'start-keeps-its-call',
+    file: 'src/client/read.ts',
+    search: '    if (!this.taken) this.clock.soon(() => this.letGo());\n',
+    replacement: '',
+    bug: 'a read that is only asked what it sees stays open for as long as the client lives',
+    rule: 'DESIGN §9',
+    test: 'client/read.test.ts',
+  },
 ];
