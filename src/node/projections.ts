@@ -108,7 +108,7 @@ export class Projections implements NodeProjections {
       clock,
       openProgram: (source) => ports.openProgram(source),
       openRoute: () => ports.openRoute(),
-      linearize: async (signal) => void (await database.head({ kind: 'linearizable' }, signal)),
+      linearize: (signal) => this.linearized(signal),
       reached: (position, signal) => this.reached(position, signal),
       appended: (id) => database.appended(id),
       asOf: (name, revision) => ProjectionRegistry.asOf(index.view(), this.reader, name, revision),
@@ -127,6 +127,10 @@ export class Projections implements NodeProjections {
 
   async reached(position: number, signal: Signal): Promise<void> {
     await this.ports.database.head({ kind: 'atLeast', position }, signal);
+  }
+
+  async linearized(signal: Signal): Promise<void> {
+    await this.ports.database.head({ kind: 'linearizable' }, signal);
   }
 
   /** What another node asks that compares its states with those of this one; nothing where this one does not have them. */

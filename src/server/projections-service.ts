@@ -32,6 +32,8 @@ export interface NodeProjections {
   readonly queries: ProjectionQueries | undefined;
   /** Resolves once this node has applied a position. */
   reached(position: number, signal: Signal): Promise<void>;
+  /** Resolves once this node has applied what its cluster had committed when it was asked. */
+  linearized(signal: Signal): Promise<void>;
 }
 
 /** How long a query waits for a state that is fresh enough, at most. */
@@ -113,7 +115,11 @@ export function projectionsHandlers(
       async function* (request, signal) {
         const partition = request.which === 'partition' ? request.partition : undefined;
         const wanted = { partition, prefix: request.prefix ?? '', tellBegun: request.tellBegun };
-        for await (const state of running(projections()).watch(request.name, wanted, signal)) yield stateOf(state);
+        const node = projections();
+        const queries = running(node);
+        // Whoever watches may have lost a node that has come further.
+        if (!node.registry.find(request.name)) await node.linearized(signal);
+        for await (const state of queries.watch(request.name, wanted, signal)) yield stateOf(state);
       },
       sizeOfState,
     ),

@@ -21,12 +21,17 @@ function nodeThat(comes: boolean) {
     if (!comes) throw new FactstoreError('BEHIND', 'this node is at position 3');
     known = true;
   };
+  const linearized = (signal: Signal) => reached(0, signal);
+  const registry = { find: () => (known ? {} : undefined) };
   const queries = {
     list: async () => [],
     state: () => look({ ...place, partition: '', state: undefined, result: undefined }),
     partitions: () => look({ ...place, partitions: [], next: '' }),
+    watch: async function* () {
+      yield await look({ ...place, partition: 'told', state: undefined, result: undefined });
+    },
   };
-  const node = { nodeId: 'n1', queries, reached } as unknown as NodeProjections;
+  const node = { nodeId: 'n1', registry, queries, reached, linearized } as unknown as NodeProjections;
   return projectionsHandlers(() => node, createLogger('silent', {}), systemClock, new UntakenBudget());
 }
 
@@ -37,6 +42,27 @@ function asked(handler: unknown, timeoutMs: number): Promise<object> {
     (handler as Handler)(call, (error, response) => (error ? reject(error) : resolve(response as object)));
   });
 }
+
+/** What a watch writes before it ends. */
+function watched(handler: unknown): Promise<object[]> {
+  const written: object[] = [];
+  return new Promise((resolve, reject) => {
+    const call = {
+      ...{ request: { name: 'p', which: undefined, tellBegun: false }, cancelled: false, on: () => call },
+      write: (message: object, taken: () => void) => {
+        written.push(message);
+        taken();
+      },
+      end: () => resolve(written),
+      emit: (_: 'error', error: object) => reject(error),
+    };
+    (handler as (call: object) => void)(call);
+  });
+}
+
+test('a node hears of the projections of its cluster before it denies one to a watcher, who may come from another [Q2]', async () => {
+  expect(await watched(nodeThat(true).Watch)).toMatchObject([{ partition: 'told' }]);
+});
 
 test('a node waits for what a state is to include before it denies the projection [Q2]', async () => {
   const { State, Partitions } = nodeThat(true);

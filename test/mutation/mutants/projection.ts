@@ -344,4 +344,13 @@ export const PROJECTION_MUTANTS: readonly Mutant[] = [
     rule: 'P5',
     test: 'projection/changes.test.ts',
   },
+  {
+    id: 'watched-projection-denied',
+    file: 'src/server/projections-service.ts',
+    search: '        if (!node.registry.find(request.name)) await node.linearized(signal);\n',
+    replacement: '',
+    bug: 'a watch that moves to a node which lags ends as if the projection did not exist',
+    rule: 'Q2',
+    test: 'server/projections-service.test.ts',
+  },
 ];
