@@ -1,6 +1,6 @@
 import { decodeUtf8 } from '../base/bytes.ts';
 import type { Output } from './io.ts';
-import { jsonInteger, timeText } from './json.ts';
+import { jsonInteger, oneLine, timeText } from './json.ts';
 import type { StoredEvent } from './store.ts';
 
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]*\+)?json(?:\s*;.*)?$/i;
@@ -19,9 +19,7 @@ export function rawJson(bytes: Uint8Array): string | undefined {
   } catch {
     return undefined;
   }
-  // Line ends can only stand between the tokens of JSON, so they can be replaced without changing a value. The text is
-  // not parsed and written anew, because that would change numbers beyond 2^53.
-  return /[\r\n]/.test(text) ? text.replace(/[\r\n]/g, ' ') : text;
+  return oneLine(text);
 }
 
 /** `"data":…`, or `"dataBase64":"…"` where the bytes are not JSON. Nothing for no bytes. */

@@ -15,6 +15,14 @@ export function jsonText(value: unknown): string {
   });
 }
 
+/**
+ * A JSON text in one line, its values as they stand there: parsed and written anew, numbers beyond 2^53 would be others.
+ * Line ends can only stand between the tokens of JSON.
+ */
+export function oneLine(json: string): string {
+  return /[\r\n]/.test(json) ? json.replace(/[\r\n]/g, ' ') : json;
+}
+
 /** RFC 3339 in UTC, with microseconds. */
 export function timeText(us: bigint | number): string {
   const total = BigInt(us);

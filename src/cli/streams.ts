@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { FactstoreError } from '../base/errors.ts';
+import { objectText } from '../client/json-object.ts';
 import { parseConsistency } from './args.ts';
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
-import { jsonText, timeText } from './json.ts';
+import { jsonText, oneLine, timeText } from './json.ts';
 import type { StreamInfo } from './store.ts';
 import { addStreamChanges } from './streams-change.ts';
 import { addStreamsList } from './streams-list.ts';
@@ -42,14 +43,23 @@ function withoutEvents({ stream, state }: StreamInfo): FactstoreError {
 }
 
 function streamJson(info: StreamInfo): string {
-  const { createdUs, lastAppendedUs, ...rest } = info;
-  return jsonText({
+  const { createdUs, lastAppendedUs, metadata, metadataRevision, ...rest } = info;
+  const known = jsonText({
     ...rest,
     created: createdUs > 0n ? timeText(createdUs) : null,
     lastAppended: lastAppendedUs > 0n ? timeText(lastAppendedUs) : null,
-    metadata: info.metadata ?? null,
-    metadataRevision: info.metadataRevision ?? null,
+    metadataRevision: metadataRevision ?? null,
   });
+  return `${known.slice(0, -1)},"metadata":${metadata ? metadataText(metadata) : null}}`;
+}
+
+/** Its objects are shown as they were written. */
+function metadataText(metadata: NonNullable<StreamInfo['metadata']>): string {
+  const members = Object.entries(metadata).map(([name, value]) => {
+    const text = typeof value === 'object' ? oneLine(objectText(value)) : jsonText(value);
+    return `${JSON.stringify(name)}:${text}`;
+  });
+  return `{${members.join(',')}}`;
 }
 
 function streamText(info: StreamInfo, context: Context): string {
@@ -62,7 +72,7 @@ function streamText(info: StreamInfo, context: Context): string {
     ['last position', String(info.lastPosition)],
     ['created', info.createdUs > 0n ? timeText(info.createdUs) : '-'],
     ['last appended', info.lastAppendedUs > 0n ? timeText(info.lastAppendedUs) : '-'],
-    ['metadata', info.metadata ? jsonText(info.metadata) : '-'],
+    ['metadata', info.metadata ? metadataText(info.metadata) : '-'],
     ['metadata revision', info.metadataRevision === undefined ? '-' : String(info.metadataRevision)],
   ]);
 }

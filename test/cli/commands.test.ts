@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { FactstoreError } from '../../src/base/errors.ts';
+import { parseObjectText } from '../../src/client/json-object.ts';
 import { Collected, jsonLines, run } from './harness.ts';
 import { MemoryStore } from './memory-store.ts';
 
@@ -291,6 +292,18 @@ describe('streams get', () => {
         metadataRevision: null,
       },
     ]);
+  });
+
+  test('metadata of a stream is shown as it was written, in one line', async () => {
+    const store = await storeWith('a');
+    const custom = parseObjectText('{"n": 9007199254740993,\n "z": 1.0}');
+    const info = await store.stream('a');
+    store.stream = async () => ({ ...info, metadata: { maxCount: 5n, custom }, metadataRevision: 0n });
+    const shown = '{"maxCount":5,"custom":{"n": 9007199254740993,  "z": 1.0}}';
+    const json = (await run(['streams', 'get', 'a', '--json'], { store })).out;
+    expect(json).toContain(`,"metadataRevision":0,"metadata":${shown}}\n`);
+    expect(jsonLines(json)).toHaveLength(1);
+    expect((await run(['streams', 'get', 'a'], { store })).out).toContain(`${shown}\n`);
   });
 
   test('of a stream without events ends with 1', async () => {
