@@ -20,6 +20,7 @@ import type { GenerationRunner } from '../projection/runner.ts';
 import { SandboxMemory } from '../projection/sandbox-memory.ts';
 import type { StatePiece } from '../projection/state-copy.ts';
 import { fetchState, type StatePeer } from '../projection/state-fetch.ts';
+import { LeftStates } from '../projection/strays.ts';
 import type { MemberId } from '../raft/types.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -29,6 +30,7 @@ import { Turnstile } from '../runtime/turnstile.ts';
 import type { AppendRoute } from '../server/append-routing.ts';
 import type { NodeProjections } from '../server/projections-service.ts';
 import type { DiskReserve } from '../storage/disk-reserve.ts';
+import { isThere } from '../storage/files.ts';
 import type { EventIndex } from '../storage/index/event-index.ts';
 import { EventReader } from '../storage/index/event-reader.ts';
 import { LevelStore } from '../storage/level-store.ts';
@@ -86,6 +88,8 @@ export class Projections implements NodeProjections {
   readonly changes: ProjectionChanges;
   private readonly ports: ProjectionsPorts;
   private readonly reader: EventReader;
+  /** Where it runs none any more. */
+  private left: { readonly states: LeftStates; readonly store: LevelStore } | undefined;
   /** The scavenge point at which it was told which projections are late. */
   private toldLateAt = 0;
   private running:
@@ -118,6 +122,7 @@ export class Projections implements NodeProjections {
   static async start(ports: ProjectionsPorts): Promise<Projections> {
     const projections = new Projections(ports);
     if (ports.run) await projections.startHost();
+    else await projections.tendLeft();
     return projections;
   }
 
@@ -234,6 +239,8 @@ export class Projections implements NodeProjections {
   }
 
   async stop(): Promise<void> {
+    await this.left?.states.stop();
+    await this.left?.store.close();
     await this.running?.comparison.stop();
     await this.running?.host.stop();
     await this.running?.store.close();
@@ -271,6 +278,13 @@ export class Projections implements NodeProjections {
     const stands = (known: Projection) =>
       isActive ? known.active.generation === generation && !known.building : known.building?.generation === generation;
     await this.changes.make(name, change, new Uint8Array(0), signal, stands);
+  }
+
+  private async tendLeft(): Promise<void> {
+    const { ports } = this;
+    if (!(await isThere(ports.path))) return;
+    const store = await openStore(ports);
+    this.left = { states: new LeftStates({ ...ports, store }), store };
   }
 
   private async startHost(): Promise<void> {

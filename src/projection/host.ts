@@ -4,10 +4,10 @@ import type { Generation, Projection } from '../model/projection.ts';
 import type { Store } from '../storage/store.ts';
 import { Emitter, type EmitterPorts } from './emitter.ts';
 import { GenerationStore } from './generation-store.ts';
-import { GenerationKeys } from './keys.ts';
-import { owedPurges, purge, removeGeneration } from './purge.ts';
+import { owedPurges, purge } from './purge.ts';
 import type { ProjectionRegistry } from './registry.ts';
 import { GenerationRunner, type RunnerPorts, type RunnerRange } from './runner.ts';
+import { dropStrays } from './strays.ts';
 import { Watchers } from './watchers.ts';
 
 /** What a host of projections is built on. */
@@ -372,20 +372,4 @@ async function haltFaulted(hosted: Hosted): Promise<void> {
   }
   const faulted = [...hosted.generations.values()].filter((runner) => runner.faulted);
   await Promise.all(faulted.map((runner) => runner.stop()));
-}
-
-/** Removes what this node has of generations that are no more. */
-async function dropStrays({ registry, store, logger }: HostPorts): Promise<void> {
-  const kept = new Set(
-    registry
-      .list()
-      .flatMap(({ name, active, building, previous, emitting }) =>
-        [active, building, previous, ...emitting].map((generation) => `${name}\n${generation?.generation}`),
-      ),
-  );
-  for (const { name, generation } of await GenerationStore.all(store)) {
-    if (kept.has(`${name}\n${generation}`)) continue;
-    logger.info({ event: 'projection.removed', projection: name, generation }, `an old state of ${name} is removed`);
-    await removeGeneration(store, new GenerationKeys(name, generation));
-  }
 }

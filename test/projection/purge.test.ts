@@ -2,8 +2,12 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { GenerationStore } from '../../src/projection/generation-store.ts';
 import { owedPurges, purge, removeGeneration } from '../../src/projection/purge.ts';
+import { ProjectionRegistry } from '../../src/projection/registry.ts';
+import { dropStrays, LeftStates } from '../../src/projection/strays.ts';
 import { LevelStore } from '../../src/storage/level-store.ts';
 import type { Operation } from '../../src/storage/store.ts';
+import { logging } from '../peer/support.ts';
+import { turn } from '../storage/index/memory-store.ts';
 import { foundOnDisk } from '../support/disk-bytes.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import { until } from '../support/wait.ts';
@@ -117,4 +121,56 @@ test('what a node has of a projection that is no more is taken from its disk, al
   expect(await foundOnDisk(directory, ['secretone'])).toEqual(['secretone']);
   await nodes.startNode(0, {}, { openProgram: openSmallProgram });
   await isGone(directory);
+});
+
+describe('a node that runs no projections any more', () => {
+  const RUNS_NONE = { projections: false };
+  const PROGRAMS = { openProgram: openSmallProgram };
+
+  /** Three nodes, of which the second is stopped and has a state with a word in it. */
+  async function stopped() {
+    const { nodes, db } = await start(3);
+    const says = "{ handle: () => ({ said: 'sec-ret-one'.split('-').join('') }) }";
+    await db.projections.create('first', says);
+    const { position } = await db.append('a', [{ type: 'Happened', data: {} }]);
+    await db.projections.state('first', '', { atLeast: position });
+    const directory = join(nodes.data(1), 'projections');
+    await until('the second has it', async () => (await foundOnDisk(directory, ['secretone'])).length > 0);
+    await nodes.stopNode(1);
+    return { nodes, db, directory };
+  }
+
+  test('removes what it had of one that is deleted, as all nodes do, and not before [R2]', async () => {
+    const { nodes, db, directory } = await stopped();
+    await nodes.startNode(1, RUNS_NONE, PROGRAMS);
+    await db.projections.create('second', '{ handle: () => ({}) }');
+    expect(await foundOnDisk(directory, ['secretone'])).toEqual(['secretone']);
+    await db.projections.delete('first');
+    await isGone(directory);
+  });
+
+  test('removes it also where it is deleted while the node is stopped [R2]', async () => {
+    const { nodes, db, directory } = await stopped();
+    await db.projections.delete('first');
+    await nodes.startNode(1, RUNS_NONE, PROGRAMS);
+    await isGone(directory);
+  });
+});
+
+test('states of generations of which the facts are yet to be applied again are left [P1]', async () => {
+  const store = new MemoryStore();
+  const registry = new ProjectionRegistry();
+  await generationWith('a', store, 'p', 0);
+  const ports = { registry, store, logger: logging().logger };
+  const left = new LeftStates({
+    ...ports,
+    fatal: (error) => {
+      throw error;
+    },
+  });
+  for (let turns = 0; turns < 20; turns++) await turn();
+  await left.stop();
+  expect(await GenerationStore.all(store)).toEqual([{ name: 'p', generation: 0 }]);
+  await dropStrays(ports);
+  expect(await GenerationStore.all(store)).toEqual([]);
 });

@@ -2,6 +2,24 @@ import type { Mutant } from '../mutant.ts';
 
 export const PROJECTION_MUTANTS: readonly Mutant[] = [
   {
+    id: 'left-states-kept',
+    file: 'src/node/projections.ts',
+    search: '    else await projections.tendLeft();\n',
+    replacement: '',
+    bug: 'a node that runs no projections any more keeps for good what it had of them, with what is erased',
+    rule: 'R2',
+    test: 'projection/purge.test.ts',
+  },
+  {
+    id: 'states-removed-before-their-facts',
+    file: 'src/projection/strays.ts',
+    search: 'generation >= (registry.find(name)?.facts ?? 0)',
+    replacement: 'false',
+    bug: 'a node that replays its log removes states that are still wanted, and that no node can build any more',
+    rule: 'P1',
+    test: 'projection/purge.test.ts',
+  },
+  {
     id: 'watch-goes-on-without-what-it-missed',
     file: 'src/projection/queries.ts',
     search: "new FactstoreError('LIMIT_EXCEEDED'",
