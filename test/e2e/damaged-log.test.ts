@@ -33,6 +33,15 @@ async function damage(directory: string, indexes: readonly number[]): Promise<vo
   await store.close();
 }
 
+/** The first entry that has a text in it. */
+async function entryWith(directory: string, text: string): Promise<number> {
+  const store = await LevelStore.open(join(directory, 'log'), RAFT_LOG_DATABASE);
+  let index = 1;
+  while (!(await store.get(entryKey(index)))?.includes(text)) index++;
+  await store.close();
+  return index;
+}
+
 async function fill(client: FactstoreClient, appends: number): Promise<void> {
   const pending: Promise<unknown>[] = [];
   for (let i = 0; i < appends; i++) pending.push(client.append(`s-${i % 10}`, [{ type: 'Counted', data: { i } }]));
@@ -52,18 +61,28 @@ async function converged(client: FactstoreClient): Promise<void> {
   expect(new Set(chains).size).toBe(1);
 }
 
-/** A node that votes alone, started with an entry lost that its start does not look at. */
-async function aloneWithout(index: number) {
+/** A node that votes alone, stopped and with an entry lost that the check of its log at a start does not come to. */
+async function stoppedWithout(
+  lost: (directory: string) => Promise<number>,
+  first: (client: FactstoreClient) => Promise<unknown> = async () => {},
+) {
   const alone = await TestNodes.start(1, { shutdownTimeoutMs: 1_000 });
   nodes = alone;
   const before = await alone.client();
+  await first(before);
   // A start reads what is not in sealed blocks of the index, up to three of 16,384 events, and verifies the last 64 MiB.
   const many = Array.from({ length: 1_000 }, (_, i) => ({ type: 'Counted', data: { i } }));
   for (let i = 0; i < 51; i++) await before.append(`s-${i}`, many);
   const large = [{ type: 'Counted', data: { text: 'x'.repeat(1_000_000) } }];
   await Promise.all(Array.from({ length: 70 }, () => before.append('large', large)));
   await alone.stopNode(0);
-  await damage(alone.data(0), [index]);
+  await damage(alone.data(0), [await lost(alone.data(0))]);
+  return alone;
+}
+
+/** The same, started. */
+async function aloneWithout(index: number) {
+  const alone = await stoppedWithout(async () => index);
   const { logger, lines } = logging();
   const tells = (event: string) => until(event, () => lines.find((line) => line.event === event));
   await alone.startNode(0, {}, { logger });
@@ -196,6 +215,13 @@ describe('a node whose log is damaged below its commit index', () => {
     expect(active).toMatchObject({ state: 'catchingUp', waitsFor: expect.stringContaining('entry 10') });
     await client.append('s', [{ type: 'Counted', data: {} }]);
     expect(lines.map(({ level }) => level)).not.toContain('fatal');
+  });
+
+  test('and that votes alone refuses to start where it lacks a fact that its start needs, and names the ways out [D7]', async () => {
+    const projection = (client: FactstoreClient) => client.projections.create('counts', 'fromAll().when({})');
+    const fact = (directory: string) => entryWith(directory, '$projectionCreated');
+    const alone = await stoppedWithout(fact, projection);
+    await expect(alone.startNode(0)).rejects.toThrow(/entry \d+: its checksum is wrong.*Ways out.*from a backup/);
   });
 
   test('and that has no peers refuses to start, and names the ways out [D7]', async () => {
