@@ -49,8 +49,11 @@ export interface MembershipChangesPorts {
 
 type LogEntry = Pick<LogPlace, 'index' | 'term'>;
 
-/** A learner becomes a voter when no more entries than these are missing: less than what is in flight under load. */
-const PROMOTION_LAG_MAX = 1_000;
+/**
+ * In this time a learner that is to vote receives all that was committed before it: about an election timeout. What is
+ * committed meanwhile takes it as long at most, and is waited for once it votes (thesis §4.2.1).
+ */
+const ROUND_MS = 1_000;
 /** How long a change may take to be committed before its fate is left open. */
 const CHANGE_MS = 8_000;
 const POLL_MS = 5;
@@ -78,7 +81,11 @@ export class MembershipChanges {
       let waits = '';
       if (members.inForce.members.has(id)) waits = await this.moveIfNeeded(id, request);
       else await this.admit(id, request);
-      if (!isVoter(members.inForce, id)) await this.promoteById(id);
+      if (isVoter(members.inForce, id)) return { ...nothing, record, voter: true, waits };
+      // Without the record it has no log that could catch up.
+      if (request.clusterId.length === 0)
+        return { ...nothing, record, waits: `${request.node.nodeId} is a learner, and has yet to catch up` };
+      await this.promoteById(id);
       return { ...nothing, record, voter: true, waits };
     } catch (error) {
       if (!(error instanceof FactstoreError) || !mayPass(error)) throw error;
@@ -143,8 +150,12 @@ export class MembershipChanges {
     const old = members.named(name);
     const learner = this.learnerNamed(by);
     if (learner.voter) throw refused(`${by} is a voter already: to make do without ${name}, remove it`);
-    this.checkCaughtUp(learner.memberId);
-    await this.make((from) => enterJoint(from, replacement(old.memberId, learner.memberId)));
+    await this.caughtUp(learner.memberId);
+    await this.make((from) => {
+      checkLearns(from, learner.memberId);
+      if (!from.members.has(old.memberId)) throw notNow(`${name} is no member any more`);
+      return enterJoint(from, replacement(old.memberId, learner.memberId));
+    });
   }
 
   /** A member was started elsewhere. */
@@ -184,12 +195,14 @@ export class MembershipChanges {
   }
 
   private async promoteById(id: MemberId): Promise<void> {
-    this.checkCaughtUp(id);
-    const { inForce } = this.ports.members;
-    const old = [...inForce.voters[0]].find((voter) => nodeIdOf(voter) === nodeIdOf(id));
-    await this.make((from) =>
-      old === undefined ? simpleChange(from, [{ kind: 'voter', member: id }]) : enterJoint(from, replacement(old, id)),
-    );
+    await this.caughtUp(id);
+    await this.make((from) => {
+      checkLearns(from, id);
+      const old = [...from.voters[0]].find((voter) => nodeIdOf(voter) === nodeIdOf(id));
+      return old === undefined
+        ? simpleChange(from, [{ kind: 'voter', member: id }])
+        : enterJoint(from, replacement(old, id));
+    });
   }
 
   /** Adds a new node as a learner. */
@@ -292,24 +305,31 @@ export class MembershipChanges {
     return members.all.find(({ nodeId, voter }) => nodeId === name && !voter) ?? members.named(name);
   }
 
-  private checkCaughtUp(id: MemberId): void {
-    const { replica, self } = this.ports;
-    const lost = replica.lostFor(id);
-    if (lost) throw new FactstoreError('FAILED_PRECONDITION', cannotCatchUp(id, self, lost), { passes: true });
-    const { progress, commit, begunAt = 0 } = replica.status();
-    const follower = progress.find((one) => one.id === id);
-    const match = follower?.match ?? 0;
-    const behind = commit - match;
-    const steady = follower?.state === 'replicate' && behind <= PROMOTION_LAG_MAX;
+  /** Resolves once a learner has all that was committed when it was called. Ends in FAILED_PRECONDITION where that takes it too long. */
+  private async caughtUp(id: MemberId): Promise<void> {
+    const { replica, clock, ending } = this.ports;
+    const { commit, begunAt = 0 } = replica.status();
     // Of what the leader found in its log it may have lost some, and only notices when it is to send it. A voter that can
     // never have it would be waited for, for good.
-    if (follower?.recentlyActive && steady && match >= begunAt) return;
-    const lacks = steady
-      ? 'has not received all that stood in the log before its leader led'
-      : `has to receive the log in a steady stream, at most ${PROMOTION_LAG_MAX} behind, to become a voter`;
-    const text = follower?.recentlyActive
-      ? `has not caught up: it is ${behind} entries behind, and ${lacks}. Wait a moment, and try again`
-      : `does not answer (${this.ports.network.status(id).reason || 'it has just been added'}), so it cannot become a voter`;
+    const goal = Math.max(commit, begunAt);
+    const until = clock.monotonicMs() + ROUND_MS;
+    for (let last = false; !this.reaches(id, goal, last); await clock.sleep(POLL_MS, ending))
+      last = clock.monotonicMs() >= until || ending.aborted || replica.role !== 'leader';
+  }
+
+  /** Whether a learner has the log up to there. Throws where it will not; where this is the last look, also where it has not yet. */
+  private reaches(id: MemberId, goal: number, last: boolean): boolean {
+    const { replica, network, self } = this.ports;
+    const lost = replica.lostFor(id);
+    if (lost) throw new FactstoreError('FAILED_PRECONDITION', cannotCatchUp(id, self, lost), { passes: true });
+    const { progress, commit } = replica.status();
+    const { match = 0, state, recentlyActive } = progress.find((one) => one.id === id) ?? {};
+    if (recentlyActive && state === 'replicate' && match >= goal) return true;
+    if (recentlyActive && !last) return false;
+    const behind = commit - match;
+    const text = recentlyActive
+      ? `has not caught up: it is ${behind} entries behind, and did not receive within a second what had been committed before. Wait a moment, and try again`
+      : `does not answer (${network.status(id).reason || 'it has just been added'}), so it cannot become a voter`;
     throw new FactstoreError('FAILED_PRECONDITION', `${nodeIdOf(id)} ${text}`, { behind, passes: true });
   }
 
@@ -412,6 +432,12 @@ function stepOrRefusal(step: () => Configuration): Configuration {
   } catch (error) {
     throw error instanceof ChangeRefused ? refused(error.message) : error;
   }
+}
+
+/** Others may have changed the members while a learner caught up. */
+function checkLearns(from: Membership, id: MemberId): void {
+  if (!from.members.has(id)) throw notNow(`${nodeIdOf(id)} is no member any more`);
+  if (isVoter(from, id)) throw notNow(`${nodeIdOf(id)} is a voter already`);
 }
 
 function cannotCatchUp(id: MemberId, leader: MemberId, { text }: Damage): string {

@@ -167,8 +167,8 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
   {
     id: 'laggard-promoted',
     file: 'src/node/membership-changes.ts',
-    search: "follower?.state === 'replicate' && behind <= PROMOTION_LAG_MAX;",
-    replacement: "follower?.state === 'replicate';",
+    search: "state === 'replicate' && match >= goal) return true;",
+    replacement: "state === 'replicate') return true;",
     bug: 'a learner that is far behind becomes a voter, and every commit waits for it',
     rule: 'thesis §4.2.1',
     test: 'node/membership-changes.test.ts',
@@ -176,8 +176,8 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
   {
     id: 'promoted-without-the-old-log',
     file: 'src/node/membership-changes.ts',
-    search: 'steady && match >= begunAt) return;',
-    replacement: 'steady) return;',
+    search: 'const goal = Math.max(commit, begunAt);',
+    replacement: 'const goal = commit;',
     bug: 'a learner votes that can never have what its lone leader has lost, and nothing is committed any more',
     rule: 'D7',
     test: 'node/membership-changes.test.ts',
@@ -185,8 +185,8 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
   {
     id: 'old-identity-kept-after-wipe',
     file: 'src/node/membership-changes.ts',
-    search: 'const old = [...inForce.voters[0]].find((voter) => nodeIdOf(voter) === nodeIdOf(id));',
-    replacement: 'const old = [...inForce.voters[0]].find((voter) => voter === id);',
+    search: 'const old = [...from.voters[0]].find((voter) => nodeIdOf(voter) === nodeIdOf(id));',
+    replacement: 'const old = [...from.voters[0]].find((voter) => voter === id);',
     bug: 'the former self of a wiped node goes on counting beside the new one',
     rule: 'D7',
     test: 'node/membership-changes.test.ts',
@@ -416,5 +416,14 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     bug: 'a founder that was removed is asked for ever whether it has the founding record',
     rule: 'DESIGN §6',
     test: 'peer/founding.test.ts',
+  },
+  {
+    id: 'promoted-by-an-old-finding',
+    file: 'src/node/membership-changes.ts',
+    search: 'if (isVoter(from, id)) throw notNow',
+    replacement: 'if (id === undefined) throw notNow',
+    bug: 'a learner that has become a voter meanwhile takes the place of itself',
+    rule: 'C7',
+    test: 'node/membership-changes.test.ts',
   },
 ];
