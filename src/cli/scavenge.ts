@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { parseUuidFlag } from './args.ts';
 import { type ConnectionFlags, type Context, clusterCommand, examples, withStore } from './context.ts';
+import { withRepeatFlag } from './failure.ts';
 import { jsonText } from './json.ts';
 import type { ScavengeStatus } from './store.ts';
 import { tableText } from './table.ts';
@@ -46,16 +47,20 @@ function optionsOf({ signal }: Context, { appendId }: Flags) {
   return { appendId: appendId === undefined ? undefined : parseUuidFlag('--append-id', appendId), signal };
 }
 
+function named(error: unknown): never {
+  throw withRepeatFlag(error);
+}
+
 async function start(context: Context, flags: Flags): Promise<void> {
   const options = optionsOf(context, flags);
-  const point = await withStore(context, flags, (store) => store.startScavenge(options));
+  const point = await withStore(context, flags, (store) => store.startScavenge(options).catch(named));
   const text = `scavenging up to position ${point}; factstore scavenge status tells how far every node is`;
   await context.out.line(flags.json ? jsonText({ point }) : text);
 }
 
 async function stop(context: Context, flags: Flags): Promise<void> {
   const options = optionsOf(context, flags);
-  await withStore(context, flags, (store) => store.stopScavenge(options));
+  await withStore(context, flags, (store) => store.stopScavenge(options).catch(named));
   await context.out.line(flags.json ? jsonText({ stopped: true }) : 'stopped; what is erased stays erased');
 }
 

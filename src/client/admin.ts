@@ -1,9 +1,10 @@
+import { uuidText } from '../base/bytes.ts';
 import type { ScavengeStatusResponse__Output } from '../proto/gen/factstore/v1/ScavengeStatusResponse.ts';
 import { adminService } from '../proto/load.ts';
 import type { ClusterClient } from './cluster.ts';
+import { askForChange } from './identified-change.ts';
 import { uuidOrNew } from './identifiers.ts';
-import { ask } from './lookups.ts';
-import { PROBE_TIMEOUT_MS } from './node.ts';
+import { type ClientMethod, PROBE_TIMEOUT_MS } from './node.ts';
 import type { CallOptions } from './options.ts';
 import { type Session, underSignals } from './session.ts';
 import { asFactstoreError } from './status-error.ts';
@@ -62,23 +63,18 @@ export class AdminClient {
   /**
    * Has every node take the content of all events that are hidden by now from its disk, and gives the scavenge point. The
    * nodes go on by themselves: see {@link scavengeStatus}. Any node takes the call. Ends in a FactstoreError:
-   * FAILED_PRECONDITION (one is running, or the feature level is too low), NO_LEADER, DEADLINE_EXCEEDED.
+   * FAILED_PRECONDITION (one is running, or the feature level is too low), NO_LEADER, DEADLINE_EXCEEDED. Where it may have
+   * been written, its text names the append id.
    */
   async startScavenge(options: ScavengeOptions = {}): Promise<bigint> {
-    const request = requestOf(options);
-    const { point } = await ask(this.session, 'the start of a scavenge', options, (node, limits) =>
-      node.unary(adminService.StartScavenge, request, limits),
-    );
+    const { point } = await this.say('the start of a scavenge', adminService.StartScavenge, options);
     this.session.seen.saw(point);
     return BigInt(point);
   }
 
   /** Ends the scavenge on every node that is still at it. Ends in FAILED_PRECONDITION where there is none. */
   async stopScavenge(options: ScavengeOptions = {}): Promise<void> {
-    const request = requestOf(options);
-    const { position } = await ask(this.session, 'the stop of a scavenge', options, (node, limits) =>
-      node.unary(adminService.StopScavenge, request, limits),
-    );
+    const { position } = await this.say('the stop of a scavenge', adminService.StopScavenge, options);
     this.session.seen.saw(position);
   }
 
@@ -101,11 +97,17 @@ export class AdminClient {
       ),
     );
   }
-}
 
-/** Made once for a call, so that another attempt, at whatever node, finds what the first one did. */
-function requestOf({ appendId }: ScavengeOptions): { appendId: Buffer } {
-  return { appendId: Buffer.from(uuidOrNew('appendId', appendId)) };
+  /** The id is made once for a call, so that another attempt, at whatever node, finds what the first one did. */
+  private say<Response>(
+    what: string,
+    method: ClientMethod<{ appendId: Buffer }, Response>,
+    options: ScavengeOptions,
+  ): Promise<Response> {
+    const appendId = Buffer.from(uuidOrNew('appendId', options.appendId));
+    const identified = { ...options, appendId: uuidText(appendId) };
+    return askForChange(this.session, what, identified, (node, limits) => node.unary(method, { appendId }, limits));
+  }
 }
 
 const STATES: Readonly<Record<ScavengeStatusResponse__Output['state'], ScavengeState>> = {

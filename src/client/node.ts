@@ -18,7 +18,7 @@ import type { OneCluster } from './one-cluster.ts';
 import { aborted, fromGrpc } from './status-error.ts';
 
 /** What of a method a client needs. */
-type ClientMethod<Request, Response> = {
+export type ClientMethod<Request, Response> = {
   readonly path: string;
   readonly requestSerialize: (request: Request) => Buffer;
   readonly responseDeserialize: (bytes: Buffer) => Response;

@@ -31,7 +31,7 @@ export interface PendingAppend {
 const NOTHING = 'Nothing was written.';
 
 /** Names the id, for a text may be all that is left of an error. */
-function mayBeWritten(appendId: string): string {
+export function mayBeWritten(appendId: string): string {
   return `It may have been written; repeating it with its append id ${appendId} is safe.`;
 }
 

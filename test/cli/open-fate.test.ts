@@ -42,6 +42,29 @@ describe('an append whose fate is open', () => {
     expect(jsonLines(repeat.out)).toMatchObject([{ repeated: true }]);
   });
 
+  test('S8: the start of a scavenge that is interrupted tells it, too', async () => {
+    const interrupt = new AbortController();
+    const { scavengeIds } = bench.cluster;
+    bench.node(0).onChange = () => 'hang';
+    const argv = ['scavenge', 'start', '--url', bench.cluster.url()];
+    const result = run(argv, { connect: connectStore, signal: interrupt.signal });
+    await expect.poll(() => scavengeIds.length).toBe(1);
+    interrupt.abort();
+    const [appendId = ''] = scavengeIds;
+    const advice = `It may have been written; repeating the command with --append-id ${appendId} is safe.`;
+    expect(await result).toEqual({
+      code: 130,
+      out: '',
+      err: `error: the start of a scavenge was cancelled. ${advice}\n`,
+    });
+    bench.node(0).onChange = () => undefined;
+    expect(await run([...argv, '--append-id', appendId], { connect: connectStore })).toMatchObject({
+      code: 0,
+      err: '',
+    });
+    expect(scavengeIds).toEqual([appendId, appendId]);
+  });
+
   test('S8: programs are told in one JSON object', async () => {
     const { code, err } = await interrupted('append', 'a', '--type', 'T', '--json');
     expect(code).toBe(130);

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Metadata, Server, ServerCredentials, type ServerDuplexStream, type ServerWritableStream } from '@grpc/grpc-js';
-import { toHex } from '../../src/base/bytes.ts';
+import { toHex, uuidText } from '../../src/base/bytes.ts';
 import { ERRORS, FactstoreError } from '../../src/base/errors.ts';
 import { type EventKeys, recordedLength, scanRecordedEvent, writeRecordedEvent } from '../../src/model/event.ts';
 import { matchesQuery } from '../../src/model/query.ts';
@@ -9,7 +9,7 @@ import { encodeAppendResponse, type ShownCheck } from '../../src/proto/append-re
 import { type AppendStreamRequest, type Batch, encodeAppendStreamResponse } from '../../src/proto/append-stream.ts';
 import { expectationOf } from '../../src/proto/enums.ts';
 import { encodeStatus } from '../../src/proto/error-detail.ts';
-import { clusterService, projectionsService } from '../../src/proto/load.ts';
+import { adminService, clusterService, projectionsService } from '../../src/proto/load.ts';
 import {
   encodeGetProducerResponse,
   encodeGetStreamResponse,
@@ -47,6 +47,8 @@ export class FakeCluster {
   /** Who is a member, as changes of the members have left it; none of them stops a node. */
   readonly members = new Set(['n1', 'n2', 'n3']);
   featureLevel = 1;
+  /** The append id of every start of a scavenge that reached a node. */
+  readonly scavengeIds: string[] = [];
   /** Every append that reached a node: its id, and the age that it told. */
   readonly attempts: { readonly id: string; readonly ageMs: number; readonly node: string }[] = [];
   private watchers: (() => void)[] = [];
@@ -223,6 +225,12 @@ export class FakeNode {
       Watch: (call: ServerWritableStream<unknown, object>) => {
         call.write({ partition: `told by ${this.id}` });
         if (this.lookupFailure) call.emit('error', statusOf(this.lookupFailure));
+      },
+    });
+    add(adminService, {
+      StartScavenge: (call: { request: { appendId: Uint8Array } }, answer: ChangeAnswer) => {
+        this.cluster.scavengeIds.push(uuidText(call.request.appendId));
+        this.change(answer, () => ({ point: 7 }));
       },
     });
     add(clusterService, {

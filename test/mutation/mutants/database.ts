@@ -300,4 +300,13 @@ export const DATABASE_MUTANTS: readonly Mutant[] = [
     rule: 'C8',
     test: 'server/untaken.test.ts',
   },
+  {
+    id: 'change-that-is-given-up-certainly-not-made',
+    file: 'src/client/identified-change.ts',
+    search: "!error.definite || error.code === 'CANCELLED') uncertain",
+    replacement: '!error.definite) uncertain',
+    bug: 'a scavenge that is interrupted is told as not started, and its repeat, with another id, is refused or a second one',
+    rule: 'S8',
+    test: 'cli/open-fate.test.ts',
+  },
 ];
