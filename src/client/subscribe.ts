@@ -25,9 +25,9 @@ export type SubscriptionMessage<E extends EventShape = EventShape> =
  * it. It fetches no more than a few messages ahead of its consumer. `break`, `return()` and the signal end it quietly.
  *
  * Ends in a FactstoreError: INVALID_ARGUMENT, OUT_OF_RANGE (a checkpoint beyond the head, or of another cluster and beyond
- * what was taken over from that), UNREACHABLE (only with
- * `reconnectTimeoutMs`), FAILED_PRECONDITION (nodes of another cluster alone have answered for half a minute), DATA_LOSS (every node that can be reached has lost what is to come next; one that is behind is
- * waited for).
+ * what was taken over from that), UNREACHABLE (only with `reconnectTimeoutMs`), FAILED_PRECONDITION (nodes of another cluster
+ * alone have answered for half a minute: the client was connected to one that was given up), DATA_LOSS (every node that can be
+ * reached has lost what is to come next; one that is behind is waited for).
  */
 export class Subscription<E extends EventShape> implements AsyncIterableIterator<SubscriptionMessage<E>> {
   private readonly session: Session;
