@@ -5,6 +5,7 @@ import { type ConnectionInjector, experimental, type Server as GrpcServer, Serve
 import { FactstoreError } from '../base/errors.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { skipDeadStreams } from '../runtime/dead-streams.ts';
+import { refuseLargeHeaders } from './large-headers.ts';
 import { markReserved, Reserve } from './reserve.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -50,6 +51,7 @@ export class Listener {
     const marking = experimental.createServerCredentialsWithInterceptors(insecure, [markReserved]);
     this.injector = grpc.createConnectionInjector(insecure);
     this.reservedInjector = grpc.createConnectionInjector(marking);
+    refuseLargeHeaders(grpc);
     skipDeadStreams(grpc);
     this.reserve = new Reserve(CONNECTIONS_RESERVED, (socket) => socket.destroy());
     this.net = createServer({ noDelay: true }, (socket) => this.accept(socket));

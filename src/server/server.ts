@@ -73,7 +73,7 @@ export class Server {
       'grpc.keepalive_timeout_ms': 5_000,
       // The count comes first, so that it also sees the status with which the meter ends a call.
       interceptors: [
-        countCalls(traffic, () => clock.monotonicMs(), { openCallsMax, connectionsMax, logger }),
+        countCalls(traffic, clock, { openCallsMax, connectionsMax, logger }),
         meterCalls(received, MESSAGE_BYTES_MAX, logger),
       ],
     });

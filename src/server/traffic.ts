@@ -1,9 +1,11 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { type ServerInterceptor, status } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Tally } from '../runtime/tally.ts';
 import { ALARMING_CALLS, ALARMING_REFUSALS } from './alarming.ts';
+import { closeAnswered } from './answered-calls.ts';
 import { type Call, isReserved, passesOverload, Reserve } from './reserve.ts';
 import { statusOf } from './status.ts';
 
@@ -30,6 +32,8 @@ export interface CallBounds {
   readonly logger: Logger;
 }
 
+type CallClock = Pick<Clock, 'monotonicMs' | 'soon'>;
+
 /**
  * Counts every call by its method and the status that it ends in, whoever says it. Where too many are open on all
  * connections together, or its connection is one too many, another one is refused before it costs anything (rule C8),
@@ -37,7 +41,7 @@ export interface CallBounds {
  */
 export function countCalls(
   traffic: Traffic,
-  monotonicMs: () => number,
+  clock: CallClock,
   { openCallsMax, connectionsMax, logger }: CallBounds,
 ): ServerInterceptor {
   const refuse = (call: Call, error: FactstoreError) => {
@@ -47,8 +51,9 @@ export function countCalls(
   const beyond: CallReserve = new Reserve(CALLS_RESERVED, (call) => refuse(call, tooManyCalls(openCallsMax)));
   return (method, call) => {
     const unary = !method.requestStream && !method.responseStream;
-    const tracker = new OpenCall(traffic, method.path, unary, monotonicMs, beyond);
-    (call as unknown as Private).callEventTracker = tracker;
+    const inner = call as unknown as Private;
+    const tracker = new OpenCall(traffic, method.path, unary, clock, beyond, inner.stream);
+    inner.callEventTracker = tracker;
     const full = traffic.openCalls > openCallsMax;
     const reserved = isReserved(call);
     if (!full && !reserved) return call as ReturnType<ServerInterceptor>;
@@ -57,7 +62,7 @@ export function countCalls(
     } else if (reserved) {
       refuse(call, tooManyConnections(connectionsMax));
       // Its place is for others. It is told to go rather than cut, so that it hears why.
-      (call as unknown as Private).stream?.session?.close();
+      inner.stream?.session?.close();
     } else refuse(call, tooManyCalls(openCallsMax));
     return call as ReturnType<ServerInterceptor>;
   };
@@ -82,17 +87,26 @@ class OpenCall {
   private readonly traffic: Traffic;
   private readonly path: string;
   private readonly unary: boolean;
-  private readonly monotonicMs: () => number;
+  private readonly clock: CallClock;
   private readonly began: number;
   private readonly beyond: CallReserve;
+  private readonly stream: ServerHttp2Stream | undefined;
 
-  constructor(traffic: Traffic, path: string, unary: boolean, monotonicMs: () => number, beyond: CallReserve) {
+  constructor(
+    traffic: Traffic,
+    path: string,
+    unary: boolean,
+    clock: CallClock,
+    beyond: CallReserve,
+    stream: ServerHttp2Stream | undefined,
+  ) {
     this.traffic = traffic;
     this.beyond = beyond;
+    this.stream = stream;
     this.path = path;
     this.unary = unary;
-    this.monotonicMs = monotonicMs;
-    this.began = monotonicMs();
+    this.clock = clock;
+    this.began = clock.monotonicMs();
     traffic.openCalls++;
   }
 
@@ -100,7 +114,8 @@ class OpenCall {
     this.traffic.openCalls--;
     this.beyond.delete(this);
     this.traffic.calls.add(`${this.path} ${status[code ?? status.OK]}`);
-    if (this.unary) this.traffic.took(this.path, (this.monotonicMs() - this.began) / 1000);
+    if (this.unary) this.traffic.took(this.path, (this.clock.monotonicMs() - this.began) / 1000);
+    if (this.stream) closeAnswered(this.stream, this.clock);
   }
 
   onStreamEnd(): void {}

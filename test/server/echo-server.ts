@@ -1,4 +1,10 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import {
   Server as GrpcServer,
   type ServerDuplexStream,
@@ -7,6 +13,7 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { http2ServersOf } from '../../src/runtime/dead-streams.ts';
 import { Listener } from '../../src/server/listener.ts';
 import { Traffic } from '../../src/server/traffic.ts';
 
@@ -20,6 +27,8 @@ export class EchoServer {
   /** How many messages gRPC has made of what came. */
   decoded = 0;
   readonly traffic: Traffic;
+  /** Streams of HTTP/2 that the server still has. */
+  streams = 0;
   private listener: Listener | undefined;
   private readonly sessions: ClientHttp2Session[] = [];
 
@@ -57,6 +66,12 @@ export class EchoServer {
     );
     const options = { host: '127.0.0.1', port: 0, connectionsMax: 100, clock: systemClock, traffic };
     server.listener = await Listener.open(grpc, (_, response) => response.end(), options);
+    for (const http2Server of http2ServersOf(grpc)) {
+      http2Server.prependListener('stream', (stream: ServerHttp2Stream) => {
+        server.streams++;
+        stream.on('close', () => server.streams--);
+      });
+    }
     return server;
   }
 
