@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server as NetServer, type Socket }
 import { Server, ServerCredentials, type sendUnaryData } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
 import { http2ServersOf, skipDeadStreams } from '../runtime/dead-streams.ts';
+import { surviveInvalidFrames } from '../runtime/invalid-frames.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { EntryRecord } from '../storage/record.ts';
 import { decodeEntriesRequest, type EntriesRequest, encodeEntriesResponse } from './entries.ts';
@@ -98,6 +99,7 @@ export class PeerServer {
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     raiseWindows(server);
     skipDeadStreams(server);
+    surviveInvalidFrames(server);
     const sockets = new Set<Socket>();
     const listener = createServer({ noDelay: true }, (socket) => {
       sockets.add(socket);

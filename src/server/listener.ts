@@ -5,6 +5,7 @@ import { type ConnectionInjector, experimental, type Server as GrpcServer, Serve
 import { FactstoreError } from '../base/errors.ts';
 import type { Clock, Timer } from '../runtime/clock.ts';
 import { skipDeadStreams } from '../runtime/dead-streams.ts';
+import { surviveInvalidFrames } from '../runtime/invalid-frames.ts';
 import { refuseLargeHeaders } from './large-headers.ts';
 import { markReserved, Reserve } from './reserve.ts';
 import type { Traffic } from './traffic.ts';
@@ -53,6 +54,7 @@ export class Listener {
     this.reservedInjector = grpc.createConnectionInjector(marking);
     refuseLargeHeaders(grpc);
     skipDeadStreams(grpc);
+    surviveInvalidFrames(grpc);
     this.reserve = new Reserve(CONNECTIONS_RESERVED, (socket) => socket.destroy());
     this.net = createServer({ noDelay: true }, (socket) => this.accept(socket));
     // A server of node:http that does not itself listen keeps no time of its requests.

@@ -6,7 +6,7 @@ import { decodeIdentification, encodeFoundRequest, encodeIdentifyRequest } from 
 import { ask, openStream } from '../../src/peer/grpc.ts';
 import { PeerServer } from '../../src/peer/peer-server.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { callAndReset } from '../support/raw-http2.ts';
+import { callAndReset, invalidTrailers, PONG } from '../support/raw-http2.ts';
 import { logging, until } from './support.ts';
 
 const timing = { clock: systemClock, timeoutMs: 2000 };
@@ -67,6 +67,18 @@ describe('the peer port', () => {
       socket.destroy();
     },
   );
+
+  test('keeps a connection with thousands of invalid frames: by ending it, Node would end the process [C8]', async () => {
+    const { server } = await start(async () => undefined);
+    const socket = connect(Number(server.address.split(':')[1]), '127.0.0.1');
+    let heard = Buffer.alloc(0);
+    socket.on('data', (bytes: Buffer) => {
+      heard = Buffer.concat([heard, bytes]);
+    });
+    socket.write(invalidTrailers(1_500));
+    await until(() => heard.includes(PONG));
+    socket.destroy();
+  });
 
   test('that is in use ends the start with a text that says so', async () => {
     const squatter = createServer().listen(0, '127.0.0.1');

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Deferred, deferred } from '../../src/runtime/deferred.ts';
 import { Listener } from '../../src/server/listener.ts';
 import { Traffic } from '../../src/server/traffic.ts';
-import { callAndReset } from '../support/raw-http2.ts';
+import { callAndReset, invalidTrailers, PONG } from '../support/raw-http2.ts';
 import { VirtualTime } from '../support/virtual-clock.ts';
 import { until } from '../support/wait.ts';
 
@@ -137,6 +137,20 @@ describe('a call that is reset in the packet that brings it', () => {
     await greeted;
     await say('GET / HTTP/1.1\r\nHost: x\r\n\r\n', 2);
     await until('the request is answered', () => requests === 1);
+  });
+});
+
+describe('a connection with thousands of invalid frames', () => {
+  it('is kept: by ending it, Node would end the process [C8]', async () => {
+    const socket = connect(listener.port, '127.0.0.1');
+    sockets.push(socket);
+    let heard = Buffer.alloc(0);
+    socket.on('data', (bytes: Buffer) => {
+      heard = Buffer.concat([heard, bytes]);
+    });
+    socket.write(invalidTrailers(1_500));
+    await until('the ping behind them is answered', () => heard.includes(PONG));
+    expect(socket.closed).toBe(false);
   });
 });
 

@@ -21,8 +21,8 @@ function literal(name: string, value: string): Buffer {
 /** What a client says first, with empty settings. */
 const PREFACE = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0)]);
 
-/** In one packet: a new connection, a call on it, and the reset of that call with this code. */
-export function callAndReset(path: string, contentType: string, code = 8): Buffer {
+/** What begins a call of this path, with more to come. */
+function headers(stream: number, path: string, contentType: string): Buffer {
   const fields = Object.entries({
     ':method': 'POST',
     ':scheme': 'http',
@@ -31,6 +31,22 @@ export function callAndReset(path: string, contentType: string, code = 8): Buffe
     'content-type': contentType,
     te: 'trailers',
   });
-  const headers = frame(1, 4, 1, Buffer.concat(fields.map(([name, value]) => literal(name, value))));
-  return Buffer.concat([PREFACE, headers, frame(3, 0, 1, Buffer.from([0, 0, 0, code]))]);
+  return frame(1, 4, stream, Buffer.concat(fields.map(([name, value]) => literal(name, value))));
+}
+
+/** In one packet: a new connection, a call on it, and the reset of that call with this code. */
+export function callAndReset(path: string, contentType: string, code = 8): Buffer {
+  return Buffer.concat([PREFACE, headers(1, path, contentType), frame(3, 0, 1, Buffer.from([0, 0, 0, code]))]);
+}
+
+/** What the answer to the ping of `invalidTrailers` ends with. */
+export const PONG = Buffer.from('the pong');
+
+/** A new connection with so many calls, each with trailers after which more is to come, which HTTP/2 does not allow; then a ping. */
+export function invalidTrailers(calls: number): Buffer {
+  const each = Array.from({ length: calls }, (_, n) => {
+    const stream = 2 * n + 1;
+    return Buffer.concat([headers(stream, '/nope', 'application/grpc'), frame(1, 4, stream, literal('x', 'y'))]);
+  });
+  return Buffer.concat([PREFACE, ...each, frame(6, 0, 0, PONG)]);
 }

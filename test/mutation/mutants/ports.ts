@@ -38,4 +38,13 @@ export const PORT_MUTANTS: readonly Mutant[] = [
     rule: 'C8',
     test: 'server/listener.test.ts',
   },
+  {
+    id: 'invalid-frames-end-the-connection',
+    file: 'src/server/listener.ts',
+    search: '    surviveInvalidFrames(grpc);\n',
+    replacement: '',
+    bug: 'whoever sends a thousand invalid frames ends the node, by an assertion of Node.js',
+    rule: 'C8',
+    test: 'server/listener.test.ts',
+  },
 ];
