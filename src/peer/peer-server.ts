@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server as NetServer, type Socket }
 import { Server, ServerCredentials, type sendUnaryData } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
 import { http2ServersOf, skipDeadStreams } from '../runtime/dead-streams.ts';
+import { logGrpc } from '../runtime/grpc-log.ts';
 import { surviveInvalidFrames } from '../runtime/invalid-frames.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { EntryRecord } from '../storage/record.ts';
@@ -69,6 +70,7 @@ export class PeerServer {
 
   /** Ends in FAILED_PRECONDITION where the address cannot be had. */
   static async start(address: string, handlers: PeerHandlers, logger: Logger): Promise<PeerServer> {
+    logGrpc(logger);
     const server = new Server(peerServerOptions);
     const streams: { handlers: StreamHandlers | undefined } = { handlers: undefined };
     server.addService(peerService, {

@@ -3,6 +3,7 @@ import { Server as GrpcServer, type UntypedServiceImplementation } from '@grpc/g
 import { LIMITS } from '../model/limits.ts';
 import { adminService, clusterService, projectionsService } from '../proto/load.ts';
 import { eventsService, streamsService } from '../proto/services.ts';
+import { logGrpc } from '../runtime/grpc-log.ts';
 import { type AdminPorts, adminHandlers } from './admin-service.ts';
 import type { OpenSessions } from './append-stream.ts';
 import { type ClusterPorts, clusterHandlers } from './cluster-service.ts';
@@ -60,6 +61,7 @@ export class Server {
   static async start(ports: ServerPorts, options: ServerOptions): Promise<Server> {
     const { logger, clock, traffic } = ports;
     const { host, port, connectionsMax, openCallsMax } = options;
+    logGrpc(logger);
     const sessions: OpenSessions = new Set();
     const untaken = new UntakenBudget();
     const received = new ReceiveLimit(options.unhandledBytesMax, logger);

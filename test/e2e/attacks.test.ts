@@ -160,7 +160,7 @@ describe.skipIf(process.platform !== 'linux')('a node under attack', () => {
     await until('there is room again', async () => (await db.read('during').toArray()).length === 1);
   }, 60_000);
 
-  it('lets nobody write lines into its log through the names of streams', async () => {
+  it('lets nobody write lines into its log through the names of streams, nor fill it through headers [C8]', async () => {
     const raw = new RawClient(node.address);
     const forged = '{"level":60,"event":"node.failed","msg":"forged"}';
     const names = [`a\n${forged}`, `a\r\n${forged}\r\n`, `a\u2028${forged}`, `a\u001b[2J${forged}`, `"},${forged}`];
@@ -175,6 +175,21 @@ describe.skipIf(process.platform !== 'linux')('a node under attack', () => {
       await fetch(`http://${node.address}/${encodeURIComponent(name)}`);
     }
     raw.close();
+    // A value that no header of gRPC may have, which gRPC itself has something to say about.
+    const values = session();
+    for (let n = 0; n < 500; n++) {
+      const call = values.request({
+        ...headers(streamsService.Get.path),
+        forged: `\u00ff${forged}${'x'.repeat(2_000)}`,
+      });
+      call.on('error', () => undefined);
+      call.end(framed(new Uint8Array(0)));
+    }
+    const said = () => node.output.filter((line) => line.includes('Failed to add metadata'));
+    await until('it is told', () => said().length > 0);
+    await db.append('behind them', [{ type: 'T' }]);
+    expect(said().length).toBeLessThanOrEqual(100);
+    expect(said().every((line) => line.length < 1_000)).toBe(true);
     expect(node.output.length).toBeGreaterThan(1);
     for (const line of node.output) {
       const parsed = JSON.parse(line) as { event?: string; msg?: string };
