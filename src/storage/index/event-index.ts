@@ -13,10 +13,10 @@ import { AppendIdWindow } from './append-id-window.ts';
 import { BlockPace } from './block-pace.ts';
 import { type ChunkLimits, writeBlock } from './block-writer.ts';
 import { EventScanner } from './event-scan.ts';
-import { type ErasedName, forgetNames } from './forget-names.ts';
+import { dropLeftOver, type ErasedName, forgetNames } from './forget-names.ts';
 import { IndexMemory } from './index-memory.ts';
 import { IndexView } from './index-view.ts';
-import { Kind, kindRange } from './keys.ts';
+import { blockNameKey, Kind, kindRange } from './keys.ts';
 import { type Cursor, FixedLookup, type Lookup } from './lookup.ts';
 import type { OpenBlock } from './open-block.ts';
 import { type ChainAt, loadAppendIds, recoverSeals, type SealedState, type StaleIndex } from './open-index.ts';
@@ -272,13 +272,17 @@ export class EventIndex {
     while (this.sealing) await untilAborted(this.idle(), signal);
     const { memory, settings, store } = this;
     const blocks = new Map<number, ErasedName[]>();
+    const leftOver: Uint8Array[] = [];
     for (const erased of names) {
       const number = Math.floor((erased.position - 1) / settings.blockEvents);
       const block = memory.blocks[number - memory.sealedBlocks];
-      if (block) block.forget(erased.kind, erased.name, erased.position);
-      else if (!blocks.get(number)?.push(erased)) blocks.set(number, [erased]);
+      block?.forget(erased.kind, erased.name, erased.position);
+      // Blocks are written one after another: only the first one may have been begun before a crash.
+      if (number === memory.sealedBlocks) leftOver.push(blockNameKey(erased.kind, erased.name, number));
+      else if (!block && !blocks.get(number)?.push(erased)) blocks.set(number, [erased]);
     }
     const work = async () => {
+      await dropLeftOver(store, leftOver);
       for (const [block, erased] of blocks) await forgetNames(store, block, block * settings.blockEvents + 1, erased);
     };
     this.forgetting = work();

@@ -68,3 +68,18 @@ async function forgetIn(store: Store, block: number, rows: readonly Forgotten[])
   const operations = [...writer.take(), ...gone.map((key) => ({ type: 'del' as const, key }))];
   if (operations.length > 0) await store.write(operations, true);
 }
+
+/**
+ * Takes rows of a block that is not sealed from the disk: an attempt at it that a crash ended may have left them. The next
+ * one writes those of names that it still has, and would leave the others there, which no seal counts.
+ */
+export async function dropLeftOver(store: Store, keys: readonly Uint8Array[]): Promise<void> {
+  if (keys.length === 0) return;
+  const values = await store.getMany(keys);
+  const there = keys.filter((_, n) => values[n] !== undefined);
+  if (there.length === 0) return;
+  await store.write(
+    there.map((key) => ({ type: 'del', key })),
+    true,
+  );
+}

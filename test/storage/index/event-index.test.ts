@@ -6,6 +6,7 @@ import { decodeSeal, putChunk, putSeal } from '../../../src/storage/index/block-
 import { EventIndex } from '../../../src/storage/index/event-index.ts';
 import {
   appendIdsKey,
+  blockNameKey,
   formatKey,
   Kind,
   locateKey,
@@ -590,6 +591,28 @@ describe('damage', () => {
     store.poke(locateKey(2, 0), undefined);
     await expect(view.locate(40)).rejects.toThrow(/a locating row is missing/);
   });
+});
+
+it('what an attempt at a block has left of a name that is forgotten before the next one leaves the disk [R2] [D5]', async () => {
+  const log = new LogFixture();
+  for (let i = 0; i < 17; i++) log.append({ writes: [{ stream: 's', events: [{ type: 'T', tags: [`tag:${i}`] }] }] });
+  const ended = new MemoryStore();
+  const before = recorded(ended, 15);
+  await indexOf(log, ended, { chunk: { rows: 1, bytes: 1 << 20 } });
+  while (before.length < 15) await turn();
+  const store = await replayed(before);
+  const row = blockNameKey(Kind.tag, 'tag:2', 0);
+  expect(await store.get(row)).toBeDefined();
+  // Not all that was applied is known to be committed yet, so the block is not full.
+  const index = await EventIndex.open(store, log.chainAt, { blockEvents: 16 });
+  await feed(index, log, 10);
+  const erased = { kind: Kind.tag, name: Buffer.from('tag:2'), position: 3 };
+  await index.forget([erased], async () => {}, new AbortController().signal);
+  expect(await store.get(row)).toBeUndefined();
+  for (const record of log.records.slice(10)) index.apply(record);
+  await index.idle();
+  expect(await store.get(sealKey(0))).toBeDefined();
+  expect((await verifyIndex(store)).damages).toEqual([]);
 });
 
 it('names of a large append are forgotten in many turns, however many there are of one block [C3]', async () => {
