@@ -1,6 +1,7 @@
 import { encodeUtf8 } from '../../base/bytes.ts';
 import type { OpenBlock } from './open-block.ts';
 import { PlaceSet } from './place-set.ts';
+import { beginsWithOneOf } from './prefixes.ts';
 import type { AnyOf, Term } from './query-terms.ts';
 
 /** Positions, both inclusive. */
@@ -39,9 +40,11 @@ function addAll(to: PlaceSet, block: OpenBlock, { terms, prefixes }: AnyOf, rang
 
 /** Goes through the streams of the block or, where those are fewer, the places of the range: often that is a single one. */
 function addPrefixes(to: PlaceSet, block: OpenBlock, prefixes: readonly string[], range: Range): void {
-  const isMeant = (name: string) => prefixes.some((prefix) => name.startsWith(prefix));
   const first = Math.max(0, range.from - block.firstPosition);
   const last = Math.min(block.filled - 1, range.to - block.firstPosition);
+  // To put the prefixes in order pays only where there are more places than prefixes.
+  const few = last - first < prefixes.length;
+  const isMeant = few ? (name: string) => prefixes.some((one) => name.startsWith(one)) : beginsWithOneOf(prefixes);
   if (last - first >= block.streams.size) {
     for (const [name, { id }] of block.streams) if (isMeant(name)) addList(to, block, id, range);
     return;

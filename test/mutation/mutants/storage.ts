@@ -588,6 +588,15 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     test: 'storage/index/query-cost.test.ts',
   },
   {
+    id: 'names-compared-with-all-prefixes',
+    file: 'src/storage/index/memory-places.ts',
+    search: 'const few = last - first < prefixes.length;',
+    replacement: 'const few = true;',
+    bug: 'a query of many prefixes keeps all else waiting while it compares each stream of a block with each of them',
+    rule: 'C3',
+    test: 'storage/index/query-cost.test.ts',
+  },
+  {
     id: 'prefix-compared-with-all-streams',
     file: 'src/storage/index/memory-places.ts',
     search: 'if (last - first >= block.streams.size) {',
