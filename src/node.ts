@@ -212,7 +212,7 @@ export class Node {
     const given = join?.map(formatAddress);
     // Settings may have been set right since the note was written.
     const seeds = this.returning
-      ? [...new Set([...this.otherPeers().values(), ...(given ?? []), ...this.returning.peers])]
+      ? [...new Set([...[...this.otherPeers().values()].flat(), ...(given ?? []), ...this.returning.peers])]
       : given;
     if (seeds && !storage.foundingBytes) await this.enter(storage, seeds);
     else await this.founding.run();
@@ -269,7 +269,7 @@ export class Node {
     this.repair = undefined;
   }
 
-  private otherPeers(): Map<string, string> {
+  private otherPeers(): Map<string, readonly string[]> {
     return otherMembers(this.options, this.storage);
   }
 
@@ -329,7 +329,7 @@ export class Node {
       random: randomInt,
       newClusterId: newUuid,
       adopt: (record) => storage.adopt(record),
-      rejoin: () => this.enter(storage, [...this.otherPeers().values()]),
+      rejoin: () => this.enter(storage, [...this.otherPeers().values()].flat()),
       formerCluster: this.returning && uuidBytes(this.returning.clusterId),
       currentRecord: () => storage.foundingBytes,
       clusterId: () => storage.clusterId,

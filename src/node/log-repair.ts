@@ -1,6 +1,6 @@
 import { FactstoreError } from '../base/errors.ts';
 import type { Signal } from '../base/signal.ts';
-import { entriesFromPeers } from '../peer/entries.ts';
+import { entriesFromPeers, type PeerPlaces } from '../peer/entries.ts';
 import { RareLog } from '../peer/rare-log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -13,8 +13,8 @@ import type { NodeStorage } from './open-storage.ts';
 export interface LogRepairOptions {
   readonly storage: NodeStorage;
   readonly reserve: DiskReserve;
-  /** Node ids and peer addresses of the other members. */
-  readonly peers: () => ReadonlyMap<string, string>;
+  /** The other members, by node id. */
+  readonly peers: () => PeerPlaces;
   /** This node alone votes: what none of the others has by now, none of them will get. */
   readonly alone: boolean;
   readonly clock: Clock;

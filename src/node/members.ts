@@ -1,6 +1,7 @@
 import { FactstoreError } from '../base/errors.ts';
 import type { NodeOptions } from '../config/options.ts';
 import { formatAddress } from '../config/values.ts';
+import type { PeerPlaces } from '../peer/entries.ts';
 import { nodeIdOf } from '../peer/identity.ts';
 import type { Membership } from '../peer/membership-codec.ts';
 import type { PeerAddress } from '../peer/peer-network.ts';
@@ -76,11 +77,11 @@ export class Members {
     return this.known.find((member) => member.memberId === id);
   }
 
-  /** Node ids and peer addresses of the others for which `mayBeAsked` holds, `last` behind them. */
-  peersBut(self: MemberId, last: MemberId, mayBeAsked: (member: MemberId) => boolean): ReadonlyMap<string, string> {
+  /** The others, and where they may be, for which `mayBeAsked` holds, `last` behind them. */
+  peersBut(self: MemberId, last: MemberId, mayBeAsked: (member: MemberId) => boolean): PeerPlaces {
     const others = this.known.filter(({ memberId }) => memberId !== self && memberId !== last && mayBeAsked(memberId));
     const end = this.byId(last);
-    return new Map((end ? [...others, end] : others).map(({ memberId, peerAddress }) => [memberId, peerAddress]));
+    return new Map((end ? [...others, end] : others).map((member) => [member.memberId, placesOf(member)]));
   }
 
   /** The member of this node id or, in full, node id/directory UUID. Ends in NOT_FOUND, or where there are two. */
@@ -98,6 +99,11 @@ export class Members {
       `there are two members with the node id ${nodeIdOf(member.memberId)}, as one takes the place of the other: say which one, ${member.memberId} or ${other.memberId}`,
     );
   }
+}
+
+/** Where a member may be, the likeliest first. */
+export function placesOf({ peerAddress, otherAddress, recordedAddress }: PeerAddress): readonly string[] {
+  return [...new Set([peerAddress, otherAddress ?? recordedAddress ?? peerAddress])];
 }
 
 /** A cluster that has begun goes on in steps: what is in force does not begin it once more. */

@@ -1,29 +1,31 @@
 import { uuidBytes } from '../base/bytes.ts';
 import type { NodeOptions } from '../config/options.ts';
-import type { FoundingMember } from '../peer/founding-codec.ts';
 import { memberId } from '../peer/identity.ts';
 import { membershipIn } from '../peer/membership-codec.ts';
 import type { StatusResponse } from '../proto/gen/factstore/v1/StatusResponse.ts';
 import { allVoters } from '../raft/configuration.ts';
 import type { MemberId } from '../raft/types.ts';
 import type { Identity } from '../storage/identity.ts';
-import { givenAddresses } from './members.ts';
+import { givenAddresses, Members, placesOf } from './members.ts';
 import type { NodeStorage } from './open-storage.ts';
 
-/** Node ids and peer addresses of the other members, as --cluster or the log give them. */
-export function otherMembers(options: NodeOptions, storage: NodeStorage | undefined): Map<string, string> {
-  const named = storage ? membersOf(storage) : [];
-  const known = named.map(({ nodeId, peerAddress }): [string, string] => [nodeId, peerAddress]);
-  const peers = new Map([...known, ...givenAddresses(options)]);
+/**
+ * The other members, by node id, and where they may be. Who they are is told by the log, where that can still be read:
+ * `--cluster` may name others, that were removed long ago.
+ */
+export function otherMembers(options: NodeOptions, storage: NodeStorage | undefined): Map<string, readonly string[]> {
+  const given = givenAddresses(options);
+  const founders = storage?.foundingBytes ? storage.founding.members : [];
+  const founded = new Map(founders.map(({ nodeId, peerAddress }) => [nodeId, peerAddress]));
+  const memberships = (storage?.memberships ?? []).map(membershipIn);
+  const peers = new Map<string, readonly string[]>();
+  if (memberships.length === 0)
+    for (const [nodeId, address] of new Map([...founded, ...given])) peers.set(nodeId, [address]);
+  else
+    for (const member of new Members(memberships, given, founded).all)
+      peers.set(member.nodeId, [...new Set([...(peers.get(member.nodeId) ?? []), ...placesOf(member)])]);
   peers.delete(options.nodeId);
   return peers;
-}
-
-/** The founding record knows nobody who came later, so it counts only where no membership row is left. */
-function membersOf(storage: NodeStorage): readonly FoundingMember[] {
-  const { memberships } = storage;
-  if (memberships.length > 0) return memberships.flatMap((entry) => [...membershipIn(entry).members.values()]);
-  return storage.foundingBytes ? storage.founding.members : [];
 }
 
 /** Whether this node alone votes, also under a change that is under way: others may have less than it, and nobody more. */

@@ -67,10 +67,13 @@ export function decodeEntriesResponse(bytes: Uint8Array, from: number): EntryRec
   return records;
 }
 
-/** Asks one peer after another. `addresses` are asked for anew each time, since members come and go. */
+/** Who can be asked, and where each may be. */
+export type PeerPlaces = ReadonlyMap<string, readonly string[]>;
+
+/** Asks one peer after another. `places` are asked for anew each time, since members come and go. */
 export function entriesFromPeers(
   clusterId: Uint8Array,
-  addresses: () => ReadonlyMap<string, string>,
+  places: () => PeerPlaces,
   ports: { readonly clock: Clock; readonly signal: Signal },
 ): FetchEntries {
   const askOne = async (address: string, from: number, to: number, uncommitted: boolean) => {
@@ -81,7 +84,7 @@ export function entriesFromPeers(
     );
   };
   return async (from, to, refusal, orElse) => {
-    const peers = new Peers(addresses());
+    const peers = new Peers(places());
     const committed = await peers.first((address) => askOne(address, from, to, false), refusal);
     if (committed) return committed;
     const run = await orElse?.();
@@ -108,41 +111,52 @@ async function whole(
   return records;
 }
 
+/** Where a peer may be, and why it could not help there. */
+interface Place {
+  readonly name: string;
+  readonly address: string;
+  obstacle: string;
+  silent: boolean;
+}
+
 /** Those that are asked for something, and why they do not have it. */
 class Peers {
   private readonly all: number;
-  private readonly addresses: Map<string, string>;
-  private readonly obstacles = new Map<string, string>();
+  private readonly places: readonly Place[];
 
-  constructor(addresses: ReadonlyMap<string, string>) {
-    this.addresses = new Map(addresses);
-    this.all = addresses.size;
+  constructor(places: PeerPlaces) {
+    this.all = places.size;
+    this.places = [...places].flatMap(([name, addresses]) =>
+      addresses.map((address) => ({ name, address, obstacle: '', silent: false })),
+    );
   }
 
-  /** How many of them could not be reached. */
+  /** How many of them could not be reached anywhere. */
   get unheard(): number {
-    return this.all - this.addresses.size;
+    return this.all - new Set(this.places.filter(({ silent }) => !silent).map(({ name }) => name)).size;
   }
 
   get reasons(): string {
-    return Array.from(this.obstacles, ([nodeId, reason]) => `${nodeId}: ${reason}`).join('; ') || 'there are none';
+    const met = this.places.filter(({ obstacle }) => obstacle !== '');
+    return met.map(({ name, obstacle }) => `${name}: ${obstacle}`).join('; ') || 'there are none';
   }
 
-  /** The first answer with which nothing is wrong. Who cannot be reached is not asked again. */
+  /** The first answer with which nothing is wrong. Where nobody can be reached nobody is looked for again. */
   async first(
     question: (address: string) => Promise<readonly EntryRecord[]>,
     refusal: Refusal,
   ): Promise<readonly EntryRecord[] | undefined> {
-    for (const [nodeId, address] of this.addresses) {
+    for (const place of this.places) {
+      if (place.silent) continue;
       try {
-        const records = await question(address);
+        const records = await question(place.address);
         const reason = await refusal(records);
         if (reason === undefined) return records;
-        this.obstacles.set(nodeId, reason);
+        place.obstacle = reason;
       } catch (error) {
         const { code, message } = decodeError(error);
-        this.obstacles.set(nodeId, message);
-        if (code === 'UNREACHABLE') this.addresses.delete(nodeId);
+        place.obstacle = message;
+        place.silent = code === 'UNREACHABLE';
       }
     }
     return undefined;

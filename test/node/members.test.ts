@@ -26,8 +26,8 @@ function membersOf(ids: readonly string[], addresses: ReadonlyMap<string, string
 it('who is asked for entries: the other followers that may be, then the leader [C5]', () => {
   const asked = membersOf(IDS).peersBut('n4', 'n1', (member) => member !== 'n2');
   expect([...asked]).toEqual([
-    ['n3', 'n3:2114'],
-    ['n1', 'n1:2114'],
+    ['n3', ['n3:2114']],
+    ['n1', ['n1:2114']],
   ]);
 });
 
@@ -38,7 +38,7 @@ it('a leader that is no member any more is not asked [C5]', () => {
 
 it('an address that is given now goes before the one in the log', () => {
   const asked = membersOf(IDS, new Map([['n3', 'elsewhere:9']])).peersBut('n1', 'n3', () => false);
-  expect([...asked]).toEqual([['n3', 'elsewhere:9']]);
+  expect([...asked]).toEqual([['n3', ['elsewhere:9', 'n3:2114']]]);
 });
 
 const directoryId = uuidBytes('00000000-0000-4000-8000-000000000001') as Uint8Array;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { uuidText } from '../../src/base/bytes.ts';
+import { nodeOptionsSchema } from '../../src/config/options.ts';
 import type { NodeStorage } from '../../src/node/open-storage.ts';
-import { isNoMember, someoneElseHas, votesAlone } from '../../src/node/other-members.ts';
+import { isNoMember, otherMembers, someoneElseHas, votesAlone } from '../../src/node/other-members.ts';
 import type { FoundingMember } from '../../src/peer/founding-codec.ts';
 import { memberId } from '../../src/peer/identity.ts';
 import { encodeMembership } from '../../src/peer/membership-codec.ts';
@@ -63,4 +64,32 @@ test('an entry is had by whoever has acknowledged it or one behind it, oneself a
   expect(someoneElseHas(40, 'n1', status(40))).toBe(true);
   expect(someoneElseHas(40, 'n1', status(39))).toBe(false);
   expect(someoneElseHas(40, 'n1', {})).toBe(false);
+});
+
+describe('whom a node asks for what it has lost', () => {
+  const options = nodeOptionsSchema.parse({ nodeId: 'n1', cluster: 'n1=a:1,n2=b:1,n9=c:1' });
+  const asked = (...memberships: EntryRecord[]) => {
+    const storage = { memberships, foundingBytes: Buffer.of(1), founding: { members: [n1, n2] } };
+    return [...otherMembers(options, storage as unknown as NodeStorage)];
+  };
+
+  test('members alone, at their recorded address and at that of --cluster, a recorded move first [D7]', () => {
+    expect(asked(members([n1, { ...n2, peerAddress: 'd:1' }], []))).toEqual([['n2', ['d:1', 'b:1']]]);
+    expect(asked(members([n1, n2], []))).toEqual([['n2', ['b:1', 'a:1']]]);
+    expect(asked(members([n1], []))).toEqual([]);
+  });
+
+  test('both directories of a node, of which one takes the place of the other [D7]', () => {
+    const again = { ...node('n2', 9), peerAddress: 'e:1' };
+    expect(asked(members([n1, n2], [again]))).toEqual([['n2', ['b:1', 'a:1', 'e:1']]]);
+  });
+
+  test('whoever --cluster names, where no row tells of the members [D7]', () => {
+    const named = [
+      ['n2', ['b:1']],
+      ['n9', ['c:1']],
+    ];
+    expect(asked()).toEqual(named);
+    expect([...otherMembers(options, undefined)]).toEqual(named);
+  });
 });

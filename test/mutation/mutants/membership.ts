@@ -426,4 +426,22 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     rule: 'C7',
     test: 'node/membership-changes.test.ts',
   },
+  {
+    id: 'each-place-counted-as-a-peer',
+    file: 'src/peer/entries.ts',
+    search: 'this.all - new Set(this.places.filter(({ silent }) => !silent).map(({ name }) => name)).size',
+    replacement: 'this.places.filter(({ silent }) => silent).length',
+    bug: 'a node that votes alone waits for ever for a member that has answered, at an address where it is no more',
+    rule: 'D7',
+    test: 'node/log-repair.test.ts',
+  },
+  {
+    id: 'asked-where-it-was-alone',
+    file: 'src/node/members.ts',
+    search: '[peerAddress, otherAddress ?? recordedAddress ?? peerAddress]',
+    replacement: '[peerAddress]',
+    bug: 'a damaged node asks a member only at an old address of --cluster, and is never mended',
+    rule: 'D7',
+    test: 'node/other-members.test.ts',
+  },
 ];
