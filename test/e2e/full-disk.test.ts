@@ -62,6 +62,23 @@ async function start(size: number, mebibytes: number, flags: readonly string[]):
   return cluster;
 }
 
+const PARTITIONS = 600;
+/** With it what is made at once is of some 200 events. */
+const PADDING = { padding: 'x'.repeat(5_000) };
+/** Takes a while, and 12 KiB for each partition, of which LevelDB can compress little. */
+const LARGE_STATES = `
+  fromAll().partitionBy(({ data }) => String(data.partition)).when({
+    $init: () => ({ text: '' }),
+    Seen: (state, { data }) => {
+      const parts = [];
+      for (let n = 0, x = data.partition + 1; n < 2000; n++) {
+        x = (x * 48271) % 2147483647;
+        parts.push(x.toString(36));
+      }
+      return { text: parts.join('') };
+    },
+  });
+`;
 const UNMOUNTABLE = 'this process may not mount file systems';
 
 describe('a node whose disk gets full', () => {
@@ -91,6 +108,33 @@ describe('a node whose disk gets full', () => {
     emptyDisk(node);
     await until('appends are taken again', () => append(client, 'a', 2_000, id));
     expect((await client.read('a').toArray()).length).toBe(before.length + 1);
+  });
+
+  test('while a projection is built runs on, reads, says what the projection waits for, and builds it once there is space [D1]', async ({
+    skip,
+  }) => {
+    const cluster = await start(1, 250, RESERVED);
+    if (!cluster) return skip(UNMOUNTABLE);
+    const [node] = cluster.nodes as [ProcessNode];
+    const client = await connected(cluster);
+    const seen = Array.from({ length: PARTITIONS }, (_, partition) => ({
+      type: 'Seen',
+      data: { partition, ...PADDING },
+    }));
+    await client.append('a', seen);
+    await client.projections.create('large', LARGE_STATES);
+    const status = async () => (await client.projections.get('large')).active;
+    await until('a part is built', async () => ((await status())?.checkpoint ?? 0n) > 0n);
+    fillDisk(node, 100 * MIB);
+    const waits = await until('it waits', async () => (await status())?.waitsFor);
+    expect(waits).toMatch(/disk of this node is nearly full/);
+    expect(await client.read('a', { consistency: 'local' }).toArray()).toHaveLength(PARTITIONS);
+    const whole = { atLeast: BigInt(PARTITIONS), timeoutMs: 500 };
+    await expect(client.projections.state('large', '0', whole)).rejects.toThrow(/nearly full/);
+    expect(node.running).toBe(true);
+    emptyDisk(node);
+    await until('it is built', async () => (await status())?.lag === 0n);
+    await append(client, 'b');
   });
 
   test('is started on it after it was killed, reads, and goes on by itself when there is space [D1]', async ({
