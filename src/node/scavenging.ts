@@ -68,14 +68,15 @@ export class Scavenging {
   refusalOf(kind: string, another: boolean): FactstoreError | undefined {
     if (kind !== SCAVENGE_STARTED && kind !== SCAVENGE_STOPPED) return undefined;
     const { state, point, through, to } = this.status;
+    const { canBeStopped } = this.ports.scavenger;
     if (another) return refused('another one is being started or stopped at this moment. Try again', { state });
     if (kind === SCAVENGE_STOPPED) {
-      if (this.ports.scavenger.canBeStopped) return undefined;
+      if (canBeStopped) return undefined;
       const goesOn = `the last one was stopped already. The one before it, up to position ${point}, others are through with, so this node does it, too`;
       return refused(state === 'running' ? goesOn : 'none is running', { state });
     }
     if (state !== 'running') return undefined;
-    const text = `one is running already, up to position ${point}: the leader is at log entry ${through} of ${to || '?'}. Wait until it is done, or stop it`;
+    const text = `one is running already, up to position ${point}: the leader is at log entry ${through} of ${to || '?'}. Wait until it is done${canBeStopped ? ', or stop it' : ''}`;
     return refused(text, { state, point, through, to });
   }
 
