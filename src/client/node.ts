@@ -91,7 +91,10 @@ export class Node {
     } catch (error) {
       if (!(error instanceof FactstoreError) || error.code !== 'DEADLINE_EXCEEDED') throw error;
       const reason = `timed out after ${limits.timeoutMs / 1000} s`;
-      throw new FactstoreError('UNREACHABLE', `${this.address}: ${reason}`, { address: this.address, reason });
+      const details = { address: this.address, reason };
+      // With more time it might have answered: that is another thing than a silent node.
+      const cause = limits.timeoutMs < PROBE_TIMEOUT_MS ? error : undefined;
+      throw new FactstoreError('UNREACHABLE', `${this.address}: ${reason}`, details, { cause });
     }
   }
 

@@ -162,7 +162,7 @@ export class Attempts {
       if (error.code !== 'UNREACHABLE') this.away.delete(node.address);
       else if (this.lostMs !== undefined) this.away.add(node.address);
       // That a node did not answer in what little time was left takes back nothing of what it has said before.
-      const said = error.code === 'DEADLINE_EXCEEDED' ? this.errors.get(node.address) : undefined;
+      const said = isCutShort(error) ? this.errors.get(node.address) : undefined;
       this.errors.delete(node.address);
       this.errors.set(node.address, said ?? error);
     }
@@ -217,4 +217,9 @@ export class Attempts {
 /** Whether a node gave this answer itself. */
 function isAnswer(error: FactstoreError): boolean {
   return error.code !== 'UNREACHABLE' && error.code !== 'DEADLINE_EXCEEDED';
+}
+
+/** Whether a node was given less time than one has that is to show itself. */
+function isCutShort({ code, cause }: FactstoreError): boolean {
+  return code === 'DEADLINE_EXCEEDED' || (cause instanceof FactstoreError && cause.code === 'DEADLINE_EXCEEDED');
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FactstoreError } from '../../src/base/errors.ts';
 import { connect, type FactstoreClient } from '../../src/client/index.ts';
 import { LeaderFinder } from '../../src/client/leader-finder.ts';
-import { Nodes } from '../../src/client/nodes.ts';
+import { Attempts, Nodes } from '../../src/client/nodes.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { FakeNode } from './fake-node.ts';
 import { Bench, failure } from './helpers.ts';
@@ -185,6 +185,20 @@ describe('each connection', () => {
       expect(await failure(node.reach({ timeoutMs: 100 }))).toMatchObject({ code: 'UNREACHABLE' });
     own().mute = false;
     await node.reach(limits);
+  });
+
+  test('to another cluster is still named as such where the last time that is left is too short to ask again [R3]', async () => {
+    const strangers = new Nodes([strange().address], systemClock);
+    strangers.cluster.settle(ours.cluster.id);
+    const node = strangers.current();
+    let nowMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => nowMs, sleep: async () => {} };
+    const attempts = new Attempts('it', strangers, { timeoutMs: 1_000 }, clock);
+    await attempts.failed(node, await failure(node.reach(limits)));
+    strange().mute = true;
+    nowMs = 999;
+    expectStranger(await failure(attempts.failed(node, await failure(node.reach({ timeoutMs: 1 })))));
+    strangers.close();
   });
 
   test('to a node that has no cluster yet is used, and asked again [R3]', async () => {

@@ -91,4 +91,13 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     rule: 'DESIGN §9',
     test: 'client/read.test.ts',
   },
+  {
+    id: 'reason-lost-to-the-deadline',
+    file: 'src/client/node.ts',
+    search: 'const cause = limits.timeoutMs < PROBE_TIMEOUT_MS ? error : undefined;',
+    replacement: 'const cause = undefined;',
+    bug: 'a node of another cluster is told as one that did not answer in what little time was left',
+    rule: 'R3',
+    test: 'client/one-cluster.test.ts',
+  },
 ];
