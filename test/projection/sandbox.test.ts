@@ -163,22 +163,25 @@ describe('an event that fails leaves no trace, those before it stand, and those 
     expect(growing.program.memoryBytes).toBeLessThan(128 << 20);
   });
 
-  test('transformBy that runs for too long stops at the event that made the state so, among however many [P4]', async () => {
-    const slow = `fromAll().foreachStream().when({ $init: () => ({ n: 0 }), A(s) { s.n++ }, Slow(s) { s.slow = true } })
-      .transformBy((s) => { while (s.slow); return s })`;
-    const limits = { ...LIMITS, eventTimeMsMax: 100 };
-    const [fast, bad] = [
-      { type: 'A', stream: 'a' },
-      { type: 'Slow', stream: 'b' },
-    ];
-    for (const list of [[bad], [bad, bad], [fast, bad], [bad, fast], [fast, { ...bad, stream: 'a' }, fast]]) {
-      const ill = await run(slow, limits);
+  const fast = { type: 'A', stream: 'a' };
+  const slow = { type: 'Slow', stream: 'b' };
+  for (const [among, list] of [
+    ['alone', [slow]],
+    ['the first of two', [slow, slow]],
+    ['behind another', [fast, slow]],
+    ['before another', [slow, fast]],
+    ['between others, in their partition', [fast, { ...slow, stream: 'a' }, fast]],
+  ] as const) {
+    test(`transformBy that runs for too long stops at the event that made the state so, ${among} [P4]`, async () => {
+      const source = `fromAll().foreachStream().when({ $init: () => ({ n: 0 }), A(s) { s.n++ }, Slow(s) { s.slow = true } })
+        .transformBy((s) => { while (s.slow); return s })`;
+      const ill = await run(source, { ...LIMITS, eventTimeMsMax: 100 });
       const { processed, fault } = await ill.process(eventsOf(...list));
       const at = list.findIndex(({ type }) => type === 'Slow');
       expect(fault).toMatchObject({ kind: 'timeLimit', position: BigInt(at + 1) });
       expect(processed).toBe(at);
-    }
-  });
+    });
+  }
 
   test('a result that is larger than a state may be stops at its event as such a state does [P4]', async () => {
     const source = `fromAll().foreachStream().when({ $init: () => ({ n: 0 }), Add(s) { s.n++ }, Large(s) { s.large = true } })
