@@ -10,6 +10,7 @@ export const PROCESS_TESTS: readonly string[] = [
   'test/e2e/examples.test.ts',
   'test/e2e/feature-level.test.ts',
   'test/e2e/full-disk.test.ts',
+  'test/e2e/hostile-frames.test.ts',
   'test/e2e/integrity.test.ts',
   'test/e2e/local-cluster.test.ts',
   'test/e2e/lost-promises.test.ts',

@@ -1,6 +1,6 @@
 /** The frames of HTTP/2 (RFC 9113 §4), for what no client library would send. */
 
-function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+export function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.length, 0, 3);
   head[3] = type;
@@ -9,7 +9,7 @@ function frame(type: number, flags: number, stream: number, payload: Buffer = Bu
   return Buffer.concat([head, payload]);
 }
 
-function literal(name: string, value: string): Buffer {
+export function literal(name: string, value: string): Buffer {
   return Buffer.concat([
     Buffer.from([0, name.length]),
     Buffer.from(name),
@@ -19,10 +19,10 @@ function literal(name: string, value: string): Buffer {
 }
 
 /** What a client says first, with empty settings. */
-const PREFACE = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0)]);
+export const PREFACE = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0)]);
 
 /** What begins a call of this path, with more to come. */
-function headers(stream: number, path: string, contentType: string): Buffer {
+export function headers(stream: number, path: string, contentType = 'application/grpc'): Buffer {
   const fields = Object.entries({
     ':method': 'POST',
     ':scheme': 'http',
@@ -46,7 +46,7 @@ export const PONG = Buffer.from('the pong');
 export function invalidTrailers(calls: number): Buffer {
   const each = Array.from({ length: calls }, (_, n) => {
     const stream = 2 * n + 1;
-    return Buffer.concat([headers(stream, '/nope', 'application/grpc'), frame(1, 4, stream, literal('x', 'y'))]);
+    return Buffer.concat([headers(stream, '/nope'), frame(1, 4, stream, literal('x', 'y'))]);
   });
   return Buffer.concat([PREFACE, ...each, frame(6, 0, 0, PONG)]);
 }
