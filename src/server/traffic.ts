@@ -1,11 +1,10 @@
-import type { ServerHttp2Stream } from 'node:http2';
 import { type ServerInterceptor, status } from '@grpc/grpc-js';
 import { FactstoreError } from '../base/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Tally } from '../runtime/tally.ts';
 import { ALARMING_CALLS, ALARMING_REFUSALS } from './alarming.ts';
-import { closeAnswered } from './answered-calls.ts';
+import { type AnsweredCall, closeAnswered } from './answered-calls.ts';
 import { type Call, isReserved, passesOverload, Reserve } from './reserve.ts';
 import { statusOf } from './status.ts';
 
@@ -52,7 +51,7 @@ export function countCalls(
   return (method, call) => {
     const unary = !method.requestStream && !method.responseStream;
     const inner = call as unknown as Private;
-    const tracker = new OpenCall(traffic, method.path, unary, clock, beyond, inner.stream);
+    const tracker = new OpenCall(traffic, method.path, unary, clock, beyond, inner);
     inner.callEventTracker = tracker;
     const full = traffic.openCalls > openCallsMax;
     const reserved = isReserved(call);
@@ -69,10 +68,9 @@ export function countCalls(
 }
 
 /** What grpc-js keeps to itself. */
-interface Private {
+interface Private extends AnsweredCall {
   /** Whom it tells of a call's end. The place is free, as channelz, which it is there for, is off. */
   callEventTracker: OpenCall;
-  readonly stream?: ServerHttp2Stream;
 }
 
 /** The open calls that passed while openCallsMax were open. */
@@ -90,7 +88,7 @@ class OpenCall {
   private readonly clock: CallClock;
   private readonly began: number;
   private readonly beyond: CallReserve;
-  private readonly stream: ServerHttp2Stream | undefined;
+  private readonly call: AnsweredCall;
 
   constructor(
     traffic: Traffic,
@@ -98,11 +96,11 @@ class OpenCall {
     unary: boolean,
     clock: CallClock,
     beyond: CallReserve,
-    stream: ServerHttp2Stream | undefined,
+    call: AnsweredCall,
   ) {
     this.traffic = traffic;
     this.beyond = beyond;
-    this.stream = stream;
+    this.call = call;
     this.path = path;
     this.unary = unary;
     this.clock = clock;
@@ -115,7 +113,7 @@ class OpenCall {
     this.beyond.delete(this);
     this.traffic.calls.add(`${this.path} ${status[code ?? status.OK]}`);
     if (this.unary) this.traffic.took(this.path, (this.clock.monotonicMs() - this.began) / 1000);
-    if (this.stream) closeAnswered(this.stream, this.clock);
+    closeAnswered(this.call, this.clock);
   }
 
   onStreamEnd(): void {}

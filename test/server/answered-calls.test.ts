@@ -84,6 +84,16 @@ describe('a call that is answered and whose client does not end it', () => {
     await until('nothing is left', () => server.streams === 0);
   });
 
+  it('is not shown to its handler behind the status of its deadline, which nobody would tell that it is over [C8]', async () => {
+    await start();
+    const call = begin(server.session(), UNARY, { 'grpc-timeout': '50m' });
+    call.write(framed(answer));
+    expect(await fate(call)).toEqual({ code: String(status.DEADLINE_EXCEEDED), reset: 0 });
+    await until('nothing is left', () => server.streams === 0);
+    expect(server.decoded).toBe(1);
+    expect(server.handled).toBe(0);
+  });
+
   it('tells a client of gRPC its status all the same, whatever that still sends', async () => {
     await start();
     const raw = client();

@@ -26,6 +26,8 @@ const asIs = (bytes: Buffer) => bytes;
 export class EchoServer {
   /** How many messages gRPC has made of what came. */
   decoded = 0;
+  /** How many unary calls a handler has seen. */
+  handled = 0;
   readonly traffic: Traffic;
   /** Streams of HTTP/2 that the server still has. */
   streams = 0;
@@ -60,7 +62,10 @@ export class EchoServer {
     grpc.addService(
       { unary: methodOf(UNARY, false), duplex: methodOf(DUPLEX, true) },
       {
-        unary: ({ request }: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => answer(null, request),
+        unary: ({ request }: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => {
+          server.handled++;
+          answer(null, request);
+        },
         duplex,
       },
     );
