@@ -24,13 +24,14 @@ function statefulSet() {
   const path = `/apis/apps/v1/namespaces/${namespace}/statefulsets/${name}`;
   const options = { host, port, path, ca, headers: { authorization: `Bearer ${token}` }, timeout: 5_000 };
   return new Promise((resolve, reject) => {
-    const request = get(options, async (response) => {
+    const answered = async (response) => {
       let text = '';
       for await (const chunk of response) text += chunk;
-      if (response.statusCode === 200) resolve(JSON.parse(text));
-      else if (response.statusCode === 404) resolve(undefined);
-      else reject(new Error(`Kubernetes answered ${response.statusCode} for ${path}: ${text}`));
-    });
+      if (response.statusCode === 404) return undefined;
+      if (response.statusCode === 200) return JSON.parse(text);
+      throw new Error(`Kubernetes answered ${response.statusCode} for ${path}: ${text}`);
+    };
+    const request = get(options, (response) => answered(response).then(resolve, reject));
     request.on('timeout', () => request.destroy(new Error(`Kubernetes did not answer at ${host}:${port}`)));
     request.on('error', reject);
   });
