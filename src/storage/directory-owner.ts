@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { mkdtemp, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FactstoreError } from '../base/errors.ts';
 import { isDenied, isMissing } from './files.ts';
@@ -13,6 +13,8 @@ export async function refuseOtherUser(path: string): Promise<void> {
   if (user === undefined) return;
   const owner = (await ownerOf(join(path, 'identity.json'))) ?? (await ownerOf(join(path, 'log')));
   if (owner === undefined || owner === user) return;
+  // A volume may give all files to one user, whoever writes them.
+  if (owner !== 'unknown' && owner === (await ownerOfNew(path))) return;
   const whose = owner === 'unknown' ? 'are not to be seen by' : `belong to user ${owner}, and this runs as`;
   const as = owner === 'unknown' ? 'USER' : `'#${owner}'`;
   throw new FactstoreError(
@@ -30,5 +32,16 @@ async function ownerOf(path: string): Promise<number | 'unknown' | undefined> {
     if (isMissing(error)) return undefined;
     if (isDenied(error)) return 'unknown';
     throw error;
+  }
+}
+
+/** Whose a file is that is made there now; undefined: none can be made. */
+async function ownerOfNew(path: string): Promise<number | undefined> {
+  const probe = await mkdtemp(join(path, 'owner-')).catch(() => undefined);
+  if (probe === undefined) return undefined;
+  try {
+    return (await stat(probe)).uid;
+  } finally {
+    await rmdir(probe);
   }
 }

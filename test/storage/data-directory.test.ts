@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Recovery } from '../../src/ops/recover.ts';
 import { verifyDirectory } from '../../src/ops/verify.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -174,6 +174,14 @@ describe('a data directory', () => {
       expect(denied).toMatchObject({ code: 'FAILED_PRECONDITION', message: expect.stringContaining('chown') });
     },
   );
+
+  test('on a volume whose files are all of one user, whoever writes them, is verified by another', async () => {
+    const path = await created();
+    vi.spyOn(process, 'geteuid').mockReturnValue(NOBODY);
+    onTestFinished(() => void vi.restoreAllMocks());
+    expect(await verifyDirectory(path, () => {})).toMatchObject({ nodeId: 'n1' });
+    expect((await readdir(path)).filter((name) => name.startsWith('owner-'))).toEqual([]);
+  });
 
   test('with a log but without an identity is refused [D7]', async () => {
     const path = await created();
