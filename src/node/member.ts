@@ -12,6 +12,7 @@ import type { FoundingMember } from '../peer/founding-codec.ts';
 import { Handshake } from '../peer/handshake.ts';
 import { memberId, nodeIdOf } from '../peer/identity.ts';
 import type { JoinRequest, JoinResponse } from '../peer/join-codec.ts';
+import { lineageOf } from '../peer/lineage.ts';
 import { type Membership, membershipEntries, membershipIn } from '../peer/membership-codec.ts';
 import { PeerNetwork } from '../peer/peer-network.ts';
 import type { PeerServer } from '../peer/peer-server.ts';
@@ -450,7 +451,7 @@ export class Member {
       fetchEntries: (last) => this.fetchEntries(last),
       fatal,
       calls: this.calls,
-      lineage: () => this.members.inForce.lineage ?? { clusterId: storage.clusterId, ancestors: [] },
+      lineage: () => lineageOf(storage.clusterId, this.members.inForce.lineage),
       refusalOfLevel: (kind) => this.facts.refusalOf(kind),
       refusalOfFact: (kind, another) => this.scavenging.refusalOf(kind, another),
       diskHasRoom: () => !reserve.short,

@@ -24,6 +24,14 @@ export function ancestorOf(lineage: Lineage | undefined, clusterId: Uint8Array):
   return lineage?.ancestors.find((ancestor) => bytesEqual(ancestor.clusterId, clusterId));
 }
 
+/**
+ * What a node of a cluster knows of where that comes from. A log that it is still getting may tell, until it has come to the entry
+ * that began the cluster, of one of those before: as if that were this one, which it says nothing of.
+ */
+export function lineageOf(clusterId: Uint8Array, told: Lineage | undefined): Lineage {
+  return told && bytesEqual(told.clusterId, clusterId) ? told : { clusterId, ancestors: [] };
+}
+
 /** The last position up to which the history of one cluster is that of another, too; 0: nothing is known of it. */
 export function sharedUpTo(lineage: Lineage, clusterId: Uint8Array): number {
   if (bytesEqual(lineage.clusterId, clusterId)) return Number.MAX_SAFE_INTEGER;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { uuidBytes } from '../../src/base/bytes.ts';
 import type { FactstoreError } from '../../src/base/errors.ts';
-import { type Lineage, sharedUpTo } from '../../src/peer/lineage.ts';
+import { type Lineage, lineageOf, sharedUpTo } from '../../src/peer/lineage.ts';
 import { anAppend, ELECTION_MS, ReplicaCluster, type ReplicaNode, typeOf } from '../support/replica-cluster.ts';
 
 const [FOUNDED, RECOVERED, NOW, STRANGE] = [1, 2, 3, 4].map((n) => `0000000${n}-0000-4000-8000-000000000000`) as [
@@ -97,4 +97,13 @@ it('what a cluster shares with one of before is the least that any later one has
   ];
   const lineage = { clusterId: id(NOW), ancestors };
   expect([FOUNDED, RECOVERED, STRANGE].map((one) => sharedUpTo(lineage, id(one)))).toEqual([7, 7, 0]);
+});
+
+it('a log that has come to the cluster before says nothing of what its own took over from that [R3]', () => {
+  const before = { clusterId: id(RECOVERED), ancestors: [{ clusterId: id(FOUNDED), position: 2 }] };
+  const lagging = lineageOf(id(NOW), before);
+  expect(lagging.clusterId).toEqual(id(NOW));
+  expect([FOUNDED, RECOVERED].map((one) => sharedUpTo(lagging, id(one)))).toEqual([0, 0]);
+  expect(lineageOf(id(NOW), undefined)).toEqual(UNKNOWN);
+  expect(lineageOf(id(NOW), KNOWN)).toEqual(KNOWN);
 });

@@ -48,6 +48,15 @@ export const SUBSCRIPTION_MUTANTS: readonly Mutant[] = [
     test: 'subscription/lineage.test.ts',
   },
   {
+    id: 'lineage-of-the-cluster-before',
+    file: 'src/peer/lineage.ts',
+    search: 'told && bytesEqual(told.clusterId, clusterId) ? told',
+    replacement: 'told ? told',
+    bug: 'a node that lags takes the cluster before for its own, and each checkpoint of that for one that is shared',
+    rule: 'R3',
+    test: 'subscription/lineage.test.ts',
+  },
+  {
     id: 'nearest-ancestor-alone',
     file: 'src/peer/lineage.ts',
     search: 'Math.min(...lineage.ancestors.slice(at).map(({ position }) => position))',
