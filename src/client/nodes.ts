@@ -72,7 +72,7 @@ export class Nodes {
     for (;;) {
       const node = this.current();
       try {
-        await node.reach(attempts.left());
+        await attempts.reach(node);
         const left = attempts.left();
         return await work(node, { ...left, timeoutMs: Math.min(left.timeoutMs, FIRST_ANSWER_MS) });
       } catch (error) {
@@ -123,6 +123,13 @@ export class Attempts {
     return { timeoutMs: Math.max(1, Math.ceil(this.deadlineMs - this.clock.monotonicMs())), signal };
   }
 
+  /** Comes before each attempt at a node: see {@link Node.reach}. */
+  async reach(node: Node): Promise<void> {
+    await node.reach(this.left());
+    // It may give nothing for long, as one that has no leader: it was there all the same.
+    this.strangersMs = undefined;
+  }
+
   /** Says that the work has come further: what is asked for now is something else than what a node has lost. */
   advanced(): void {
     this.damaged.clear();
@@ -141,7 +148,6 @@ export class Attempts {
    * not run before the node is lost.
    */
   found(): void {
-    this.strangersMs = undefined;
     this.failures = 0;
     this.errors.clear();
     this.deadlineMs = undefined;

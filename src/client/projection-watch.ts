@@ -43,7 +43,7 @@ export async function* watchProjection<T>(
     while (!signal.aborted) {
       const node = session.nodes.current();
       try {
-        await node.reach(attempts.left());
+        await attempts.reach(node);
         for await (const state of statesOf(session, node, request, signal)) {
           attempts.found();
           if (state.begun) onBegun?.(BigInt(state.at));

@@ -146,7 +146,7 @@ class ReadLoop<E extends EventShape> {
       for (;;) {
         const node = nodes.current();
         try {
-          await node.reach(attempts.left());
+          await attempts.reach(node);
           yield* this.readFrom(node, signal, attempts);
           return;
         } catch (error) {

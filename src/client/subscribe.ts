@@ -98,7 +98,7 @@ export class Subscription<E extends EventShape> implements AsyncIterableIterator
     while (!own.aborted) {
       const node = nodes.current();
       try {
-        await node.reach(attempts.left());
+        await attempts.reach(node);
         this.after ??= await this.now(node, attempts.left());
         yield* this.follow(node, own, attempts);
         return;

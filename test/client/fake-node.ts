@@ -180,6 +180,8 @@ export class FakeNode {
   advertised: string | undefined;
   /** True: it takes connections and calls, and answers no question about its status. */
   mute = false;
+  /** True: it takes subscriptions, and gives them nothing, as one does that has no leader. */
+  silent = false;
   /** The term of which it says that it leads, whoever does. */
   leadsTerm: number | undefined;
   /** The cluster that reads and subscriptions name, where it is not the one of its status. */
@@ -427,6 +429,7 @@ export class FakeNode {
       return void call.emit('error', statusOf(error));
     }
     this.subscriptions.push(request);
+    if (this.silent) return;
     const { target, start, afterClusterId } = request;
     let after = start?.kind === 'after' ? start.position : 0;
     if (afterClusterId && after > this.cluster.takenOver) {

@@ -130,6 +130,36 @@ describe('without a time to reconnect', () => {
     await subscription.return();
   });
 
+  test('a subscription goes on where a node of its own cluster was there between, though it gave nothing [R3]', async () => {
+    const subscription = new Subscription(session, { all: true, fromNow: true });
+    const { cluster } = bench;
+    const { id } = cluster;
+    const own = bench.node(1);
+    expect(await subscription.next()).toEqual(FOUND);
+    own.silent = true;
+    const next = subscription.next();
+    next.catch(() => {});
+    for (let i = 0; i < 2; i++) {
+      const asked = own.subscriptions.length;
+      const before = bench.node(0).statusCalls;
+      await loseToAnother();
+      time.slept = () => {
+        if (bench.node(0).statusCalls === before) return;
+        time.slept = () => {};
+        bench.node(0).kill();
+        cluster.id = id;
+        void own.start();
+      };
+      await expect.poll(() => own.subscriptions.length).toBeGreaterThan(asked);
+      time.nowMs += 40_000;
+    }
+    own.silent = false;
+    own.kill();
+    await bench.node(0).start();
+    expect(await next).toEqual(FOUND);
+    await subscription.return();
+  });
+
   test('a watch of a projection goes on after a silence of weeks', async () => {
     const stop = new AbortController();
     const watch = watchProjection(session, { name: 'totals' }, stop, ({ partition }) => partition);

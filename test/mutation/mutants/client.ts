@@ -49,8 +49,8 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
   {
     id: 'strangers-never-forgotten',
     file: 'src/client/nodes.ts',
-    search: '  found(): void {\n    this.strangersMs = undefined;\n',
-    replacement: '  found(): void {\n',
+    search: '    this.strangersMs = undefined;\n  }\n',
+    replacement: '  }\n',
     bug: 'a subscription ends at the second short outage, as another cluster has answered in the first, too',
     rule: 'R3',
     test: 'client/reconnect.test.ts',
