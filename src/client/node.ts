@@ -144,14 +144,18 @@ export class Node {
   close(): void {
     this.client?.close();
     this.client = undefined;
+    this.confirmed = false;
   }
 
-  /** Until the connection is lost. */
+  /**
+   * Until the connection is another one. Where the name has come to lead elsewhere, one takes the place of the other while
+   * the channel stays READY: so whatever is told of its state counts, which differs from SHUTDOWN in any case.
+   */
   private confirm(): void {
     const channel = this.client?.getChannel();
     if (this.confirmed || channel?.getConnectivityState(false) !== connectivityState.READY) return;
     this.confirmed = true;
-    channel.watchConnectivityState(connectivityState.READY, Number.POSITIVE_INFINITY, () => {
+    channel.watchConnectivityState(connectivityState.SHUTDOWN, Number.POSITIVE_INFINITY, () => {
       this.confirmed = false;
     });
   }

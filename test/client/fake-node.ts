@@ -197,7 +197,7 @@ export class FakeNode {
   }
 
   /** At the port that it had before, or that another one had. */
-  async start(port = this.port): Promise<void> {
+  async start(port = this.port, host = '127.0.0.1'): Promise<void> {
     const server = new Server({ 'grpc.max_receive_message_length': 32 << 20, 'grpc-node.flow_control_window': 65_535 });
     const add = server.addService.bind(server) as (service: object, handlers: object) => void;
     add(eventsService, {
@@ -258,11 +258,11 @@ export class FakeNode {
         }),
     });
     this.port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
+      server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) =>
         error ? reject(error) : resolve(bound),
       );
     });
-    this.address = `127.0.0.1:${this.port}`;
+    this.address = `${host}:${this.port}`;
     this.server = server;
   }
 

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { promises } from 'node:dns';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { FactstoreError } from '../../src/base/errors.ts';
 import { connect, type FactstoreClient } from '../../src/client/index.ts';
 import { LeaderFinder } from '../../src/client/leader-finder.ts';
@@ -175,6 +176,31 @@ describe('each connection', () => {
         () => '',
       );
     await expect.poll(connected).toBe(theirs.cluster.id);
+    expect((await failure(node.reach(limits))).message).toContain(`it belongs to cluster ${theirs.cluster.id}`);
+  });
+
+  test('is asked also where it takes the place of one that stands, as the name leads elsewhere by now [R3]', async () => {
+    let [host, lookUpMs] = ['127.0.0.1', 0];
+    const lookUp = vi.spyOn(promises, 'lookup').mockImplementation((async () => {
+      const address = host;
+      await systemClock.sleep(lookUpMs);
+      return [{ address, family: 4 }];
+    }) as unknown as typeof promises.lookup);
+    onTestFinished(() => lookUp.mockRestore());
+    strange().kill();
+    await strange().start(own().port, '127.0.0.2');
+    const named = new Nodes([`cluster.test:${own().port}`], systemClock);
+    onTestFinished(() => named.close());
+    const node = named.current();
+    await node.reach(limits);
+    // It connects to where it was before, and hears only then that the name leads elsewhere.
+    [host, lookUpMs] = ['127.0.0.2', 300];
+    await systemClock.sleep(1_100);
+    own().kill();
+    await own().start();
+    await node.reach(limits);
+    const leadsTo = () => node.anyStatus(limits).then(({ clusterId }) => clusterId);
+    await expect.poll(leadsTo).toBe(theirs.cluster.id);
     expect((await failure(node.reach(limits))).message).toContain(`it belongs to cluster ${theirs.cluster.id}`);
   });
 

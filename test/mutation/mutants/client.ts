@@ -20,6 +20,15 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     test: 'client/one-cluster.test.ts',
   },
   {
+    id: 'connection-replaced-unnoticed',
+    file: 'src/client/node.ts',
+    search: 'watchConnectivityState(connectivityState.SHUTDOWN,',
+    replacement: 'watchConnectivityState(connectivityState.READY,',
+    bug: 'where a name has come to lead to another cluster, appends go there over a connection that was never asked',
+    rule: 'R3',
+    test: 'client/one-cluster.test.ts',
+  },
+  {
     id: 'cluster-of-a-silent-node-assumed',
     file: 'src/client/node.ts',
     search: '    if (this.confirmed) return;',
