@@ -1,4 +1,5 @@
 import { FactstoreError } from '../base/errors.ts';
+import type { StatusResponse__Output } from '../proto/gen/factstore/v1/StatusResponse.ts';
 import { type Answer, Inquiry } from './inquiry.ts';
 import type { LeaderFinder } from './leader-finder.ts';
 import { Attempts } from './nodes.ts';
@@ -28,7 +29,9 @@ export async function firstContact(session: Session, leaders: LeaderFinder, time
 /** Only those of the URL are asked: an address that a member had may be another cluster's by now, which says nothing. */
 async function settle({ nodes, clock, closing }: Session): Promise<void> {
   const round = new Inquiry(clock, (node, limits) => node.anyStatus(limits));
-  await round.ask(nodes.all, closing, () => []);
+  // One of a cluster that has no leader may have been left behind, and the client would stay with it.
+  const isLed = ({ leader }: StatusResponse__Output) => leader !== '';
+  await round.ask(nodes.all, closing, () => [], isLed);
   if (round.answers.length === 0) throw round.silence();
   const id = clusterOf(round.answers);
   if (id !== undefined) nodes.cluster.settle(id);

@@ -5,7 +5,7 @@ import { type CallLimits, type Node, PROBE_TIMEOUT_MS } from './node.ts';
 import { linkSignals } from './session.ts';
 import { isRetryable, unreachable } from './status-error.ts';
 
-/** Once one node has answered, the others have this long, so that a node which hangs does not hold up the rest. */
+/** Once one answer will do, the other nodes have this long, so that a node which hangs does not hold up the rest. */
 const GRACE_MS = 500;
 
 export interface Answer {
@@ -28,11 +28,15 @@ export class Inquiry {
     this.question = question;
   }
 
-  /** Asks these nodes, and those that an answer leads to, until that is enough. */
+  /**
+   * Asks these nodes, and those that an answer leads to, until that is enough. Where no answer will do, each of the others is
+   * waited for until it counts as silent.
+   */
   async ask(
     nodes: readonly Node[],
     signal: AbortSignal,
     leadsTo: (status: StatusResponse__Output) => readonly Node[] | 'enough',
+    willDo: (status: StatusResponse__Output) => boolean = () => true,
   ): Promise<void> {
     const stop = new AbortController();
     const link = linkSignals(stop.signal, signal);
@@ -49,7 +53,7 @@ export class Inquiry {
           if (next === 'enough') resolve();
           else next.forEach(ask);
           if (--open === 0) resolve();
-          else if (status) grace ??= this.clock.setTimer(GRACE_MS, resolve);
+          else if (status && willDo(status)) grace ??= this.clock.setTimer(GRACE_MS, resolve);
         });
       };
       nodes.forEach(ask);

@@ -21,6 +21,7 @@ import {
 import { encodeReadResponse, type ReadRequest, type Target } from '../../src/proto/read.ts';
 import { eventsService, type Received, streamsService } from '../../src/proto/services.ts';
 import { encodeSubscribeResponse, type SubscribeRequest } from '../../src/proto/subscribe.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 
 interface Row {
   readonly stream: string;
@@ -180,6 +181,8 @@ export class FakeNode {
   advertised: string | undefined;
   /** True: it takes connections and calls, and answers no question about its status. */
   mute = false;
+  /** How long it takes to answer a question about its status. */
+  answersAfterMs = 0;
   /** True: it takes subscriptions, and gives them nothing, as one does that has no leader. */
   silent = false;
   /** The term of which it says that it leads, whoever does. */
@@ -236,7 +239,11 @@ export class FakeNode {
       },
     });
     add(clusterService, {
-      Status: (_: unknown, answer: (error: null, status: object) => void) => !this.mute && answer(null, this.status()),
+      Status: async (_: unknown, answer: (error: null, status: object) => void) => {
+        if (this.mute) return;
+        if (this.answersAfterMs > 0) await systemClock.sleep(this.answersAfterMs);
+        answer(null, this.status());
+      },
       TransferLeadership: (call: { request: { nodeId: string } }, answer: ChangeAnswer) =>
         this.change(answer, () => {
           const next = this.cluster.nodes.find((node) => node.id === call.request.nodeId) ?? this.cluster.nodes.at(-1);

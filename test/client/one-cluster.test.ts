@@ -73,6 +73,13 @@ describe('a URL that names nodes of two clusters', () => {
     expect([ours.cluster.rows.length, theirs.cluster.rows.length, strange().reads.length]).toEqual([2, 0, 0]);
   });
 
+  test('is one of the cluster that has a leader, also where that answers last [R3]', async () => {
+    theirs.cluster.leader = undefined;
+    own().answersAfterMs = 700;
+    const db = await open(5_000, own(), strange());
+    expect((await db.cluster.status()).clusterId).toBe(ours.cluster.id);
+  });
+
   test('waits for one of them to have a leader, and ends in the ids of both where none comes to have one [R3]', async () => {
     ours.cluster.leader = undefined;
     theirs.cluster.leader = undefined;

@@ -20,6 +20,15 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     test: 'client/one-cluster.test.ts',
   },
   {
+    id: 'cluster-without-leader-taken-at-once',
+    file: 'src/client/first-contact.ts',
+    search: '() => [], isLed);',
+    replacement: '() => []);',
+    bug: 'a client stays with a cluster that was given up, as a node that was left behind has answered first',
+    rule: 'R3',
+    test: 'client/one-cluster.test.ts',
+  },
+  {
     id: 'connection-replaced-unnoticed',
     file: 'src/client/node.ts',
     search: 'watchConnectivityState(connectivityState.SHUTDOWN,',
